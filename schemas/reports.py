@@ -41,7 +41,8 @@ class ReportSettings(Fact, tag="reports", frozen=True):
 class PendingReport(Struct, frozen=True, omit_defaults=True, gc=False):
     """A period has ended, and its report is not made yet. label: the date on which it ended, which names it.
 
-    before: start of the period before it. timezone: by whose calendar it ended.
+    before: start of the period before it. timezone: by whose calendar it ended. noted: when a tick found that it had
+    ended; long after its end, if Pingfold was away.
     """
 
     kind: PeriodKind
@@ -50,6 +51,12 @@ class PendingReport(Struct, frozen=True, omit_defaults=True, gc=False):
     start: Micros
     end: Micros
     timezone: str
+    noted: Micros = 0
+
+    @property
+    def since(self) -> Micros:
+        """Since when it could be made."""
+        return max(self.end, self.noted)
 
 
 class ReportState(Value, tag="report-state"):

@@ -6,7 +6,8 @@ and asks for it to be sent (`ReportMade`). The first such request for what is pe
 channels go out in the transaction that ends the pending report. All others find nothing pending, and send nothing.
 
 Of several periods that end unnoticed, as when Pingfold was away for weeks, the newest is told. One whose report could
-not be made for `GIVEN_UP_AFTER` is told without figures. Ids come from project, kind and date alone.
+not be made for `GIVEN_UP_AFTER` since its end was noted is told without figures. Ids come from project, kind and date
+alone.
 """
 
 from typing import Any
@@ -132,7 +133,7 @@ class ProjectReports:
             state: ReportState = self._view.get(state_key(project))
             newest: dict[str, str] = {kind: newest_period(kind, _zone(settings), time).label for kind in PERIODS}
             told = {kind: min(label, newest.get(kind, label)) for kind, label in state.told.items()}
-            pending = tuple(each for each in state.pending if each.end <= time)
+            pending = tuple(replace(each, noted=min(each.noted, time)) for each in state.pending if each.end <= time)
             if (told, pending) != (state.told, state.pending):
                 self._put_state(project, told, pending)
 
@@ -169,13 +170,13 @@ class ProjectReports:
             if _wants(settings, kind) and (ended := _ended(settings, state, kind, time)) is not None:
                 told[kind] = ended.label
                 if settings.channels:
-                    pending[kind] = _pending(ended, _zone(settings))
+                    pending[kind] = _pending(ended, _zone(settings), time)
         left = tuple(pending[kind] for kind in PERIODS if kind in pending)
         self._put_state(project, told, left)
         effects: list[Effect] = []
         owner: Project = self._view.get(f"project/{project}")
         for each in left:
-            if each.end + GIVEN_UP_AFTER <= time:
+            if each.since + GIVEN_UP_AFTER <= time:
                 effects += self._end(project, each, settings, report_data(owner, each.kind, _without_figures(each)))
         return effects
 
@@ -236,10 +237,15 @@ def _is(pending: PendingReport, request: ReportMade) -> bool:
     return (pending.kind, pending.label) == (request.kind, request.label)
 
 
-def _pending(period: Period, tz: str) -> PendingReport:
-    before = max(0, period_before(period, tz).start)
+def _pending(period: Period, tz: str, noted: Micros) -> PendingReport:
     return PendingReport(
-        kind=period.kind, label=period.label, before=before, start=period.start, end=period.end, timezone=tz
+        kind=period.kind,
+        label=period.label,
+        before=max(0, period_before(period, tz).start),
+        start=period.start,
+        end=period.end,
+        timezone=tz,
+        noted=noted,
     )
 
 
@@ -251,7 +257,7 @@ def _ended(settings: ReportSettings, state: ReportState, kind: PeriodKind, time:
 
 def _due_of(settings: ReportSettings, state: ReportState) -> Micros:
     """When there is something to do for a project; may be too early."""
-    dues = [each.end + GIVEN_UP_AFTER for each in state.pending]
+    dues = [each.since + GIVEN_UP_AFTER for each in state.pending]
     for kind in PERIODS:
         if _wants(settings, kind) and kind in state.told:
             dues.append(period_after(kind, _zone(settings), state.told[kind]).end)

@@ -56,12 +56,21 @@ class ReportMaker:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Make what can be made now; one after the other, since each asks much of history."""
+        """Make what can be made now; one after the other, since each asks much of history.
+
+        What was not tried for longest comes first: one that takes too long, again and again, keeps no others waiting.
+        """
         now = self._deps.clock.now()
-        self._tried = {named: at for named, at in self._tried.items() if 0 <= now - at < _AGAIN}
-        for project, pending in self._deps.directory.pending_reports():
-            named = project, pending.kind, pending.label
-            if named in self._tried or now < pending.end + SETTLED + self._begins(named):
+        due: dict[_Named, PendingReport] = {
+            (project, pending.kind, pending.label): pending
+            for project, pending in self._deps.directory.pending_reports()
+        }
+        self._tried = {named: at for named, at in self._tried.items() if named in due}
+        for named, pending in sorted(due.items(), key=lambda one: self._tried.get(one[0], 0)):
+            project, tried = named[0], self._tried.get(named)
+            if tried is not None and 0 <= now - tried < _AGAIN:
+                continue
+            if now < pending.end + SETTLED + self._begins(named):
                 continue
             try:
                 async with asyncio.timeout(_WITHIN_SECONDS):
@@ -70,7 +79,7 @@ class ReportMaker:
                 if not self._told_away:
                     log.warning("reports.history_away", project=project, error=str(error) or type(error).__name__)
                 self._told_away = True
-                return  # the others would not fare better
+                return  # the others would hardly fare better; the next look begins with them
             except Late as late:
                 log.info("reports.asked_again", project=project, why=str(late))
             except Exception:  # one project must not keep the others from their reports
@@ -82,7 +91,7 @@ class ReportMaker:
 
     async def _make(self, named: _Named, pending: PendingReport, now: Micros) -> None:
         """Ask for it to be sent; while history does not have all of it, it waits."""
-        history, is_late = self._deps.report_history, now >= pending.end + _NOT_COMPLETE
+        history, is_late = self._deps.report_history, now >= pending.since + _NOT_COMPLETE
         if history is None or (self._behind(pending.end) and not is_late):
             return
         if not is_late and not await history.is_written():

@@ -158,6 +158,58 @@ async def test_after_an_outage_of_weeks_the_newest_is_sent(harness: Harness) -> 
     assert len(requested(harness)) == 1
 
 
+async def test_after_an_outage_the_report_has_its_time_whenever_that_ends(harness: Harness) -> None:
+    """Days after the end of a week or a month: history is there, so nobody is told that it is not."""
+    await schedule(harness, weekly=True, monthly=True, alert_channel_ids=[harness.make_channel("hook")])
+    back = MONDAY + 34 * DAY  # a Sunday, the 20th
+    move_to(harness, back)
+    assert pending(harness) == [("week", "2025-07-14"), ("month", "2025-07-01")]
+    harness.report_history.written = False  # it still takes in what came meanwhile
+    await maker(harness).look()
+    assert requested(harness) == []
+    harness.report_history.written = True
+    await maker(harness).look()
+    assert [each["data"]["report"]["complete"] for each in requested(harness)] == [True, True]
+    assert pending(harness) == []
+
+
+async def test_after_an_outage_a_report_is_given_up_by_the_time_since_then(harness: Harness) -> None:
+    await schedule(harness, weekly=True, alert_channel_ids=[harness.make_channel("hook")])
+    back = MONDAY + 31 * DAY
+    move_to(harness, back)
+    move_to(harness, back + GIVEN_UP_AFTER - SECOND)
+    assert requested(harness) == []
+    move_to(harness, back + GIVEN_UP_AFTER)
+    assert ["history was not available" in each["data"]["detail"] for each in requested(harness)] == [True]
+
+
+async def test_one_that_fails_each_time_keeps_no_others_waiting(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await schedule(harness, weekly=True, alert_channel_ids=[harness.make_channel("hook")])
+    move_to(harness, MONDAY + SETTLED + 60 * SECOND)
+    directory, history = harness.log.directory, harness.report_history
+    [(project, due)] = directory.pending_reports()
+    slow = ["slow 1", "slow 2"]
+    monkeypatch.setattr(directory, "pending_reports", lambda: [(each, due) for each in (*slow, project)])
+    asked: list[str] = []
+    answer = history.incidents
+
+    async def incidents(which: str, *more: Any) -> Any:
+        asked.append(which)
+        if which in slow:
+            raise ClickHouseUnavailable("it takes too long")
+        return await answer(which, *more)
+
+    monkeypatch.setattr(history, "incidents", incidents)
+    made = maker(harness)
+    for _ in range(3):
+        await made.look()
+        harness.log.tick(61)  # each of them may be tried again
+    assert asked[:3] == [*slow, project]
+    assert len(requested(harness)) == 1
+
+
 async def test_while_history_is_away_the_report_waits(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     await schedule(harness, weekly=True, alert_channel_ids=[harness.make_channel("hook")])
     move_to(harness, MONDAY + 3_600 * SECOND)
@@ -182,6 +234,7 @@ async def test_while_history_is_away_the_report_waits(harness: Harness, monkeypa
 async def test_history_that_stays_behind_is_told(harness: Harness) -> None:
     await schedule(harness, weekly=True, alert_channel_ids=[harness.make_channel("hook")])
     harness.report_history.written = False
+    move_to(harness, MONDAY)
     move_to(harness, MONDAY + DAY + 60 * SECOND)
     await maker(harness).look()
     [sent] = requested(harness)
