@@ -4,18 +4,29 @@ from collections.abc import Iterable, Sequence
 
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
-from schemas.escalations import EscalationPolicy
+from schemas.escalations import EscalationPolicy, Step
+from schemas.on_call import OnCallRotation
 
 _DOWN = ("monitor.down", "incident.created")
 
 
 class Reach:
-    """The channels and policies of a project."""
+    """The channels, policies and on-call rotations of a project."""
 
-    def __init__(self, channels: Iterable[Channel], policies: Iterable[EscalationPolicy]) -> None:
+    def __init__(
+        self,
+        channels: Iterable[Channel],
+        policies: Iterable[EscalationPolicy],
+        rotations: Iterable[OnCallRotation] = (),
+    ) -> None:
         working = [channel for channel in channels if _works(channel)]
         self._working = {channel.id for channel in working}
         self._told = {channel.id for channel in working if any(notice in channel.notices for notice in _DOWN)}
+        self._rotations = {
+            rotation.id
+            for rotation in rotations
+            if any(not self._working.isdisjoint(turn.channels) for turn in rotation.turns)
+        }
         self._policies: dict[str, EscalationPolicy] = {}
         self._of_others: EscalationPolicy | None = None
         # Of several policies the oldest counts.
@@ -31,7 +42,10 @@ class Reach:
             return True
         policy = self._policies.get(thing, self._of_others)
         # Whom a step names is told whatever events they have chosen.
-        return policy is not None and any(not self._working.isdisjoint(step.channels) for step in policy.steps)
+        return policy is not None and any(map(self._calls, policy.steps))
+
+    def _calls(self, step: Step) -> bool:
+        return not (self._working.isdisjoint(step.channels) and self._rotations.isdisjoint(step.on_call))
 
 
 def _works(channel: Channel) -> bool:

@@ -183,7 +183,7 @@ def _acknowledged(deps: Dependencies, things: Sequence[str]) -> Iterator[str]:
 def _silent(deps: Dependencies, project: str) -> set[str]:
     """The things of which nobody would be told that they are down; those that are paused are not watched."""
     directory = deps.directory
-    reach = Reach(directory.channels_of(project), directory.policies_of(project))
+    reach = Reach(directory.channels_of(project), directory.policies_of(project), directory.rotations_of(project))
     things: list[Monitor | Check] = [*directory.monitors_of(project), *directory.checks_of(project)]
     return {thing.id for thing in things if not _is_paused(deps, thing) and not reach.tells(thing.id, thing.channels)}
 

@@ -8,7 +8,9 @@ import pytest
 from infra.clickhouse.client import ClickHouseUnavailable
 from schemas.base import SECOND
 from schemas.times import iso
+from tests.escalation_desk import policy
 from tests.harness import WRITE_KEY, Harness
+from tests.on_call_desk import on_call_step, rotation
 from tests.poppaping_client import OTHERS_KEY, V1, fault, made, with_key
 
 REPORTS = f"{V1}/reports"
@@ -162,6 +164,20 @@ async def test_things_that_would_tell_nobody(harness: Harness) -> None:
     assert {each["name"] for each in found["without_channel"]} == {"told", "silent", "called"}
 
 
+async def test_a_thing_that_only_a_rotation_is_called_for_tells_somebody(harness: Harness) -> None:
+    ada = harness.make_channel("ada")
+    called = (await made(harness, name="called", alert_channel_ids=[]))["id"]
+    one = await rotation(harness, ada)
+    await policy(harness, steps=[on_call_step(5, one["id"])], monitor_ids=[called])
+    harness.log.tick(10)
+    found = await since(harness, harness.log.time - 5 * SECOND)
+    assert found["without_channel"] == []
+    # One whose turns have no channel left calls nobody.
+    assert (await harness.client.delete(f"{V1}/alert-channels/{ada}")).status_code == 200
+    found = await since(harness, harness.log.time - 5 * SECOND)
+    assert [each["name"] for each in found["without_channel"]] == ["called"]
+
+
 async def test_names_may_hold_anything(harness: Harness) -> None:
     start = harness.log.time
     for name in ("<script>alert(1)</script>", "'); DROP TABLE spans; --", "a\u202eb", "{{ 7 * 7 }}", "ü" * 200):
@@ -207,6 +223,8 @@ async def test_periods_end_by_the_calendar_of_a_time_zone(harness: Harness) -> N
         ("from=0001-01-01&to=9999-12-31", "since 1970"),
         ("from=1969-12-31&to=1970-01-05", "since 1970"),
         ("from=2999-01-01&to=2999-01-02", "has passed"),
+        ("at=2999-01-01", "has passed"),
+        ("period=month&at=9990-01-01", "has passed"),
         ("at=yesterday", "ISO 8601"),
         ("at=", "ISO 8601"),
         ("at=9999-12-31T23:59:59-12:00", "since 1970"),
