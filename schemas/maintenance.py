@@ -15,6 +15,10 @@ LONGEST_SECONDS = 604_800
 Duration = Annotated[int, Meta(ge=60, le=LONGEST_SECONDS)]
 # So many monitors, checks and tags a window may name, of each.
 MOST_NAMED = 10_000
+# So many windows of a project may be open or to come, and so much all of these may name together: each partition of two
+# journals has a copy of each, and each tick looks at all of them.
+MOST_WINDOWS = 500
+MOST_TOGETHER = 3 * MOST_NAMED
 LONGEST_TAG = 100
 LONGEST_KEY = 200
 Tag = Annotated[str, Meta(min_length=1, max_length=LONGEST_TAG, pattern=r"^\S+\Z")]
@@ -124,8 +128,9 @@ def open_occurrence(window: Window, at: Micros) -> Occurrence | None:
             if changed is not None and changed.start <= at < changed.end:
                 return changed
             began = next_after(schedule, at - seconds * SECOND)
-            if changed is not None and began == changed.start:
-                began = next_after(schedule, began)
+            # Those before it are over: the oldest that is open is the one that is ended.
+            if changed is not None and began is not None and began <= changed.start <= at:
+                began = next_after(schedule, changed.start)
             return Occurrence(began, began + seconds * SECOND) if began is not None and began <= at else None
 
 
@@ -164,6 +169,11 @@ def ending_at(window: Window, at: Micros, end: Micros) -> Window | None:
     if isinstance(window, Once):
         return Once(window.start, end)
     return Recurring(window.schedule, window.duration, Occurrence(occurrence.start, end))
+
+
+def number_named(maintenance: Maintenance) -> int:
+    """How much it names."""
+    return len(maintenance.monitors) + len(maintenance.checks) + len(maintenance.tags)
 
 
 def names_nothing(maintenance: Maintenance) -> bool:

@@ -2,7 +2,7 @@
 of those that concern checks every partition of `pings`.
 
 A window that is over is shown for a while and then forgotten, or they would pile up for ever. Nobody is told of that:
-whoever follows it has dropped it already.
+whoever follows it has dropped it already. How many are not over is bounded, and so is what all of them name.
 """
 
 from collections.abc import Callable
@@ -19,14 +19,19 @@ from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import SECOND, Micros
 from schemas.definitions import Project, definition_key
 from schemas.maintenance import (
+    MOST_TOGETHER,
+    MOST_WINDOWS,
     Maintenance,
     MaintenanceDefined,
     MaintenanceRemoved,
     Once,
+    Recurring,
+    Window,
     concerns_checks,
     ending_at,
     fault_of,
     is_over,
+    number_named,
     open_until,
 )
 from schemas.rejections import RejectionCode
@@ -39,6 +44,7 @@ from schemas.requests import (
     MaintenanceUpdate,
 )
 from schemas.ticks import NEVER
+from schemas.times import LAST
 from schemas.topics import PINGS, PROBE_RESULTS, Topic
 
 # So long a window that is over is still shown.
@@ -55,11 +61,16 @@ class ProjectMaintenance:
         self._next = NEVER
         # The windows that were given a key, by project and key.
         self._with_key: dict[tuple[str, str], set[str]] = {}
+        self._of: dict[str, set[str]] = {}  # keys by project
         for key, record in view.items():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 
     def _changed(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+        if isinstance(old, Maintenance):
+            self._of[old.project].discard(key)
+        if isinstance(new, Maintenance):
+            self._of.setdefault(new.project, set()).add(key)
         if isinstance(old, Maintenance) and old.key and not isinstance(new, Maintenance):
             self._with_key[old.project, old.key].discard(old.id)
             if not self._with_key[old.project, old.key]:
@@ -96,6 +107,7 @@ class ProjectMaintenance:
             return [decision(request, "found", maintenance.id, self._view.get(definition_key(maintenance)).version)]
         if (there := self._with_this_key(project.id, request.key, at)) is not None:
             return [decision(request, "found", there.id, there.version)]
+        self._must_have_room(maintenance, at)
         self._view.put(definition_key(maintenance), maintenance)
         return [*_told(maintenance, None, at), decision(request, "made", maintenance.id, 1)]
 
@@ -110,8 +122,13 @@ class ProjectMaintenance:
     def change(self, request: MaintenanceUpdate, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         wanted = self._wanted(request.fields, owner)
-        if replace(maintenance, **wanted) == maintenance:
+        if "window" in wanted:
+            wanted["window"] = _as_it_runs(wanted["window"], maintenance.window)
+        changed = replace(maintenance, **wanted)
+        if changed == maintenance:
             return [decision(request, "updated", maintenance.id, maintenance.version)]
+        if number_named(changed) > number_named(maintenance) or _has_ended(maintenance, at):
+            self._must_have_room(changed, at)
         return self._change(request, maintenance, at, **wanted)
 
     def extend(self, request: MaintenanceExtend, owner: str, at: Micros) -> list[Effect]:
@@ -119,6 +136,8 @@ class ProjectMaintenance:
         end = open_until(maintenance.window, at)
         if end is None:
             raise RequestRejected(RejectionCode.MAINTENANCE_NOT_OPEN)
+        if request.until > LAST:
+            raise InvalidEvent("a window cannot last until then")
         if request.until <= end:
             return [decision(request, "updated", maintenance.id, maintenance.version)]
         return self._change(request, maintenance, at, window=ending_at(maintenance.window, at, request.until))
@@ -151,6 +170,21 @@ class ProjectMaintenance:
         told = [Effect(journal, maintenance.id, removed, EVERY) for journal in _journals(maintenance)]
         return [*told, decision(request, "removed", maintenance.id, maintenance.version)]
 
+    def _must_have_room(self, maintenance: Maintenance, at: Micros) -> None:
+        """Refuse a window that is one too many, or names more than is left by the others of its project."""
+        others: list[Maintenance] = [
+            self._view.get(key)
+            for key in self._of.get(maintenance.project, ())
+            if key != definition_key(maintenance) and not _has_ended(self._view.get(key), at)
+        ]
+        words = ""
+        if len(others) >= MOST_WINDOWS:
+            words = f"a project has at most {MOST_WINDOWS} windows of maintenance that are not over"
+        elif sum(map(number_named, (maintenance, *others))) > MOST_TOGETHER:
+            words = f"the windows of a project name at most {MOST_TOGETHER} monitors, checks and tags together"
+        if words:
+            raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
+
     def _wanted(self, fields: MaintenanceFields, project: str) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
         if "window" in wanted and (fault := fault_of(wanted["window"])):
@@ -166,6 +200,18 @@ class ProjectMaintenance:
             find(project, id)
         except RequestRejected:
             raise RequestRejected(RejectionCode.COVERED_MONITOR_NOT_FOUND, id) from None
+
+
+def _has_ended(maintenance: Maintenance, at: Micros) -> bool:
+    """Whether a window that comes once is over."""
+    return isinstance(maintenance.window, Once) and maintenance.window.end <= at
+
+
+def _as_it_runs(wanted: Window, known: Window) -> Window:
+    """The window that a change asks for; one of the same schedule is the one that runs, extended or ended as it is."""
+    if isinstance(wanted, Recurring) and isinstance(known, Recurring) and wanted.changed is None:
+        return known if replace(known, changed=None) == wanted else wanted
+    return wanted
 
 
 def _told(maintenance: Maintenance, before: Maintenance | None, at: Micros) -> list[Effect]:

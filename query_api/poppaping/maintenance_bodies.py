@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from infra.settings.durations import parse_duration
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import SECOND, Micros
-from schemas.maintenance import LONGEST_KEY, LONGEST_SECONDS, LONGEST_TAG, MOST_NAMED, Once, Recurring, Window, fault_of
+from schemas.maintenance import LONGEST_KEY, LONGEST_SECONDS, MOST_NAMED, Once, Recurring, Tag, Window, fault_of
 from schemas.schedules import BadSchedule, BadTimezone, parse_schedule
 from schemas.times import LAST, micros_of
 
@@ -29,9 +29,8 @@ _Monitors = Annotated[
     list[str], Meta(max_length=MOST_NAMED, description="Without any, any check and any tag: all of the project.")
 ]
 _Checks = Annotated[list[str], Meta(max_length=MOST_NAMED, description="Ids of heartbeat checks.")]
-_Tag = Annotated[str, Meta(min_length=1, max_length=LONGEST_TAG, pattern=r"^\S+$")]
 _Tags = Annotated[
-    list[_Tag], Meta(max_length=MOST_NAMED, description="Heartbeat checks that have one of them, or get it later.")
+    list[Tag], Meta(max_length=MOST_NAMED, description="Heartbeat checks that have one of them, or get it later.")
 ]
 _Key = Annotated[
     str,

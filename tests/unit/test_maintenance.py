@@ -12,6 +12,7 @@ from schemas.maintenance import (
     Occurrence,
     Once,
     Recurring,
+    Window,
     changes_after,
     concerns_checks,
     covers,
@@ -108,6 +109,22 @@ def test_one_that_recurs_is_extended_and_ended_once() -> None:
     assert ending_at(ended, start + 200 * SECOND, start + 300 * SECOND) is None
     assert fault_of(Recurring(window.schedule, 60, Occurrence(2, 1)))
     assert not fault_of(ended)
+
+
+def test_those_that_overlap_are_ended_one_by_one() -> None:
+    """Every hour for three hours: none that was ended is open again."""
+    at = t("2026-03-01 12:30")
+    window: Window = Recurring(Cron("0 * * * *", "UTC"), 3 * 3_600)
+    ends = []
+    while (until := open_until(window, at)) is not None:
+        ends.append(until)
+        ended = ending_at(window, at, at)
+        assert ended is not None
+        assert len(ends) < 5
+        window = ended
+    assert ends == [t("2026-03-01 13:00"), t("2026-03-01 14:00"), t("2026-03-01 15:00")]
+    assert open_until(window, t("2026-03-01 12:59")) is None
+    assert open_until(window, t("2026-03-01 13:00")) == t("2026-03-01 16:00")
 
 
 @given(st.integers(t("2026-10-20 00:00"), t("2026-11-01 00:00")), st.integers(0, 3_000), st.integers(0, 400))

@@ -294,6 +294,7 @@ NOW: dict[str, Any] = {"duration": "30m"}
         (NOW | {"check_ids": ["x" * 5_000]}, "there is no check"),
         (NOW | {"tags": ["two words"]}, "'tags"),
         (NOW | {"tags": [""]}, "'tags"),
+        (NOW | {"tags": ["web\n"]}, "'tags"),
         (NOW | {"tags": "web"}, "'tags'"),
         (NOW | {"tags": ["x"] * 10_001}, "'tags'"),
         (NOW | {"key": ""}, "'key'"),

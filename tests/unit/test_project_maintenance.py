@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from processors.fold.contract import EVERY, Session
 from processors.fold.view import View
 from processors.projects.fold import Projects
@@ -19,6 +21,7 @@ from schemas.requests import (
     MaintenanceUpdate,
 )
 from schemas.schedules import Cron
+from schemas.times import LAST
 from schemas.topics import PROBE_RESULTS
 from tests.projects_desk import NOW, Desk
 
@@ -163,3 +166,72 @@ def test_what_is_not_open_is_not_extended() -> None:
 def test_a_check_that_is_not_there_is_not_covered() -> None:
     desk = Desk()
     assert begun(desk, checks=("nothing",)).reason == "covers no such monitor: nothing"
+
+
+def test_a_window_lasts_until_a_time_that_can_be_told() -> None:
+    desk = Desk()
+    desk.tick(NOW)
+    id = begun(desk).id
+    until = MaintenanceExtend(request=new_id(), at=NOW, id=id, partitions=1, until=LAST + SECOND)
+    assert "cannot last until then" in desk.refusal(until)
+
+
+def test_the_same_schedule_again_opens_nothing_that_was_ended() -> None:
+    """A client that changes the name sends back the schedule that it has read."""
+    desk = Desk()
+    desk.tick(NOW)
+    always = Recurring(schedule=Cron("* * * * *", "UTC"), duration=60)
+    id = window(desk, always)
+    desk.ask(MaintenanceEnd(request=new_id(), at=NOW, id=id, partitions=1))
+    ended = desk.session.view.get(f"maintenance/{id}").window
+    assert ended.changed is not None
+
+    def change(what: Window) -> Window:
+        fields = MaintenanceFields(name="another", window=what)
+        desk.ask(MaintenanceUpdate(request=new_id(), at=NOW, id=id, partitions=1, fields=fields))
+        found: Window = desk.session.view.get(f"maintenance/{id}").window
+        return found
+
+    assert change(always) == ended
+    longer = Recurring(schedule=Cron("* * * * *", "UTC"), duration=120)
+    assert change(longer) == longer
+
+
+def test_windows_that_are_not_over_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processors.projects.maintenance.MOST_WINDOWS", 2)
+    desk = Desk()
+    desk.tick(NOW)
+    ids = [begun(desk).id for _ in range(2)]
+    refused = begun(desk)
+    assert (refused.outcome, refused.code) == ("refused", "limit_reached")
+    desk.ask(MaintenanceEnd(request=new_id(), at=NOW, id=ids[0], partitions=1))
+    desk.tick(NOW + 2 * SECOND)
+    desk.at = NOW + 2 * SECOND
+    assert begun(desk).outcome == "made"
+    again = MaintenanceFields(window=Once(desk.at, desk.at + HOUR))
+    request = MaintenanceUpdate(request=new_id(), at=desk.at, id=ids[0], partitions=1, fields=again)
+    assert desk.ask(request).outcome == "refused"
+    rename = MaintenanceUpdate(
+        request=new_id(), at=desk.at, id=ids[1], partitions=1, fields=MaintenanceFields(name="x")
+    )
+    assert desk.ask(rename).outcome == "updated"
+
+
+def test_what_windows_name_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processors.projects.maintenance.MOST_TOGETHER", 3)
+    desk = Desk()
+    desk.tick(NOW)
+    id = begun(desk, tags=("a", "b")).id
+    assert begun(desk, tags=("a", "c")).outcome == "refused"
+    assert begun(desk, tags=("c",)).outcome == "made"
+
+    def name(*tags: str) -> str:
+        fields = MaintenanceFields(tags=tags)
+        return desk.ask(MaintenanceUpdate(request=new_id(), at=NOW, id=id, partitions=1, fields=fields)).outcome
+
+    assert [name("a", "b", "c"), name("x", "y"), name("x"), name("x", "y")] == [
+        "refused",
+        "updated",
+        "updated",
+        "updated",
+    ]
