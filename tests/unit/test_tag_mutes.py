@@ -7,14 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from processors.checks import expiry
 from processors.fold.contract import Effect
 from processors.fold.reconciliation import Defined, missed_by_checks
+from processors.fold.view import View
 from schemas.base import encode
 from schemas.definitions import Check
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
 from schemas.pings import CheckDefined, Ping
 from schemas.requests import MuteEnded
+from schemas.schedules import Simple
 from schemas.tag_mutes import TagMute, TagMuted, TagMuteUntil, TagUnmuted, is_tag, tag_mute_id
 from schemas.transitions import StatusChanged
 from tests.check_story import CHECK, Story, notices, t
@@ -101,6 +104,28 @@ def test_a_check_that_is_made_later_is_covered() -> None:
     story.define(110, tags="db")
     assert story.state.muted
     assert notices(story.ping(120, "fail")) == []
+
+
+def test_of_all_checks_only_those_with_the_tag_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many a partition has, somebody who mutes tags all the time delays nobody."""
+    story = up()
+    others = [derived_id("test", "other", n) for n in range(5)]
+    for id, tags in zip(others, ("db", "night", "", "dbs", "db"), strict=True):
+        check = Check(id=id, project="p", version=1, created=t(0), tags=tags, schedule=Simple(3_600))
+        story.tell(CheckDefined(at=t(story.time), check=check), story.time, key=id)
+    looked: list[str] = []
+
+    def check_of(view: View, key: str) -> Check:
+        looked.append(key)
+        return expiry.check_of(view, key)
+
+    monkeypatch.setattr("processors.checks.muting.check_of", check_of)
+    mute(story)
+    assert looked == sorted([CHECK, others[0], others[4]])
+    story.folding.restart()
+    lift(story)
+    assert looked[3:] == looked[:3]
+    assert not story.state.muted
 
 
 def test_another_tag_or_project_does_nothing() -> None:
