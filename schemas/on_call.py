@@ -19,6 +19,8 @@ MOST_AT_ONCE = 10
 MOST_HOURS = 14
 # Those of one rotation, without those that are forgotten.
 MOST_OVERRIDES = 200
+# So many turns and overrides all rotations of a project may have together: a channel that is removed changes all.
+MOST_TOGETHER = 2_000
 # An override that ended so long ago is forgotten with the next change of its rotation.
 KEPT: Micros = 31 * 86_400 * SECOND
 LONGEST_OVERRIDE: Micros = 366 * 86_400 * SECOND

@@ -24,6 +24,7 @@ from schemas.on_call import (
     KEPT,
     MOST_OVERRIDES,
     MOST_ROTATIONS,
+    MOST_TOGETHER,
     OnCallDefined,
     OnCallRemoved,
     OnCallRotation,
@@ -82,8 +83,11 @@ class ProjectOnCall:
                 if left == rotation.overrides:
                     raise RequestRejected(RejectionCode.OVERRIDE_NOT_FOUND, request.override)
                 wanted = {"overrides": left}
-        if replace(rotation, **wanted) == rotation:
+        asked = replace(rotation, **wanted)
+        if asked == rotation:
             return [decision(request, "updated", rotation.id, rotation.version)]
+        if _size(asked) > _size(rotation):
+            self._must_have_room(asked)
         changed = self._put(rotation, at, **wanted)
         return [*_told(changed, at), decision(request, "updated", changed.id, changed.version)]
 
@@ -109,6 +113,7 @@ class ProjectOnCall:
         if len(self._of.get(project, ())) >= MOST_ROTATIONS:
             words = f"a project has at most {MOST_ROTATIONS} on-call rotations"
             raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
+        self._must_have_room(rotation)
         self._view.put(definition_key(rotation), rotation)
         return [*_told(rotation, at), decision(request, "made", rotation.id, 1)]
 
@@ -137,6 +142,13 @@ class ProjectOnCall:
             raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
         return kept
 
+    def _must_have_room(self, rotation: OnCallRotation) -> None:
+        """Refuse a rotation that has more turns and overrides than are left by the others of its project."""
+        others = [self._view.get(on_call_key(id)) for id in self._of.get(rotation.project, ()) if id != rotation.id]
+        if sum(map(_size, (rotation, *others))) > MOST_TOGETHER:
+            words = f"the on-call rotations of a project have at most {MOST_TOGETHER} turns and overrides together"
+            raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
+
     def _put(self, rotation: OnCallRotation, at: Micros, **fields: Any) -> OnCallRotation:
         changed: OnCallRotation = replace(rotation, version=rotation.version + 1, revised=at, **fields)
         changed = replace(changed, overrides=_kept(changed.overrides, at))
@@ -160,6 +172,10 @@ class ProjectOnCall:
             channel = self._view.get(f"channel/{id}")
             if not isinstance(channel, Channel) or channel.project != project:
                 raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_INVALID, id)
+
+
+def _size(rotation: OnCallRotation) -> int:
+    return len(rotation.turns) + len(rotation.overrides)
 
 
 def _kept(overrides: Iterable[Override], at: Micros) -> tuple[Override, ...]:

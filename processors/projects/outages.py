@@ -24,6 +24,7 @@ from schemas.notices import Notice
 from schemas.project_news import OutageEnded, ThingsUnobserved
 from schemas.project_outages import NAMED, ProjectOutage, ProjectOutages, outage_data, outages_key
 from schemas.ticks import NEVER
+from schemas.times import LAST
 from schemas.topics import DELIVERIES
 
 OUTAGE: Notice = "system.outage"
@@ -70,6 +71,8 @@ class ProjectOutageNews:
         """Another fold tells of an outage. time: when that counts. Raises `InvalidEvent`."""
         if not 0 <= event.start <= event.end:
             raise InvalidEvent("an outage cannot end before it began")
+        if event.end > LAST:
+            raise InvalidEvent("an outage cannot end then")  # no text could tell it, and no tick would pass it
         if isinstance(event, OutageEnded):
             for project in sorted(self._channels):
                 self._note(project, ProjectOutage(event.start, event.end), time)

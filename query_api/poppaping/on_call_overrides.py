@@ -23,7 +23,7 @@ from query_api.poppaping.openapi import ERRORS, bare, errors, one_of
 from query_api.poppaping.responses import Data, PoppaPingApiError, one
 from query_api.poppaping.service import Service, ServiceDep
 from schemas.definitions import ApiKey
-from schemas.ids import new_id
+from schemas.ids import is_uuid, new_id
 from schemas.on_call import MOST_OVERRIDES, OnCallRotation, Override
 from schemas.on_call_requests import OnCallOverride, OnCallOverrideDelete
 
@@ -97,6 +97,8 @@ async def add_override(
 async def delete_override(service: ServiceDep, key: AlertsWriter, id: str, override: str) -> Response:
     """Remove an override: from now on it is as if it had never been."""
     known, at = await find_rotation(service, key, id), service.deps.clock.now()
+    if not is_uuid(override):
+        raise PoppaPingApiError(404, "Override not found.")
     decision = await service.ask(key, OnCallOverrideDelete(request=new_id(), at=at, id=known.id, override=override))
     await service.read_back(decision, service.deps.directory.rotation)
     return one(Deleted(override))

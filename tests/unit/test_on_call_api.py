@@ -236,11 +236,33 @@ async def test_limits(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None
         return (await harness.client.post(path, json=body)).status_code
 
     assert [await add(now) for _ in range(3)] == [201, 201, 403]
+    asked = len(harness.log.of(PROJECTS))
+    assert (await harness.client.delete(f"{path}/{'x' * 3_000}")).status_code == 404
+    assert len(harness.log.of(PROJECTS)) == asked  # what is no id is not put into the log
     # Those that ended long ago make room.
     monkeypatch.setattr("processors.projects.on_call.KEPT", 0)
     harness.log.tick(61)
     assert await add(harness.log.time) == 201
     assert len((await read(harness, one["id"]))["overrides"]) == 1
+
+
+async def test_all_rotations_together_are_bounded(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, bob = channel(harness, "ada"), channel(harness, "bob")
+    one = await rotation(harness, ada, bob)
+    monkeypatch.setattr("processors.projects.on_call.MOST_TOGETHER", 4)
+    body = {"name": "x", "turns": [turn("Ada", ada)] * 3}
+    assert fault(await harness.client.post(ON_CALL, json=body)) == (403, "plan_limit_reached")
+    await rotation(harness, ada)
+    path = f"{ON_CALL}/{one['id']}"
+    now = harness.log.time
+    override = {"alert_channel_ids": [ada], "starts_at": iso(now), "ends_at": iso(now + HOUR)}
+    assert (await harness.client.post(f"{path}/overrides", json=override)).status_code == 201
+    assert (await harness.client.post(f"{path}/overrides", json=override)).status_code == 403
+    # What does not grow may be changed, and what shrinks makes room.
+    change = {"turns": [turn("Bob", bob), turn("Ada", ada)]}
+    assert (await harness.client.patch(path, json=change)).status_code == 200
+    assert (await harness.client.patch(path, json={"turns": [turn("Bob", bob)]})).status_code == 200
+    assert (await harness.client.post(f"{path}/overrides", json=override)).status_code == 201
 
 
 async def test_a_restart_of_everything_in_the_middle_of_an_escalation(harness: Harness) -> None:

@@ -32,6 +32,7 @@ from schemas.requests import (
 )
 from schemas.schedules import Cron, Simple
 from schemas.ticks import Tick, TimeCorrected
+from schemas.times import LAST
 from schemas.topics import PROJECTS
 from tests.check_story import DAY, HOUR, Story, clock, t
 from tests.folding import Folding, Journal, of_type
@@ -324,7 +325,7 @@ def test_a_time_that_ran_ahead_delays_nothing() -> None:
     assert len(desk.tick(1_000 + GATHERED / SECOND)) == 1
 
 
-@pytest.mark.parametrize(("start", "end"), [(-1, 5), (9, 5)])
+@pytest.mark.parametrize(("start", "end"), [(-1, 5), (9, 5), (5, LAST + 1)])
 def test_what_is_no_outage_is_a_dead_letter(start: int, end: int) -> None:
     desk = Desk((OUTAGE,))
     [effect] = desk.tell(OutageEnded(at=t(0), start=start, end=end), "outage")
