@@ -1,8 +1,17 @@
 """What every request of the journal `projects` has in common (`schemas.requests`). Pure."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from schemas.actors import Actor
 from schemas.base import Fact, Micros
 from schemas.ticks import PartitionCount
+
+DAY = 86_400  # seconds
+LONGEST_OVERLAP = 30 * DAY
+Overlap = Annotated[int, Meta(ge=0, le=LONGEST_OVERLAP)]
+Name = Annotated[str, Meta(max_length=100)]
 
 
 class _Asked(Fact, frozen=True, kw_only=True):

@@ -9,8 +9,17 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.base import Fact, Micros
-from schemas.channels.kind import Options
-from schemas.definitions import ApiKey, Channel, Project
+from schemas.channel_requests import ChannelCreate as ChannelCreate
+from schemas.channel_requests import ChannelDelete as ChannelDelete
+from schemas.channel_requests import ChannelFields as ChannelFields
+from schemas.channel_requests import ChannelRequest as ChannelRequest
+from schemas.channel_requests import ChannelRotateSecret as ChannelRotateSecret
+from schemas.channel_requests import ChannelUpdate as ChannelUpdate
+from schemas.channel_requests import ConfirmationResend as ConfirmationResend
+from schemas.channel_requests import RecipientBlock as RecipientBlock
+from schemas.channel_requests import RecipientConfirm as RecipientConfirm
+from schemas.channel_requests import RecipientUnblock as RecipientUnblock
+from schemas.definitions import ApiKey, Project
 from schemas.incident_requests import EscalationCreate as EscalationCreate
 from schemas.incident_requests import EscalationDelete as EscalationDelete
 from schemas.incident_requests import EscalationUpdate as EscalationUpdate
@@ -34,31 +43,28 @@ from schemas.monitors import (
     Region,
     Timeout,
 )
-from schemas.mutes import MuteUntil, PlainMute
-from schemas.notices import Notice
+from schemas.mutes import MuteUntil
 from schemas.on_call_requests import OnCallRequest
 from schemas.project_news import ChannelDisabled as ChannelDisabled
 from schemas.project_news import ChannelFailing as ChannelFailing
 from schemas.project_news import MuteEnded as MuteEnded
 from schemas.project_news import OutageEnded as OutageEnded
 from schemas.project_news import ThingsUnobserved as ThingsUnobserved
-from schemas.quiet_hours import QuietHours
-from schemas.recipients import Address, Addresses
 from schemas.reports import ReportMade as ReportMade
 from schemas.reports import ReportSchedule as ReportSchedule
+from schemas.request_base import DAY as DAY
+from schemas.request_base import LONGEST_OVERLAP as LONGEST_OVERLAP
+from schemas.request_base import Name
+from schemas.request_base import Overlap as Overlap
 from schemas.request_base import Request as Request
 from schemas.schedules import MAX_EXPRESSION, Schedule
 from schemas.status_pages import AccessKey, Components, Description, PageSlug, PasswordHash, Title
 
 Limit = Annotated[int, Meta(ge=60, le=31_536_000)]
 LateLimit = Annotated[int, Meta(ge=0, le=31_536_000)]
-Name = Annotated[str, Meta(max_length=100)]
 Slug = Annotated[str, Meta(max_length=100, pattern=r"^[a-z0-9_-]*\Z")]
 Tags = Annotated[str, Meta(max_length=500)]
 PingKey = Annotated[str, Meta(pattern=r"^[-a-zA-Z0-9_]{16,100}\Z")]
-DAY = 86_400  # seconds
-LONGEST_OVERLAP = 30 * DAY
-Overlap = Annotated[int, Meta(ge=0, le=LONGEST_OVERLAP)]
 Keywords = Annotated[str, Meta(max_length=200)]
 
 UniqueField = Literal["name", "slug", "tags", "timeout", "grace"]
@@ -141,83 +147,6 @@ class ProjectRotateWebhookSecret(Request, tag="project.rotate-webhook-secret", f
 
     secret: str
     overlap: Overlap = DAY
-
-
-class ChannelRotateSecret(Request, tag="channel.rotate-secret", frozen=True):
-    """Gives a webhook a new secret (encrypted) of its own; for `overlap` seconds the previous one signs too."""
-
-    id: str
-    secret: str
-    overlap: Overlap = DAY
-
-
-class ChannelCreate(Request, tag="channel.create", frozen=True):
-    """Creates a channel. on_every_check: also assign it to all existing checks and monitors of the project.
-
-    confirm: the owners of its addresses must confirm, unless they have done so for this project. If false, as in
-    requests of older versions, all addresses count as confirmed.
-    """
-
-    channel: Channel
-    on_every_check: bool = False
-    confirm: bool = False
-
-
-class ChannelFields(Fact, tag=False, frozen=True):
-    """The fields of a channel that a request sets; fields that are left out keep their value.
-
-    `url`, `secret` (encrypted; null: no secret of its own), `addresses` and `options` exist for some kinds only.
-    """
-
-    name: Name | UnsetType = UNSET
-    notices: tuple[Notice, ...] | UnsetType = UNSET
-    url: str | UnsetType = UNSET
-    secret: str | UnsetType | None = UNSET
-    addresses: Annotated[Addresses, Meta(min_length=1)] | UnsetType = UNSET
-    options: Options | UnsetType = UNSET
-    digest: bool | UnsetType | None = UNSET
-    quiet_hours: QuietHours | UnsetType | None = UNSET
-    mute_until: PlainMute | UnsetType = UNSET
-
-
-class ChannelUpdate(Request, tag="channel.update", frozen=True):
-    """Changes a channel. Even without any field it enables a disabled channel and forgets its failures; with nothing
-    but `mute_until` it leaves all else as it is.
-
-    confirm: as in `channel.create`; confirmed addresses of the channel stay confirmed.
-    """
-
-    id: str
-    fields: ChannelFields
-    confirm: bool = False
-
-
-class ChannelDelete(Request, tag="channel.delete", frozen=True):
-    id: str
-
-
-class ConfirmationResend(Request, tag="confirmation.resend", frozen=True):
-    """Sends confirmation requests to a channel's unconfirmed addresses again. Refused above the limits for requests."""
-
-    id: str
-
-
-class RecipientConfirm(Request, tag="recipient.confirm", frozen=True):
-    """The owner of an address agrees to mail from the project. id: of the recipient."""
-
-    id: str
-
-
-class RecipientBlock(Request, tag="recipient.block", frozen=True):
-    """The owner of an address refuses mail from the project, and confirmation requests from all projects."""
-
-    id: str
-
-
-class RecipientUnblock(Request, tag="recipient.unblock", frozen=True):
-    """An operator allows confirmation requests to an address again, for all projects."""
-
-    address: Address
 
 
 class CheckCreate(Request, tag="check.create", frozen=True):
@@ -373,21 +302,6 @@ class MaintenanceEnd(MaintenanceRequest, tag="maintenance.end", frozen=True):
 class MaintenanceDelete(MaintenanceRequest, tag="maintenance.delete", frozen=True):
     pass
 
-
-# Of channels, of those whom they tell, and of how.
-ChannelRequest = (
-    ChannelRotateSecret
-    | ChannelCreate
-    | ChannelUpdate
-    | ChannelDelete
-    | ConfirmationResend
-    | RecipientConfirm
-    | RecipientBlock
-    | RecipientUnblock
-    | TemplateCreate
-    | TemplateUpdate
-    | TemplateDelete
-)
 
 ProjectsRequest = (
     ProjectCreate
