@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from processors.deliveries.channel_news import tell_of_disabled, warn_of_failing
 from processors.fold.audit import changes_of, command_of, entry_without_changes
@@ -21,7 +20,6 @@ from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.partition_time import fold_plain_tick, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
-from processors.projects.channels import define_channel, of_other_kinds, tell_choice
 from processors.projects.checks import ProjectChecks
 from processors.projects.decisions import decision, rejected
 from processors.projects.escalations import ProjectEscalations
@@ -31,10 +29,9 @@ from processors.projects.keys import ProjectKeys
 from processors.projects.maintenance import ProjectMaintenance
 from processors.projects.message_templates import ProjectTemplates
 from processors.projects.monitors import ProjectMonitors
-from processors.projects.mutes import without_past_mute
 from processors.projects.on_call import ProjectOnCall
 from processors.projects.outages import ProjectOutageNews
-from processors.projects.recipients import ProjectRecipients
+from processors.projects.project_channels import ProjectChannels
 from processors.projects.reports import ProjectReports
 from processors.projects.rotations import ProjectRotations
 from processors.projects.status_pages import ProjectPages
@@ -42,10 +39,8 @@ from processors.projects.tag_mutes import ProjectTagMutes
 from processors.projects.tokens import ProjectTokens
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
-from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.decisions import Decision
 from schemas.definitions import Channel, Definition, Project, definition_key
-from schemas.deliveries import EndpointRemoved
 from schemas.on_call_requests import (
     OnCallCreate,
     OnCallDelete,
@@ -53,22 +48,14 @@ from schemas.on_call_requests import (
     OnCallOverrideDelete,
     OnCallUpdate,
 )
-from schemas.origins import written_origin
 from schemas.rejections import Rejection, RejectionCode
 from schemas.reports import ReportMade, ReportSchedule
 from schemas.requests import (
-    ChannelCreate,
-    ChannelDelete,
     ChannelDisabled,
     ChannelFailing,
-    ChannelFields,
-    ChannelRequest,
-    ChannelRotateSecret,
-    ChannelUpdate,
     CheckCreate,
     CheckDelete,
     CheckUpdate,
-    ConfirmationResend,
     EscalationCreate,
     EscalationDelete,
     EscalationUpdate,
@@ -93,20 +80,14 @@ from schemas.requests import (
     ProjectRotateWebhookSecret,
     ProjectsEvent,
     ProjectsRequest,
-    RecipientBlock,
-    RecipientConfirm,
-    RecipientUnblock,
     StatusPageCreate,
     StatusPageDelete,
     StatusPageUpdate,
     TagMuteSet,
-    TemplateCreate,
-    TemplateDelete,
-    TemplateUpdate,
     ThingsUnobserved,
 )
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
-from schemas.topics import DEFINITIONS, DELIVERIES, PROJECTS
+from schemas.topics import DEFINITIONS, PROJECTS
 from schemas.transitions import JournalTruncated
 
 _News = ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved
@@ -146,15 +127,23 @@ class ProjectsPartition:
         self._monitors = ProjectMonitors(view, self.index, self._tokens)
         self._maintenance = ProjectMaintenance(view, self.index)
         self._escalations = ProjectEscalations(view, self.index)
-        self._templates = ProjectTemplates(view, self.index)
+        templates = ProjectTemplates(view, self.index)
         self._on_call = ProjectOnCall(view, self.index, self._escalations)
         self._tag_mutes = ProjectTagMutes(view)
         self._pages = ProjectPages(view, self.index, self._tokens)
-        self._recipients = ProjectRecipients(view, self.index)
         self._keys = ProjectKeys(view, self.index)
         self._rotations = ProjectRotations(view, self.index)
         self._outages = ProjectOutageNews(view)
         self._reports = ProjectReports(view)
+        self._channels = ProjectChannels(
+            view,
+            self.index,
+            tokens=self._tokens,
+            things=(self._checks, self._monitors),
+            rotations=self._rotations,
+            templates=templates,
+            naming=(self._escalations, templates, self._reports, self._on_call),
+        )
 
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
         """Nothing: a request is answered only when it has been folded, and the states are kept."""
@@ -216,7 +205,7 @@ class ProjectsPartition:
         effects = tell_of_disabled(self._view, self.index, project, event)
         channel = self._view.get(f"channel/{event.channel}")
         if event.removed and isinstance(channel, Channel) and channel.project == project:
-            effects += self._remove_channel(channel, event.at)
+            effects += self._channels.remove(channel, event.at)
         return effects
 
     def _tick(self, tick: Tick, context: Context) -> list[Effect]:
@@ -305,34 +294,7 @@ class ProjectsPartition:
             case ProjectRotateWebhookSecret():
                 return self._rotations.webhook_secret(request, project, at)
             case _:
-                return self._decide_channel(request, owner, project, at)
-
-    def _decide_channel(self, request: ChannelRequest, owner: str, project: Project, at: Micros) -> list[Effect]:
-        """Of channels, of those whom they tell, and of how."""
-        match request:
-            case ChannelCreate():
-                return self._create_channel(request, project, at)
-            case ChannelUpdate():
-                return self._change_channel(request, self.index.channel(owner, request.id), project, at)
-            case ChannelDelete():
-                return self._delete_channel(request, self.index.channel(owner, request.id), at)
-            case ConfirmationResend():
-                return self._recipients.ask_again(request, self.index.channel(owner, request.id), project, at)
-            case RecipientConfirm():
-                return self._recipients.confirm(request, self.index.recipient(owner, request.id), project, at)
-            case RecipientBlock():
-                return self._recipients.block(request, self.index.recipient(owner, request.id), project, at)
-            case RecipientUnblock():
-                return self._recipients.unblock(request, project, at)
-            case TemplateCreate():
-                return self._templates.create(request, project, at)
-            case TemplateUpdate():
-                return self._templates.change(request, project, at)
-            case TemplateDelete():
-                return self._templates.delete(request, project, at)
-            case ChannelRotateSecret():
-                channel = self.index.channel(owner, request.id)
-                return self._rotations.channel_secret(request, channel, project, at)
+                return self._channels.decide(request, project, at)
 
     def _create_project(self, request: ProjectCreate, owner: str, at: Micros) -> list[Effect]:
         made: list[Definition] = [request.project, *request.keys]
@@ -346,58 +308,6 @@ class ProjectsPartition:
             self._view.put(definition_key(definition), replace(definition, created=at))
         return [decision(request, "made", owner)]
 
-    def _create_channel(self, request: ChannelCreate, project: Project, at: Micros) -> list[Effect]:
-        if request.channel.project != project.id:
-            raise InvalidEvent("keyed by another project")
-        if self.index.is_there(request.channel):
-            return [decision(request, "found", request.channel.id)]
-        if problem := CHANNEL_KINDS[request.channel.kind].problem(request.channel):
-            raise InvalidEvent(problem)
-        given = replace(request.channel, created=at, disabled_at=None, number=0)
-        channel = self._recipients.judged(given, request.confirm)
-        asked = self._recipients.ask(channel, project, at)
-        channel = self._tokens.named(channel)
-        effects = [define_channel(self._view, channel, project, at), *tell_choice(None, channel, at), *asked]
-        if request.on_every_check:
-            effects += self._checks.put_on_every(channel, at)
-            effects += self._monitors.put_on_every(channel, at)
-        return [*effects, decision(request, "made", channel.id)]
-
-    def _change_channel(self, request: ChannelUpdate, channel: Channel, project: Project, at: Micros) -> list[Effect]:
-        wanted = without_past_mute(_chosen(request.fields), at)
-        if set(wanted) == {"mute_until"}:
-            muted = replace(channel, **wanted)
-            told = [define_channel(self._view, muted, project, at, secret_only=True)] if muted != channel else []
-            return [*told, decision(request, "updated", channel.id)]
-        if of_other_kinds(channel, wanted):
-            raise RequestRejected(RejectionCode.WRONG_CHANNEL_KIND)
-        kind = CHANNEL_KINDS[channel.kind]
-        if not kind.signs and channel.secret and "secret" not in wanted and _moves(channel, wanted):
-            # Another request has given the secret meanwhile, for the origin that this one leaves.
-            raise RequestRejected(RejectionCode.CHANGED_MEANWHILE)
-        if "secret" in wanted:
-            wanted["former_secrets"] = ()
-        changed = self._recipients.judged(replace(channel, disabled_at=None, **wanted), request.confirm)
-        if problem := kind.problem(changed):
-            raise InvalidEvent(problem)
-        asked = self._recipients.ask(changed, project, at)
-        told = [define_channel(self._view, changed, project, at), *tell_choice(channel, changed, at)]
-        return [*told, *asked, decision(request, "updated", channel.id)]
-
-    def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:
-        return [*self._remove_channel(channel, at), decision(request, "removed", channel.id)]
-
-    def _remove_channel(self, channel: Channel, at: Micros) -> list[Effect]:
-        self._view.delete(definition_key(channel))
-        effects = [Effect(DELIVERIES, channel.id, EndpointRemoved(at=at)), *tell_choice(channel, None, at)]
-        effects += self._checks.take_off_every(channel, at)
-        effects += self._monitors.take_off_every(channel, at)
-        effects += self._escalations.take_off(channel, at)
-        effects += self._templates.take_off(channel, at)
-        self._reports.take_off(channel, at)
-        effects += self._on_call.take_off(channel, at)
-        return effects
-
 
 def _answered(request: ProjectsRequest, code: RejectionCode, refused: InvalidEvent) -> InvalidEvent:
     """The dead letter of a request that nobody waits for in vain: its decision goes out with it."""
@@ -407,15 +317,6 @@ def _answered(request: ProjectsRequest, code: RejectionCode, refused: InvalidEve
 def _decided(effects: Iterable[Effect]) -> str:
     """The id of the thing that a decision names."""
     return next((effect.value.id for effect in effects if isinstance(effect.value, Decision)), "")
-
-
-def _moves(channel: Channel, fields: dict[str, Any]) -> bool:
-    """Whether these fields would have a channel lead to another origin; to one that is written otherwise, at least."""
-    return "url" in fields and written_origin(fields["url"]) != written_origin(channel.url)
-
-
-def _chosen(fields: ChannelFields) -> dict[str, Any]:
-    return {name: value for name, value in asdict(fields).items() if value is not UNSET}
 
 
 FOLD: Fold = Projects()

@@ -137,8 +137,8 @@ class ProjectReports:
             if (told, pending) != (state.told, state.pending):
                 self._put_state(project, told, pending)
 
-    def take_off(self, channel: Channel, at: Micros) -> None:
-        """A channel is removed."""
+    def take_off(self, channel: Channel, at: Micros) -> list[Effect]:
+        """A channel is removed. Nobody is told but the audit trail."""
         settings = self._view.get(settings_key(channel.project))
         if isinstance(settings, ReportSettings) and channel.id in settings.channels:
             left = tuple(each for each in settings.channels if each != channel.id)
@@ -146,6 +146,7 @@ class ProjectReports:
                 definition_key(settings),
                 replace(settings, version=settings.version + 1, revised=at, channels=left),
             )
+        return []
 
     def _wanted(self, fields: ReportFields, project: str) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
