@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from schemas.base import SECOND, Fact, Micros, Value
 from schemas.report_periods import PeriodKind
 from schemas.request_base import Request
+from schemas.schedules import BadTimezone, canonical_tz
 
 # A report that could not be made for so long is given up, and that is told.
 GIVEN_UP_AFTER: Micros = 3 * 86_400 * SECOND
@@ -95,6 +96,14 @@ class ReportMade(Request, tag="report.made", frozen=True):
     label: str
     content: dict[str, Any]
     channels: ReportChannels = ()
+
+
+def zone_of(settings: ReportSettings) -> str:
+    """The time zone of the settings; UTC where this version of the tz database does not have it."""
+    try:
+        return canonical_tz(settings.timezone)
+    except BadTimezone:
+        return "UTC"
 
 
 def settings_key(project: str) -> str:

@@ -39,6 +39,7 @@ from schemas.reports import (
     ReportState,
     settings_key,
     state_key,
+    zone_of,
 )
 from schemas.schedules import BadTimezone, canonical_tz
 from schemas.ticks import NEVER
@@ -102,7 +103,7 @@ class ProjectReports:
         state: ReportState = self._view.get(state_key(project.id)) or ReportState(id=project.id, project=project.id)
         told = dict(state.told)
         for kind in PERIODS:
-            newest = newest_period(kind, _zone(changed), at).label
+            newest = newest_period(kind, zone_of(changed), at).label
             if not _wants(settings, kind):  # nobody waited for what has ended until now
                 told[kind] = max(told.get(kind, ""), newest)
         pending = tuple(each for each in state.pending if _wants(changed, each.kind))
@@ -131,7 +132,7 @@ class ProjectReports:
         for project in sorted(self._due):
             settings: ReportSettings = self._view.get(settings_key(project))
             state: ReportState = self._view.get(state_key(project))
-            newest: dict[str, str] = {kind: newest_period(kind, _zone(settings), time).label for kind in PERIODS}
+            newest: dict[str, str] = {kind: newest_period(kind, zone_of(settings), time).label for kind in PERIODS}
             told = {kind: min(label, newest.get(kind, label)) for kind, label in state.told.items()}
             pending = tuple(replace(each, noted=min(each.noted, time)) for each in state.pending if each.end <= time)
             if (told, pending) != (state.told, state.pending):
@@ -171,7 +172,7 @@ class ProjectReports:
             if _wants(settings, kind) and (ended := _ended(settings, state, kind, time)) is not None:
                 told[kind] = ended.label
                 if settings.channels:
-                    pending[kind] = _pending(ended, _zone(settings), time)
+                    pending[kind] = _pending(ended, zone_of(settings), time)
         left = tuple(pending[kind] for kind in PERIODS if kind in pending)
         self._put_state(project, told, left)
         effects: list[Effect] = []
@@ -222,14 +223,6 @@ def _without_figures(pending: PendingReport) -> dict[str, Any]:
     }
 
 
-def _zone(settings: ReportSettings) -> str:
-    """The time zone of the settings; UTC where this version of the tz database does not have it."""
-    try:
-        return canonical_tz(settings.timezone)
-    except BadTimezone:
-        return "UTC"
-
-
 def _wants(settings: ReportSettings, kind: PeriodKind) -> bool:
     return settings.weekly if kind == "week" else settings.monthly
 
@@ -252,7 +245,7 @@ def _pending(period: Period, tz: str, noted: Micros) -> PendingReport:
 
 def _ended(settings: ReportSettings, state: ReportState, kind: PeriodKind, time: Micros) -> Period | None:
     """The newest period that has ended and is not dealt with; None: there is none."""
-    newest = newest_period(kind, _zone(settings), time)
+    newest = newest_period(kind, zone_of(settings), time)
     return newest if newest.label > state.told.get(kind, "") else None
 
 
@@ -261,5 +254,5 @@ def _due_of(settings: ReportSettings, state: ReportState) -> Micros:
     dues = [each.since + GIVEN_UP_AFTER for each in state.pending]
     for kind in PERIODS:
         if _wants(settings, kind) and kind in state.told:
-            dues.append(period_after(kind, _zone(settings), state.told[kind]).end)
+            dues.append(period_after(kind, zone_of(settings), state.told[kind]).end)
     return min(dues, default=NEVER)

@@ -21,7 +21,7 @@ from schemas.definitions import ApiKey, Channel
 from schemas.ids import is_uuid, new_id
 from schemas.notices import REPORT
 from schemas.report_periods import newest_period, period_after
-from schemas.reports import MOST_CHANNELS, ReportFields, ReportMade, ReportSchedule, ReportSettings
+from schemas.reports import MOST_CHANNELS, ReportFields, ReportMade, ReportSchedule, ReportSettings, zone_of
 
 router = APIRouter(tags=["reports"], responses=ERRORS)
 
@@ -129,7 +129,7 @@ async def send_report(service: ServiceDep, reports: ReportsDep, key: AlertsWrite
         service.deps.test_sends.take(key.project, now, len(channels))
     except TooManyTests as limit:
         raise PoppaPingApiError(429, str(limit), headers={"Retry-After": str(limit.seconds)}) from None
-    report = await reports.of(of_period(key.project, wanted.period, settings.timezone, now))
+    report = await reports.of(of_period(key.project, wanted.period, zone_of(settings), now))
     request = ReportMade(
         request=new_id(), at=now, kind=wanted.period, label="", content=content_of(report), channels=chosen
     )
@@ -161,12 +161,12 @@ async def _channel(service: Service, key: ApiKey, id: str) -> Channel:
 
 
 def _object(service: Service, settings: ReportSettings) -> ReportScheduleObject:
-    now, tz = service.deps.clock.now(), settings.timezone
+    now, tz = service.deps.clock.now(), zone_of(settings)
     week, month = (period_after(kind, tz, newest_period(kind, tz, now).label).end for kind in ("week", "month"))
     return ReportScheduleObject(
         weekly=settings.weekly,
         monthly=settings.monthly,
-        timezone=tz,
+        timezone=settings.timezone,
         alert_channel_ids=list(settings.channels),
         next_weekly_at=time(week) if settings.weekly else None,
         next_monthly_at=time(month) if settings.monthly else None,

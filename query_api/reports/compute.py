@@ -89,7 +89,7 @@ async def compute(deps: Dependencies, history: ReportHistoryReader, wanted: Repo
     # In threads: of a hundred thousand things it takes a second, in which pings go on.
     known = await asyncio.to_thread(_known, deps, wanted, now)
     told = await _told(history, wanted, known, min(span.end, now))
-    has_all = written and await _is_rolled_up(deps, history, span, known)
+    has_all = written and await _has_responses(deps, history, span, known)
     return await asyncio.to_thread(_report, wanted, known, told, now, span.end <= now and has_all)
 
 
@@ -108,11 +108,14 @@ async def _told(history: ReportHistoryReader, wanted: ReportOf, known: _Known, u
     return _Told(*first, *second)
 
 
-async def _is_rolled_up(deps: Dependencies, history: ReportHistoryReader, span: Span3, known: _Known) -> bool:
-    if not known.ids(heartbeat=False):
-        return True
+async def _has_responses(deps: Dependencies, history: ReportHistoryReader, span: Span3, known: _Known) -> bool:
+    return not known.ids(heartbeat=False) or await is_rolled_up(deps, history, span.end)
+
+
+async def is_rolled_up(deps: Dependencies, history: ReportHistoryReader, end: Micros) -> bool:
+    """Whether what monitors found up to a time is in the roll-ups; to ask costs little."""
     moved = deps.clock.now() - deps.clock.real()  # roll-ups go by the time of the machine
-    return await history.rolled_to() + moved >= span.end + _USUALLY
+    return await history.rolled_to() + moved >= end + _USUALLY
 
 
 def _known(deps: Dependencies, wanted: ReportOf, now: Micros) -> _Known:

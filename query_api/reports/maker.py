@@ -19,7 +19,7 @@ from query_api.commands import Late, ask
 from query_api.dependencies import Dependencies
 from query_api.history.behind import Behind
 from query_api.history.reports import Span3
-from query_api.reports.compute import ReportOf, compute
+from query_api.reports.compute import ReportOf, compute, is_rolled_up
 from query_api.reports.summary import content_of
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
@@ -96,8 +96,11 @@ class ReportMaker:
             return
         if not is_late and not await history.is_written():
             raise Behind  # for all reports; to ask costs little
-        self._tried[named] = now
         project = named[0]
+        rolled_up = is_late or await is_rolled_up(self._deps, history, pending.end)
+        if not rolled_up and self._deps.directory.monitors_of(project):
+            return  # it would be computed again and again, of a history that is busy catching up
+        self._tried[named] = now
         span = Span3(pending.before, pending.start, pending.end)
         report = await compute(self._deps, history, ReportOf(project, pending.kind, span, pending.timezone))
         if not report.complete and not is_late:

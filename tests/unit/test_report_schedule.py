@@ -23,7 +23,7 @@ from schemas.ticks import TimeCorrected
 from schemas.times import iso, read_iso
 from schemas.topics import DEFINITIONS, DELIVERIES, PROJECTS, TRANSITIONS
 from tests.harness import WRITE_KEY, Harness
-from tests.poppaping_client import OTHERS_KEY, V1, fault, with_key
+from tests.poppaping_client import OTHERS_KEY, V1, fault, made, with_key
 
 SCHEDULE, SEND = f"{V1}/reports/schedule", f"{V1}/reports/send"
 DAY: Micros = 86_400 * SECOND
@@ -408,6 +408,49 @@ def test_a_state_of_a_zone_that_is_not_known_any_more_stops_nothing(harness: Har
     state = ReportState(id="p", project="p", told={"week": "2025-06-09"})
     session = Session(Projects(), 0, View({settings_key("p"): settings, state_key("p"): state}))
     assert session.due() == MONDAY
+
+
+async def test_settings_of_a_zone_that_is_not_known_any_more_are_shown_and_changed(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await schedule(harness, weekly=True, alert_channel_ids=[harness.make_channel("hook")])
+    directory = harness.log.directory
+    known = directory.report_settings(harness.project)
+    assert known is not None
+    gone = msgspec.structs.replace(known, timezone="Europe/Atlantis")
+    with monkeypatch.context() as patched:
+        patched.setattr(directory, "report_settings", lambda _: gone)
+        shown = (await harness.client.get(SCHEDULE)).json()["data"]
+        assert (shown["timezone"], shown["next_weekly_at"]) == ("Europe/Atlantis", iso(MONDAY))
+        assert (await harness.client.post(SEND, json={"period": "week"})).status_code == 202
+    assert (await schedule(harness, timezone="Europe/Riga"))["timezone"] == "Europe/Riga"
+
+
+async def test_while_results_are_rolled_up_nothing_is_computed(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await made(harness)
+    await schedule(harness, weekly=True, alert_channel_ids=[harness.make_channel("hook")])
+    move_to(harness, MONDAY + SETTLED + 60 * SECOND)
+    history = harness.report_history
+    asked: list[str] = []
+    times = history.times
+
+    async def counted(*which: Any) -> Any:
+        asked.append("times")
+        return await times(*which)
+
+    async def behind() -> Micros:
+        return MONDAY
+
+    monkeypatch.setattr(history, "times", counted)
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "rolled_to", behind)
+        for _ in range(3):
+            await maker(harness).look()
+    assert (asked, requested(harness)) == ([], [])
+    await maker(harness).look()
+    assert (asked, len(requested(harness))) == (["times"], 1)
 
 
 async def test_the_state_topic_is_what_the_directory_reads(harness: Harness) -> None:
