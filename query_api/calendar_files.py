@@ -102,7 +102,8 @@ def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
     block: list[str] = []
     first = events = 0
     for number, line in enumerate(lines, 1):
-        word, _, name = line.strip().upper().partition(":")
+        # A line that begins with a blank goes on with the text of the one before.
+        word, _, name = line.rstrip().upper().partition(":")
         if word == "BEGIN":
             open_.append(name)
             if open_[0] != "VCALENDAR" or len(open_) > _DEEPEST:
@@ -169,10 +170,11 @@ def _occurrences(read: _Read, tz: str, now: Micros, steps: Iterator[int]) -> Ite
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         return
     start, length = event["DTSTART"].dt, _length(event)
+    summary, people = _summary(event), _people(event)  # once: they may be long, and a series has thousands
     for local in _starts(read, now, steps):
         zone = start.tzinfo if isinstance(start, datetime) else None
         begin, end = (_micros(each.replace(tzinfo=zone), tz) for each in (local, local + length))
-        yield Occurrence(begin, end, read.uid, read.line, _summary(event), _people(event))
+        yield Occurrence(begin, end, read.uid, read.line, summary, people)
 
 
 def _length(event: Any) -> timedelta:

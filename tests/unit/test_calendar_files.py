@@ -73,6 +73,18 @@ def test_who_and_where() -> None:
     assert (found.summary, found.people, found.line) == ("Ada, for Bob", ("ada@example.org", "bob@example.org"), 4)
 
 
+def test_a_text_that_goes_on_in_the_next_line_ends_no_event() -> None:
+    [found] = read("DTSTART:20260110T080000Z", "DURATION:PT1H", "DESCRIPTION:Ada ", " END:VEVENT", "SUMMARY:Bob")
+    assert found.summary == "Bob"
+
+
+def test_a_long_text_is_kept_once_for_a_whole_series() -> None:
+    names = ["SUMMARY:" + "Ada  and " * 100, "ATTENDEE:mailto:Bob@example.org"]
+    found = read("DTSTART:20160201T080000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY", *names)
+    assert len(found) == 92
+    assert len({id(each.summary) for each in found}) == len({id(each.people) for each in found}) == 1
+
+
 def test_a_series_with_an_exception_and_one_that_was_moved() -> None:
     weekly = event(
         "DTSTART;TZID=Europe/Berlin:20260105T090000", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;COUNT=4",
