@@ -4,7 +4,7 @@ A template that cannot be rendered is refused: it is rendered with a sample of e
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
@@ -21,6 +21,7 @@ from query_api.poppaping.read_only import without_read_only
 from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
 from query_api.poppaping.service import Service, ServiceDep
 from query_api.preview_samples import preview_sample
+from schemas.base import Micros
 from schemas.channels.kind import InvalidChannelField
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.reading import checked_reading
@@ -156,7 +157,7 @@ async def preview_template(service: ServiceDep, key: AlertsReader, body: JsonObj
         timezone = checked_reading("timezone", wanted.timezone) or "UTC"
     except InvalidChannelField as invalid:
         raise PoppaPingApiError(400, f"Field '{invalid.field}' {invalid.problem}.") from None
-    forms = _rendered(service, key, wanted.event, wanted.title, wanted.text, language, timezone)
+    forms = await _rendered(service, key, (wanted.event,), wanted.title, wanted.text, language, timezone)
     return one(
         PreviewObject(
             event=wanted.event,
@@ -224,9 +225,7 @@ async def _fields(
     worded = notices if notices is not UNSET else words
     if not title.strip() and not text.strip():
         raise PoppaPingApiError(400, "Field 'text': a template needs a title or a text.")
-    for notice in worded or _ALL:
-        _rendered(service, key, notice, title, text)
-        await asyncio.sleep(0)  # others are answered between two of them
+    await _rendered(service, key, worded or _ALL, title, text)
     return TemplateFields(name=wanted.name, notices=notices, channels=channels, title=wanted.title, text=wanted.text)
 
 
@@ -250,27 +249,37 @@ async def _must_be_a_reader(service: Service, key: ApiKey, id: str) -> None:
         raise PoppaPingApiError(400, f"Field 'alert_channel_ids': no words are sent to a channel of type '{kind}'.")
 
 
-def _rendered(
+async def _rendered(
     service: Service,
     key: ApiKey,
-    notice: AnyNotice,
+    notices: Iterable[AnyNotice],
     title: str,
     text: str,
     language: str = "en",
     timezone: str = "UTC",
 ) -> Forms:
-    """Raises `PoppaPingApiError` for a template that cannot be rendered."""
+    """What it makes of the last of these notices. Raises `PoppaPingApiError` for a template that cannot be rendered."""
     deps = service.deps
     if deps.preview is None:
         raise PoppaPingApiError(503, "No templates can be rendered here.", headers={"Retry-After": "1"})
     now = deps.clock.now()
     project = deps.directory.projects.get(key.project)
-    data = preview_sample(notice, now)
     name = "" if project is None else project.name
-    forms = deps.preview(Sample(notice, data, title, text, language, timezone, name), now)
+    samples = [Sample(notice, preview_sample(notice, now), title, text, language, timezone, name) for notice in notices]
+    # In a thread: a costly template takes some milliseconds for each notice, in which pings go on.
+    forms = await asyncio.to_thread(_last_or_faulty, deps.preview, samples, now)
     if forms.problem:
         line = f"line {forms.line}: " if forms.line else ""
         raise PoppaPingApiError(400, f"Field '{forms.field}': {line}{forms.problem}.")
+    return forms
+
+
+def _last_or_faulty(preview: Callable[[Sample, Micros], Forms], samples: Iterable[Sample], now: Micros) -> Forms:
+    forms = Forms()
+    for sample in samples:
+        forms = preview(sample, now)
+        if forms.problem:
+            break
     return forms
 
 

@@ -1,7 +1,6 @@
 """Message templates over the API, in memory: made, changed, removed, previewed, and kept with a delivery."""
 
-import asyncio
-from itertools import pairwise
+import threading
 from typing import Any
 
 import pytest
@@ -10,17 +9,17 @@ from msgspec.structs import replace
 from processors.deliveries.fold import DeliveriesFold
 from processors.fold.contract import Session
 from processors.fold.view import View
+from processors.sender.preview import Previews
 from processors.sender.webhooks import DeliveryResult
 from processors.sender.wording import noted, worded
-from query_api.poppaping import message_templates
-from query_api.preview_samples import preview_sample
-from schemas.base import Micros, encode
+from schemas.base import encode
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
 from schemas.deliveries import Delivery, DeliveryReplayed, Endpoint, EndpointDefined
 from schemas.ids import new_id
 from schemas.message_templates import (
     MOST_CHARACTERS,
+    Forms,
     MessageTemplate,
     TemplateCopy,
     TemplateDefined,
@@ -28,7 +27,7 @@ from schemas.message_templates import (
     Wording,
     template_key,
 )
-from schemas.notices import AnyNotice
+from schemas.notices import NOTICES
 from schemas.requests import ChannelCreate, ChannelDelete
 from schemas.topics import DELIVERIES, PROJECTS
 from tests.deliveries_driver import Driver
@@ -156,28 +155,6 @@ async def test_what_is_wrong_is_said_with_its_line(harness: Harness, fields: dic
         assert (preview.status_code, words in preview.json()["message"]) == (400, True)
 
 
-async def test_others_have_their_turn_while_a_template_is_judged(
-    harness: Harness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    order: list[str] = []
-
-    def noted_sample(notice: AnyNotice, now: Micros) -> dict[str, Any]:
-        order.append(notice)
-        return preview_sample(notice, now)
-
-    async def another() -> None:
-        while True:
-            order.append("another")
-            await asyncio.sleep(0)
-
-    monkeypatch.setattr(message_templates, "preview_sample", noted_sample)
-    task = asyncio.create_task(another())
-    await template(harness)
-    task.cancel()
-    assert len(set(order)) > 10
-    assert all("another" in (one, after) for one, after in pairwise(order))
-
-
 async def test_there_is_an_end_to_templates(harness: Harness) -> None:
     number = MOST_CHARACTERS // 4_000
     for _ in range(number):
@@ -198,6 +175,25 @@ async def test_a_preview_shows_every_form(harness: Harness) -> None:
     assert "Exit-Status 23 &amp; " in shown["mail_html"]
     assert "<b>" not in shown["mail_html"]
     assert {event["type"] for _, event in harness.log.of(DELIVERIES)} <= {"tick"}
+
+
+async def test_templates_are_rendered_in_threads(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a template for all events each is rendered, which must hold up no ping."""
+    here, threads = threading.get_ident(), list[int]()
+    render = Previews.forms
+
+    def forms(previews: Previews, *args: Any) -> Forms:
+        threads.append(threading.get_ident())
+        return render(previews, *args)
+
+    monkeypatch.setattr(Previews, "forms", forms)
+    harness = with_key(Harness())
+    harness.client.headers["X-Api-Key"] = WRITE_KEY
+    made = await template(harness)
+    await harness.client.patch(f"{TEMPLATES}/{made['id']}", json={"text": "new"})
+    await harness.client.post(f"{TEMPLATES}/preview", json={"text": "x"})
+    assert len(threads) > 2 * len(NOTICES)
+    assert here not in threads
 
 
 async def test_a_preview_needs_a_language_and_a_zone_that_there_are(harness: Harness) -> None:
