@@ -23,6 +23,7 @@ from query_api.poppaping.maintenance_bodies import (
     end_of,
     must_be_a_window,
     window_of,
+    without_same_times,
 )
 from query_api.poppaping.maintenance_object import MaintenanceWindow, maintenance_object
 from query_api.poppaping.objects import Deleted
@@ -114,8 +115,9 @@ async def read_window(service: ServiceDep, key: MonitorsReader, id: str) -> Resp
 async def change_window(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields of a window that are given."""
     known = await _find(service, key, id)
-    body = without_read_only(body, _object(service, known), UpdateMaintenanceWindowBody, ("active",))
-    wanted = judged(body, UpdateMaintenanceWindowBody)
+    shown = _object(service, known)
+    body = without_read_only(body, shown, UpdateMaintenanceWindowBody, ("active",))
+    wanted = judged(without_same_times(body, shown), UpdateMaintenanceWindowBody)
     now = service.deps.clock.now()
     request = MaintenanceUpdate(
         request=new_id(),

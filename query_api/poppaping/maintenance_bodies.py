@@ -4,12 +4,14 @@ The times of a window are from `starts_at` to `ends_at`; or those of `schedule` 
 `timezone`, each for `duration_minutes`; or from now for `duration`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from infra.settings.durations import parse_duration
+from query_api.poppaping.maintenance_object import MaintenanceWindow
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import SECOND, Micros
 from schemas.maintenance import LONGEST_KEY, LONGEST_SECONDS, MOST_NAMED, Once, Recurring, Tag, Window, fault_of
@@ -18,6 +20,7 @@ from schemas.times import LAST, micros_of
 
 # From its beginning to its end. What is to be silent for longer is muted, or paused.
 LONGEST: Micros = 366 * 86_400 * SECOND
+_TIMES = ("starts_at", "ends_at", "schedule", "timezone", "duration_minutes")
 _ONE_KIND = (
     "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes', or 'duration' for one that begins now."
 )
@@ -105,6 +108,14 @@ def window_of(wanted: UpdateMaintenanceWindowBody, now: Micros) -> Window | Unse
     if fault := fault_of(window):
         raise PoppaPingApiError(400, f"{fault.capitalize()}.")
     return window
+
+
+def without_same_times(body: Mapping[str, object], shown: MaintenanceWindow) -> dict[str, object]:
+    """A body without times that are those there are. So what is sent back as it was read neither takes an extension of
+    a window that recurs away nor opens one again that somebody has ended."""
+    told = {name: getattr(shown, name) for name in _TIMES}
+    is_so = all(body[name] == value for name, value in told.items() if name in body)
+    return {name: value for name, value in body.items() if not is_so or name not in told}
 
 
 def must_be_a_window(window: Window | UnsetType) -> None:

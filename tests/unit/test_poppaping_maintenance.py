@@ -236,6 +236,19 @@ async def test_only_what_is_open_of_one_that_recurs_is_extended_and_ended(harnes
         assert (await act(harness, window["id"], "end")).status_code == 200
 
 
+async def test_what_is_sent_back_as_it_was_read_changes_no_times(harness: Harness) -> None:
+    window = await announced(harness, schedule="*/5 * * * *", duration_minutes=3)
+    path = f"{WINDOWS}/{window['id']}"
+    longer = (await act(harness, window["id"], "extend", minutes=1)).json()["data"]
+    renamed = (await harness.client.patch(path, json=longer | {"name": "Longer"})).json()["data"]
+    assert (renamed["name"], renamed["active_until"]) == ("Longer", longer["active_until"])
+    ended = (await act(harness, window["id"], "end")).json()["data"]
+    renamed = (await harness.client.patch(path, json=ended | {"name": "Over"})).json()["data"]
+    assert (renamed["name"], renamed["active"], renamed["ended_at"]) == ("Over", False, ended["ended_at"])
+    changed = (await harness.client.patch(path, json=ended | {"duration_minutes": 4})).json()["data"]
+    assert (changed["active"], changed["duration_minutes"]) == (True, 4)
+
+
 async def test_one_that_has_not_begun_is_not_extended_or_ended(harness: Harness) -> None:
     window = await announced(harness, starts_at=at(harness, 100), ends_at=at(harness, 200))
     for what, body in (("extend", {"minutes": 5}), ("end", {})):
