@@ -10,9 +10,12 @@ The contract:
 - What is asked about a span costs as much as the span is long: whoever asks bounds it.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from schemas.base import SECOND, Micros
 from schemas.on_call import Handover, Hours, OnCallRotation
@@ -46,13 +49,17 @@ class Shift(NamedTuple):
 
 def on_call(rotation: OnCallRotation, at: Micros) -> Duty:
     """Who is on call at a time."""
+    second = _second_of(at)
+    return _duty(rotation, at, _is_open(_open_times(rotation, second, second), second))
+
+
+def _duty(rotation: OnCallRotation, at: Micros, is_open: bool) -> Duty:
     for override in reversed(rotation.overrides):
         if override.start <= at < override.end and override.channels:
             return Duty(override.channels, override.name, override=override.id)
-    second = _second_of(at)
-    if not rotation.turns or not _is_within_hours(rotation, second):
+    if not rotation.turns or not is_open:
         return NOBODY
-    place = _handovers_until(rotation.handover, rotation.tz, second) % len(rotation.turns)
+    place = _handovers_until(rotation.handover, rotation.tz, _second_of(at)) % len(rotation.turns)
     turn = rotation.turns[place]
     return Duty(turn.channels, turn.name, place)
 
@@ -66,9 +73,16 @@ def next_handover(rotation: OnCallRotation, at: Micros) -> Micros:
 
 def shifts(rotation: OnCallRotation, start: Micros, end: Micros) -> Iterator[Shift]:
     """Who is on call from `start` to `end`, nobody among it, without a hole. The first and the last may be longer."""
-    began, duty = start, on_call(rotation, start)
-    for change in _changes(rotation, start, end):
-        now = on_call(rotation, change)
+    near = tuple(each for each in rotation.overrides if each.start < end and each.end > start)
+    rotation = replace(rotation, overrides=near)
+    times = _open_times(rotation, _second_of(start), _second_of(end))
+
+    def duty_at(at: Micros) -> Duty:
+        return _duty(rotation, at, _is_open(times, _second_of(at)))
+
+    began, duty = start, duty_at(start)
+    for change in _changes(rotation, start, end, times):
+        now = duty_at(change)
         if now != duty:
             yield Shift(began, change, duty)
             began, duty = change, now
@@ -111,13 +125,33 @@ def _handover(handover: Handover, tz: str, number: int) -> int:
     return _moment(day * DAY + handover.minute * 60, tz)
 
 
-def _is_within_hours(rotation: OnCallRotation, second: int) -> bool:
-    day = second // DAY
-    return not rotation.hours or any(
-        start <= second < end
-        for hours in rotation.hours
-        for start, end in _openings(hours, rotation.tz, day - 2, day + 2)
-    )
+class _Times(NamedTuple):
+    """Spans that do not touch each other: where each begins, in order, and where it ends."""
+
+    starts: list[int]
+    ends: list[int]
+
+
+def _open_times(rotation: OnCallRotation, first: int, last: int) -> _Times | None:
+    """When the hours are, as far as they matter from a second to another; None: always."""
+    if not rotation.hours:
+        return None
+    times = _Times([], [])
+    days = first // DAY - 2, last // DAY + 2
+    for start, end in sorted(span for hours in rotation.hours for span in _openings(hours, rotation.tz, *days)):
+        if times.ends and start <= times.ends[-1]:
+            times.ends[-1] = max(times.ends[-1], end)
+        elif start < end:
+            times.starts.append(start)
+            times.ends.append(end)
+    return times
+
+
+def _is_open(times: _Times | None, second: int) -> bool:
+    if times is None:
+        return True
+    place = bisect_right(times.starts, second) - 1
+    return place >= 0 and second < times.ends[place]
 
 
 def _openings(hours: Hours, tz: str, first: int, last: int) -> Iterator[tuple[int, int]]:
@@ -128,14 +162,11 @@ def _openings(hours: Hours, tz: str, first: int, last: int) -> Iterator[tuple[in
             yield _moment(day * DAY + hours.start * 60, tz), _moment(day * DAY + end, tz)
 
 
-def _changes(rotation: OnCallRotation, start: Micros, end: Micros) -> list[Micros]:
+def _changes(rotation: OnCallRotation, start: Micros, end: Micros, open_times: _Times | None) -> list[Micros]:
     """The times after `start` and before `end` at which another duty may begin, in order."""
     tz, handover = rotation.tz, rotation.handover
     first, last = _second_of(start), _second_of(end)
-    seconds: set[int] = set()
-    for hours in rotation.hours:
-        for opening in _openings(hours, tz, first // DAY - 2, last // DAY + 2):
-            seconds.update(opening)
+    seconds = set() if open_times is None else {*open_times.starts, *open_times.ends}
     if len(rotation.turns) > 1:
         number = _handovers_until(handover, tz, first) + 1
         while (second := _handover(handover, tz, number)) < last:

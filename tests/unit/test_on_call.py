@@ -1,11 +1,13 @@
 """Who is on call at which time, by the clock of a zone."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from schemas import on_call_times
 from schemas.base import SECOND, Micros
 from schemas.ids import derived_id
 from schemas.on_call import Handover, Hours, OnCallRotation, Override, Turn
@@ -52,6 +54,23 @@ def test_turns_follow_one_another_from_the_first_day_on() -> None:
     # A year and more later, across two changes of the clock.
     assert who(one, "2027-01-04 08:59") == ["ada", "bob", "eve"][51 % 3]
     assert who(one, "2027-01-04 09:00") == ["ada", "bob", "eve"][52 % 3]
+
+
+def test_hours_that_meet_are_looked_at_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks for the end of a shift that has none asks what is on call only where that may change."""
+    asked: list[Micros] = []
+    duty = on_call_times._duty
+
+    def counted(one: OnCallRotation, moment: Micros, is_open: bool) -> on_call_times.Duty:
+        asked.append(moment)
+        return duty(one, moment, is_open)
+
+    monkeypatch.setattr(on_call_times, "_duty", counted)
+    parts = [*range(0, 1_440, 120), 1_440]
+    always = tuple(Hours(ALL_DAYS, start, end) for start, end in pairwise(parts))
+    far = tuple(Override(derived_id("test", n), at("2040-01-01") + n, at("2040-01-02"), ("x",)) for n in range(200))
+    assert shift_at(rotation("ada", hours=always, overrides=far), at("2026-03-01")) == (None, None)
+    assert len(asked) < 10
 
 
 def test_before_the_first_day_they_go_on_backwards() -> None:
