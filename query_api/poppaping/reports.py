@@ -87,9 +87,10 @@ async def read_report(
     tz = timezone_of(timezone)
     now = service.deps.clock.now()
     if start is None and to is None:
-        wanted = of_period(key.project, period or "week", tz, now if at is None else _time("at", at, tz))
-        if wanted.span.start >= now:
+        moment = now if at is None else _time("at", at, tz)
+        if moment > now:
             raise PoppaPingApiError(400, "Field 'at' must be a time that has passed.")
+        wanted = of_period(key.project, period or "week", tz, moment)
     elif period is not None or at is not None:
         raise PoppaPingApiError(400, "Give either 'period' and 'at', or 'from' and 'to'.")
     elif start is None:

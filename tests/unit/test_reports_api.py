@@ -228,6 +228,7 @@ async def test_periods_end_by_the_calendar_of_a_time_zone(harness: Harness) -> N
         ("at=yesterday", "ISO 8601"),
         ("at=", "ISO 8601"),
         ("at=9999-12-31T23:59:59-12:00", "since 1970"),
+        ("at=2200-01-01", "has passed"),
         ("from=0001-01-01T00:00:00%2B14:00", "from"),
         ("timezone=Europe/Atlantis", "IANA"),
         ("timezone=../../etc/passwd", "IANA"),
