@@ -16,15 +16,16 @@ from pingfold.commands.tables import minute_of, print_table
 
 _PATH = "/api/v1/escalation-policies"
 _PER_PAGE = 100
-_OWN = "own"
+_OWN, _ON_CALL = "own", "on-call:"
 
 Policy = Annotated[str, typer.Argument(help="Id of an escalation policy.")]
 Steps = Annotated[
     list[str] | None,
     typer.Option(
         "--step",
-        help="When, and who, such as `10m=own` or `15m=ID,ID`: ids of channels, or `own` for those of what is down; "
-        "repeat for several. The time counts from when people were told.",
+        help="When, and who, such as `10m=own` or `15m=ID,on-call:ID`: ids of channels, `own` for those of what is "
+        "down, `on-call:` and the id of a rotation for who is on call then; repeat for several. The time counts from "
+        "when people were told.",
     ),
 ]
 Repeat = Annotated[
@@ -124,8 +125,10 @@ def _step(text: str) -> dict[str, Any]:
     called = [each.strip() for each in who.split(",") if each.strip()]
     if not seconds or seconds % 60 or not called:
         raise typer.BadParameter(f"{text}: whole minutes and whom to tell, such as 10m=own or 15m=ID, are expected")
-    channels = [each for each in called if each != _OWN]
-    return {"after_minutes": seconds // 60, "alert_channel_ids": channels, "own_channels": _OWN in called}
+    rotations = [each.removeprefix(_ON_CALL) for each in called if each.startswith(_ON_CALL)]
+    channels = [each for each in called if each != _OWN and not each.startswith(_ON_CALL)]
+    step = {"after_minutes": seconds // 60, "alert_channel_ids": channels, "own_channels": _OWN in called}
+    return step | ({"on_call": rotations} if rotations else {})
 
 
 def _show(policy: dict[str, Any], json: bool) -> None:
@@ -147,7 +150,7 @@ def _show(policy: dict[str, Any], json: bool) -> None:
 def _steps(policy: dict[str, Any]) -> str:
     told = []
     for step in policy["steps"]:
-        who = [_OWN] * step["own_channels"] + step["alert_channel_ids"]
+        who = [_OWN] * step["own_channels"] + step["alert_channel_ids"] + [_ON_CALL + id for id in step["on_call"]]
         told.append(f"{step['after_minutes']}m={','.join(who) or 'nobody'}")
     return " ".join(told) or "none"
 

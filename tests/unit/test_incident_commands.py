@@ -14,6 +14,8 @@ from pingfold.errors import CommandFailed
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.poppaping_client import made, with_key
 
+KEY = {"Authorization": f"Bearer {POP_KEY}"}
+
 
 class Console:
     """The commands, on an API in memory."""
@@ -24,7 +26,7 @@ class Console:
         self.harness.client.headers["X-Api-Key"] = WRITE_KEY
 
     def ask(self, method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None = None) -> Any:
-        assert headers == {"Authorization": f"Bearer {POP_KEY}"}
+        assert headers == KEY
         answer = self._loop.run_until_complete(self.harness.client.request(method, path, json=body))
         if answer.is_error:
             raise CommandFailed(f"{answer.status_code} {answer.json()['message']}")
@@ -126,6 +128,17 @@ def test_policies_are_made_shown_changed_and_deleted(console: Console) -> None:
     assert console.json("escalation", "list") == []
     console.run("escalation", "show", id, status=1)
     assert "created escalation policy" in console.run("escalation", "create", "Nobody")
+
+
+def test_a_step_names_who_is_on_call(console: Console) -> None:
+    turns = [{"alert_channel_ids": [console.harness.make_channel("ada")]}]
+    made_rotation = console.ask("POST", "/api/v1/on-call", KEY, {"name": "Primary", "turns": turns})
+    rotation = made_rotation["data"]["id"]
+    made_policy = console.json("escalation", "create", "Night", "--step", f"5m=on-call:{rotation}")
+    assert made_policy["steps"] == [
+        {"after_minutes": 5, "alert_channel_ids": [], "own_channels": False, "on_call": [rotation]}
+    ]
+    assert f"5m=on-call:{rotation}" in console.run("escalation", "show", made_policy["id"])
 
 
 @pytest.mark.parametrize("step", ["10m", "=own", "90s=own", "soon=own", "10m=", "off=own"])
