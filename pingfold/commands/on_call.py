@@ -2,6 +2,7 @@
 
 import json as json_module
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -17,7 +18,7 @@ from schemas.base import SECOND, Micros
 from schemas.times import LAST, iso, micros_of, read_form
 
 Rotation = Annotated[str, typer.Argument(help="Id of an on-call rotation, or its name.")]
-_PATH = "/api/v1/on-call"
+_PATH, _CHANNELS = "/api/v1/on-call", "/api/v1/alert-channels?"
 _PER_PAGE = 100
 _TIMES = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
@@ -51,13 +52,7 @@ def show(
         return
     now = SYSTEM_CLOCK.real()
     span = f"from={iso(now)[:19]}Z&to={iso(min(now + days * 86_400 * SECOND, LAST))[:19]}Z"
-    shifts: list[dict[str, Any]] = []
-    while len(shifts) % _PER_PAGE == 0:
-        page = len(shifts) // _PER_PAGE + 1
-        more = _call("GET", f"{_PATH}/{id}/schedule?{span}&per_page={_PER_PAGE}&page={page}")
-        shifts += more
-        if not more:
-            break
+    shifts = _all(f"{_PATH}/{id}/schedule?{span}&")
     rows = [
         (minute_of(one["starts_at"]), minute_of(one["ends_at"]), _who(one, names), one["override_id"] or "-")
         for one in shifts
@@ -85,7 +80,7 @@ def override(
     ends = begins + _seconds(span) * SECOND
     if ends > LAST:
         raise typer.BadParameter(f"{span}: too long")
-    channels = _call("GET", "/api/v1/alert-channels?per_page=100")
+    channels = _all(_CHANNELS)
     body = {
         "alert_channel_ids": [_one_of(channels, each, "channel") for each in channel],
         "starts_at": iso(begins),
@@ -101,7 +96,8 @@ def end_override(rotation: Rotation, override: Annotated[str, typer.Argument(hel
 
     Example: pingfold on-call end-override Primary 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
-    _call("DELETE", f"{_PATH}/{_id_of(rotation)}/overrides/{override}")
+    _call("DELETE", f"{_PATH}/{_id_of(rotation)}/overrides/{quote(override, safe='')}")
+    typer.echo(f"removed override {override}")
 
 
 def _rotations() -> list[dict[str, Any]]:
@@ -125,7 +121,17 @@ def _one_of(things: list[dict[str, Any]], named: str, what: str) -> str:
 
 
 def _channel_names() -> dict[str, str]:
-    return {one["id"]: one["name"] or one["id"] for one in _call("GET", "/api/v1/alert-channels?per_page=100")}
+    return {one["id"]: one["name"] or one["id"] for one in _all(_CHANNELS)}
+
+
+def _all(path: str) -> list[dict[str, Any]]:
+    """What is on all pages of a list. path: with its query, to which the page is added."""
+    found: list[dict[str, Any]] = []
+    while True:
+        more = _call("GET", f"{path}per_page={_PER_PAGE}&page={len(found) // _PER_PAGE + 1}")
+        found += more
+        if len(more) < _PER_PAGE:
+            return found
 
 
 def _who(people: dict[str, Any], names: dict[str, str]) -> str:

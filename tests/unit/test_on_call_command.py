@@ -69,12 +69,20 @@ def test_somebody_else_is_put_on_call_and_taken_off(world: World) -> None:
     override = said.split()[1]
     assert "Bob for Ada (bob)" in world.run("list")
     assert override in world.run("show", "Primary")
-    world.run("end-override", "Primary", override)
+    assert override in world.run("end-override", "Primary", override)
     assert "Ada (ada)" in world.run("list")
     world.run("override", "Primary", world.ada, world.bob, "--from", "2030-01-01 10:00", "--for", "1d")
     [made] = json.loads(world.run("show", "Primary", "--json"))["overrides"]
     assert made["alert_channel_ids"] == [world.ada, world.bob]
     assert (made["starts_at"], made["ends_at"]) == ("2030-01-01T10:00:00+00:00", "2030-01-02T10:00:00+00:00")
+
+
+def test_of_many_channels_every_one_is_found(world: World) -> None:
+    last = [world.harness.make_channel(f"channel {n}") for n in range(100)][-1]
+    world.run("override", "Primary", "channel 99", "--for", "12h")
+    [made] = json.loads(world.run("show", "Primary", "--json"))["overrides"]
+    assert made["alert_channel_ids"] == [last]
+    assert "channel 99" in world.run("list")
 
 
 @pytest.mark.parametrize(
