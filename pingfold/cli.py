@@ -153,6 +153,7 @@ COMMANDS: dict[str, Lazy | Group] = {
             ),
             "schedule": Lazy("pingfold.commands.reports:schedule", "Show which reports are sent, or change that."),
         },
+        _MANAGE,
     ),
     "on-call": Group(
         "See who is on call, and put somebody else on call.",
@@ -173,6 +174,7 @@ COMMANDS: dict[str, Lazy | Group] = {
                 "Remove an override: whose turn it is is on call again.",
             ),
         },
+        _MANAGE,
     ),
     "maintenance": Group(
         "Begin, extend and end windows of maintenance, as deployments do.",
@@ -194,6 +196,7 @@ COMMANDS: dict[str, Lazy | Group] = {
                 "List the windows of maintenance that are open or will be, oldest first.",
             ),
         },
+        _MANAGE,
     ),
     "escalation": Group(
         "Manage escalation policies: who else is told of what nobody acknowledges.",

@@ -31,7 +31,7 @@ def request(settings: Settings, method: str, path: str, **what: Any) -> httpx.Re
     url, origin = running_place(settings)
     try:
         trusted = verification(url)
-        return httpx.request(method, f"{url}{path}", timeout=15.0, trust_env=False, verify=trusted, **what)
+        return httpx.request(method, f"{url}{path}", **{"timeout": 15.0} | what, trust_env=False, verify=trusted)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CommandFailed(
             f"{url} does not answer ({error}): is Pingfold running there? (address from {origin})"
@@ -44,10 +44,13 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     return ask_api(method, path, {"X-Api-Key": key}, body)
 
 
-def ask_api(method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None = None) -> Any:
-    """What an API answers, decoded. Raises `CommandFailed` with its words when it refuses."""
+def ask_api(method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None = None, **more: Any) -> Any:
+    """What an API answers, decoded. more: of `request`, such as a `timeout`.
+
+    Raises `CommandFailed` with its words when it refuses.
+    """
     settings = Settings()
-    answer = request(settings, method, path, json=body, headers=headers)
+    answer = request(settings, method, path, json=body, headers=headers, **more)
     if answer.is_error:
         try:
             told = answer.json()

@@ -2,6 +2,7 @@
 
 import json as json_module
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -55,7 +56,7 @@ def extend(
     if (duration is None) == (until is None):
         raise typer.BadParameter("give one of --for and --until")
     body = {"duration": duration} if until is None else {"until": until}
-    _show(_call("POST", f"{_PATH}/{id}/extend", body), quiet, json)
+    _show(_call("POST", f"{_PATH}/{quote(id, safe='')}/extend", body), quiet, json)
 
 
 def end(id: Window, quiet: Quiet = False, json: Json = False) -> None:
@@ -63,7 +64,7 @@ def end(id: Window, quiet: Quiet = False, json: Json = False) -> None:
 
     Example: pingfold maintenance end 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
-    _show(_call("POST", f"{_PATH}/{id}/end"), quiet, json)
+    _show(_call("POST", f"{_PATH}/{quote(id, safe='')}/end"), quiet, json)
 
 
 def list_windows(

@@ -15,6 +15,9 @@ from pingfold.commands.tables import minute_of, print_table
 from pingfold.errors import CommandFailed
 from schemas.duration_words import duration_words
 
+# So long the API takes for a report, and a moment more.
+_WITHIN_SECONDS = 40.0
+
 Period = Annotated[str, typer.Option(help="week or month.")]
 Zone = Annotated[str | None, typer.Option("--timezone", help="IANA time zone, such as Europe/Riga.")]
 ChannelIds = Annotated[list[str] | None, typer.Option("--channel", help="Id of a channel; repeat for several.")]
@@ -118,4 +121,4 @@ def _lasted(seconds: float) -> str:
 def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     settings = Settings()
     key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
-    return ask_api(method, path, bearer(key), body)["data"]
+    return ask_api(method, path, bearer(key), body, timeout=_WITHIN_SECONDS)["data"]

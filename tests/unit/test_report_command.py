@@ -22,7 +22,8 @@ class Asked:
         self.answer = answer
         self.calls: list[tuple[str, str, Any]] = []
 
-    def __call__(self, method: str, path: str, headers: dict[str, str], body: Any = None) -> Any:
+    def __call__(self, method: str, path: str, headers: dict[str, str], body: Any = None, timeout: float = 0) -> Any:
+        assert timeout > 30  # the API takes up to 30 s
         assert headers["Authorization"] == "Bearer k"
         self.calls.append((method, path, body))
         return {"data": self.answer}
