@@ -43,6 +43,11 @@ def test_the_page_names_what_there_is() -> None:
     assert set(VARIABLES) <= named
     assert set(TAGS) <= named
     assert set(FILTERS) <= named
+    told = re.search(r"^Tags: (.*) Filters: (.*)$", PAGE, re.MULTILINE)
+    assert told is not None
+    tags, filters = (re.findall(r"`([a-z_]+)`", part) for part in told.groups())
+    assert set(tags) == {*TAGS, "elsif", "else", "when"}
+    assert set(filters) == set(FILTERS)
 
 
 def test_the_page_has_the_limits() -> None:
