@@ -36,7 +36,8 @@ def without_read_only(
     read_only = {
         name: value for name, value in body.items() if name not in can_be_set and (name in now or name in drifting)
     }
-    is_copy = "id" in read_only
+    # What there is one of in a project has no id: of that a copy shows itself by when it was changed.
+    is_copy = ("id" if "id" in now else "updated_at") in read_only
     is_older = is_copy and any(_is_older(name, value, now.get(name)) for name, value in read_only.items())
     for name, value in read_only.items():
         is_free = name not in _FOR_EVER and (is_older or (is_copy and name in drifting))

@@ -108,6 +108,16 @@ async def test_a_week_ends_and_its_report_is_sent_once(harness: Harness) -> None
     assert len(requested(harness)) == 1
 
 
+async def test_settings_that_were_read_long_ago_are_sent_back(harness: Harness) -> None:
+    first = await schedule(harness, weekly=True, alert_channel_ids=[harness.make_channel("hook")])
+    move_to(harness, MONDAY + DAY)
+    second = await schedule(harness, **first | {"timezone": "Europe/Riga"})
+    assert second["timezone"] == "Europe/Riga"
+    assert (await schedule(harness, **first))["timezone"] == "UTC"
+    answer = await harness.client.patch(SCHEDULE, json={"next_weekly_at": iso(MONDAY)})
+    assert (answer.status_code, "cannot be set" in answer.text) == (400, True)
+
+
 async def test_each_channel_gets_it_once_though_it_is_asked_for_again(harness: Harness) -> None:
     """Two processes make it at the same time; one was killed before it heard of the decision."""
     channels = [harness.make_channel(name) for name in ("a", "b")]
