@@ -6,9 +6,9 @@ from tests.pingfold_process import Pingfold, wait_until
 from tests.website import Website
 
 
-def call(pingfold: Pingfold, method: str, path: str, body: Any = None) -> Any:
-    """A call of the PoppaPing API that must succeed; its `data`."""
-    headers = {"Authorization": f"Bearer {pingfold.credentials.poppaping_key}"}
+def call(pingfold: Pingfold, method: str, path: str, body: Any = None, *, key: str = "") -> Any:
+    """A call of the PoppaPing API that must succeed; its `data`. key: empty: that of the first project."""
+    headers = {"Authorization": f"Bearer {key or pingfold.credentials.poppaping_key}"}
     answer = pingfold.request(method, f"/api/v1{path}", headers=headers, json=body)
     assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
     return answer.json()["data"]

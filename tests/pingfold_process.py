@@ -450,6 +450,12 @@ class Pingfold:
             capture_output=True, text=True, timeout=timeout, env=self._environment(), stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
+    def made(self, *arguments: str) -> Any:
+        """What a command has made."""
+        done = self.command(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
     def verify(self) -> None:
         """`pingfold replay --verify` finds states and effects equal to those of one pure pass."""
         done = self.command("replay", "--verify", "--json")

@@ -1,8 +1,6 @@
 """Keys of a real Pingfold: rotated with an overlap, listed with their last use, revoked for every API."""
 
-import json
 from collections.abc import Iterable
-from typing import Any
 
 import httpx
 import pytest
@@ -14,13 +12,6 @@ from schemas.topics import DEFINITIONS, KEY_USES
 from tests.pingfold_process import Pingfold, Receiver, wait_until
 
 pytestmark = pytest.mark.system
-
-
-def made(pingfold: Pingfold, *arguments: str) -> Any:
-    """What a command has made."""
-    done = pingfold.command(*arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def answers(urls: Iterable[str], key: str) -> list[int]:
@@ -37,7 +28,7 @@ def answers(urls: Iterable[str], key: str) -> list[int]:
 
 
 def test_the_life_of_keys(pingfold: Pingfold, receiver: Receiver) -> None:
-    project = made(pingfold, "project", "create", "Rotating")
+    project = pingfold.made("project", "create", "Rotating")
     of, first = ("--project", project["id"]), project["healthchecks_key"]
 
     # Ping keys: the former one is accepted beside the new one.
@@ -62,7 +53,7 @@ def test_the_life_of_keys(pingfold: Pingfold, receiver: Receiver) -> None:
 
     # API keys: both work until the old one expires; a revoked one is refused; both are listed, with their last use.
     [old] = [one["id"] for one in pingfold.values(DEFINITIONS) if one.get("hash") == hash_api_key(first)]
-    new = made(pingfold, "key", "rotate", old, *of)
+    new = pingfold.made("key", "rotate", old, *of)
     wait_until(lambda: pingfold.api("GET", "/checks/", key=new["key"]).status_code == 200, what="the new key works")
     assert pingfold.api("GET", "/checks/", key=first).status_code == 200
     wait_until(lambda: {one["key"] for one in pingfold.values(KEY_USES)} >= {old, new["id"]}, what="uses")
@@ -75,7 +66,7 @@ def test_the_life_of_keys(pingfold: Pingfold, receiver: Receiver) -> None:
         assert revoked.returncode == 0, revoked.stderr
         wait_until(lambda: answers(both, new["key"]) == [401, 401], what="it is refused by both")
         assert answers(both, first) == [200, 200]
-    told = {one["id"]: one for one in made(pingfold, "key", "list", *of)}
+    told = {one["id"]: one for one in pingfold.made("key", "list", *of)}
     assert set(told) == {old, new["id"]}
     assert told[new["id"]]["revoked"]
     assert told[old]["expires"]
