@@ -1,11 +1,13 @@
 """What is coming, and what is over, on real parts: late, a run time that drifts, and an outage of Pingfold itself."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
-from schemas.topics import TRANSITIONS
+from schemas.base import SECOND
+from schemas.topics import PROJECTS, TRANSITIONS
 from tests.pingfold_process import Pingfold, Received, Receiver, wait_until
 
 pytestmark = pytest.mark.system
@@ -38,6 +40,7 @@ def test_a_channel_that_chose_them_hears_each_once(pingfold: Pingfold, receiver:
             pingfold.set_clock(pingfold.offset + AWAY)
         pingfold.wait_working()
         wait_until(lambda: pingfold.check(check)["not_observed"], 90.0, "the check could not be judged")
+        wait_until(partial(is_over, pingfold), 90.0, "every partition has told that it is over")
         pingfold.advance(130)
         outage = wait_until(lambda: outages(chosen), 90.0, OUTAGE)[0].json["data"]["outage"]
         assert outage["checks_not_observed"] >= 1
@@ -52,12 +55,24 @@ def test_a_channel_that_chose_them_hears_each_once(pingfold: Pingfold, receiver:
 
 def lapse(pingfold: Pingfold, check: str) -> None:
     """Let a check become late, and people be told: once more, when a process was silent for a moment meanwhile."""
-    for _ in range(10):
+    for known in range(10):
         pingfold.good_ping(check)
         pingfold.advance(3_602)
-        changes = [value for value in pingfold.values(TRANSITIONS, check) if value.get("now") == "late"]
-        if changes[-1].get("detail"):
+        change = wait_until(partial(became_late, pingfold, check, known), 60.0, "it is late")[-1]
+        if change.get("detail"):
             return
+
+
+def became_late(pingfold: Pingfold, check: str, known: int) -> list[dict[str, Any]]:
+    """The changes by which it became late, but for so many."""
+    return [value for value in pingfold.values(TRANSITIONS, check) if value.get("now") == "late"][known:]
+
+
+def is_over(pingfold: Pingfold) -> bool:
+    """Whether all partitions have told the projects of ours: people hear of it two minutes after the first word."""
+    told = [one for one in pingfold.values(PROJECTS) if one.get("type") in ("outage.ended", "things.unobserved")]
+    ours = [one["type"] for one in told if one["end"] - one["start"] >= (AWAY - 1) * SECOND]
+    return ours.count("outage.ended") >= pingfold.partitions and "things.unobserved" in ours
 
 
 def outages(receiver: Receiver) -> list[Received]:
