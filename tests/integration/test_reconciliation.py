@@ -157,9 +157,13 @@ class World:
 
     def acknowledge(self, check: str) -> None:
         """Somebody takes care of the incident of a check."""
-        [incident] = [
-            one["incident"] for one in self.told("status.changed") if one["thing"] == check and one["now"] == "down"
-        ]
+
+        def incidents() -> list[str]:
+            changes = self.told("status.changed")
+            return [one["incident"] for one in changes if one["thing"] == check and one["now"] == "down"]
+
+        # Of a transaction one partition may be seen before the other.
+        [incident] = wait_until(incidents, 60, "the incident is told", pause=0.2)
         self.put(PINGS, check, IncidentAcknowledged(at=now(), incident=incident, request=new_id(), by="Ada"))
 
     def endpoint(self, channel: str) -> dict[str, Any] | None:
