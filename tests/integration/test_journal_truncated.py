@@ -243,7 +243,7 @@ def test_a_journal_that_is_made_anew_while_its_worker_lives(world: World) -> Non
     lost = world.ends(journal)
     admin = admin_client(world.bootstrap)
     admin.delete_topics([journal.name])[journal.name].result(30)
-    wait_until(lambda: journal.name not in admin.list_topics(timeout=10).topics, 30.0, "the topic is gone")
+    wait_until(lambda: journal.name not in admin.list_topics(timeout=10).topics, 60.0, "the topic is gone")
     new = NewTopic(journal.name, PARTITIONS, 1, config=topic_config(journal))
     admin.create_topics([new])[journal.name].result(30)
     told = wait_told(world, journal)

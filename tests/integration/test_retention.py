@@ -38,7 +38,7 @@ def retention_of(bootstrap: str) -> dict[str, str]:
 
 def expect_retention(bootstrap: str, expected: dict[str, str]) -> None:
     """A broker learns of a change a moment after the controller has acknowledged it."""
-    wait_until(lambda: retention_of(bootstrap) == expected, 20.0, f"retention is {expected}")
+    wait_until(lambda: retention_of(bootstrap) == expected, 60.0, f"retention is {expected}")
 
 
 def test_existing_topics_are_altered_and_altered_back(kafka_bootstrap: str) -> None:
@@ -68,9 +68,9 @@ def test_state_topics_of_an_older_version_get_small_segments(kafka_bootstrap: st
     changed = ConfigResource(ResourceType.TOPIC, CHECK_STATES.name, incremental_configs=entries)
     for altered in admin.incremental_alter_configs([changed]).values():
         altered.result(10)
-    wait_until(lambda: settings() == tuple(older.values()), 20.0, "the settings of an older version stand")
+    wait_until(lambda: settings() == tuple(older.values()), 60.0, "the settings of an older version stand")
     migrate(kafka_bootstrap, 8)
-    wait_until(lambda: settings() == today, 20.0, "the settings of today stand")
+    wait_until(lambda: settings() == today, 60.0, "the settings of today stand")
     assert today == (str(8 * 2**20), str(12 * 3_600_000))
 
 

@@ -52,7 +52,7 @@ def test_a_mail_its_log_and_sending_it_again(equipped: Equipped, gone: Receiver)
 
     one.kill_and_wait("worker")
     again = pop(one, "POST", f"{path}/deliveries/{lines[1]['id']}/replay")
-    wait_until(lambda: len(taken.taken) == 3, 30.0, "the mail of the failure again")
+    wait_until(lambda: len(taken.taken) == 3, 90.0, "the mail of the failure again")
     assert taken.taken[2]["Message-ID"] == first["Message-ID"]
     newest = wait_until(lambda: ended(one, path, 3), what="three lines")[0]
     assert (newest["id"], newest["replay_id"]) == (lines[1]["id"], again["replay_id"])
@@ -64,7 +64,7 @@ def test_a_mail_its_log_and_sending_it_again(equipped: Equipped, gone: Receiver)
     gone.start()
     dead = one.channel(gone.url)
     pop(one, "POST", f"{V1}/{dead}/test")
-    wait_until(lambda: len(taken.taken) == 4, 30.0, "the mail about the other channel")
+    wait_until(lambda: len(taken.taken) == 4, 90.0, "the mail about the other channel")
     told = taken.taken[3].get_body(("plain",))
     assert told is not None
     assert "was disabled" in told.get_content()

@@ -19,7 +19,7 @@ def trail(pingfold: Pingfold, query: str) -> list[dict[str, Any]]:
         page: dict[str, Any] = pingfold.ask("GET", f"/audit/?{query}")
         return page if page["complete"] else {}
 
-    entries: list[dict[str, Any]] = wait_until(complete, 45.0, "history holds all that was decided")["entries"]
+    entries: list[dict[str, Any]] = wait_until(complete, 90.0, "history holds all that was decided")["entries"]
     return entries
 
 

@@ -24,7 +24,7 @@ def test_one_outage_is_told_once(pingfold: Pingfold, receiver: Receiver) -> None
         receiver.wait(router, "monitor.down")
         for id in below:
             await_status(pingfold, id, "down")
-            wait_until(lambda id=id: _failures(pingfold, id) >= 5, 40.0, "the wait for the router is over")  # type: ignore[misc]
+            wait_until(lambda id=id: _failures(pingfold, id) >= 5, 90.0, "the wait for the router is over")  # type: ignore[misc]
             assert call(pingfold, "GET", f"/monitors/{id}")["alert_held_back"]
             assert call(pingfold, "GET", f"/incidents?monitor_id={id}&status=open")
         # The kill of a worker forgets none of it.

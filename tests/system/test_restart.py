@@ -140,7 +140,7 @@ def _reaches_nothing_private(pingfold: Pingfold, receiver: Receiver, check: str,
         found = [one for one in pingfold.values(DELIVERIES) if one["type"] == "delivery.attempted"]
         return [one["error"] for one in found if "PINGFOLD_PRIVATE_TARGETS" in one.get("error", "")]
 
-    wait_until(refusals, 20.0, "the private address is refused, by the name of the setting")
+    wait_until(refusals, 90.0, "the private address is refused, by the name of the setting")
     assert len(receiver.received) == count
     await_status(pingfold, monitor, "unknown", 60.0)
     assert "PINGFOLD_PRIVATE_TARGETS" in call(pingfold, "GET", f"/monitors/{monitor}")["last_error"]

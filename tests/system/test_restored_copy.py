@@ -27,7 +27,7 @@ def test_an_old_copy_of_the_journals(own_pingfold: Pingfold, tmp_path: Path) -> 
     for _ in range(40):
         pingfold.good_ping("early")
         pingfold.good_ping("late")
-    wait_until(lambda: counts(pingfold) == {"early": 41, "late": 41}, 30.0, "all pings are counted")
+    wait_until(lambda: counts(pingfold) == {"early": 41, "late": 41}, 90.0, "all pings are counted")
     pingfold.pass_time(pingfold.now)  # in every partition of every journal something has been folded
     pingfold.stop()
     put_back()
@@ -36,7 +36,7 @@ def test_an_old_copy_of_the_journals(own_pingfold: Pingfold, tmp_path: Path) -> 
     for _ in range(20):
         pingfold.good_ping("early")
         pingfold.good_ping("late")
-    wait_until(lambda: counts(pingfold) == {"early": 61, "late": 61}, 30.0, "all pings since are counted")
+    wait_until(lambda: counts(pingfold) == {"early": 61, "late": 61}, 90.0, "all pings since are counted")
     pingfold.pass_time(pingfold.now)  # every partition is taken over, and has told what it had to tell
     told = truncations(pingfold)
     assert {one.journal for one in told} == {"pings", "projects", "probe-results", "deliveries"}
@@ -52,7 +52,7 @@ def test_an_old_copy_of_the_journals(own_pingfold: Pingfold, tmp_path: Path) -> 
     pingfold.stop()
     pingfold.start()
     pingfold.good_ping("new")
-    wait_until(lambda: counts(pingfold)["new"] == 2, 30.0, "the new check is counted")
+    wait_until(lambda: counts(pingfold)["new"] == 2, 90.0, "the new check is counted")
     pingfold.pass_time(pingfold.now)
     assert truncations(pingfold) == told
     assert len({(one.journal, one.partition) for one in told}) == len(told), "each partition tells it at most once"

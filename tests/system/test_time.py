@@ -175,7 +175,7 @@ def test_pings_that_were_answered_503_before_the_deadline(pingfold: Pingfold, re
             assert answer.status_code == 503
             assert answer.headers["retry-after"]
     pingfold.wait_working()
-    wait_until(lambda: pingfold.check(written)["n_pings"] == 2, 30.0, "the ping that was handed over counts")
+    wait_until(lambda: pingfold.check(written)["n_pings"] == 2, 90.0, "the ping that was handed over counts")
     pingfold.advance_to(began + 121 * SECOND)
     receiver.wait(check, "monitor.not_observed")
     assert [pingfold.check(each)["n_pings"] for each in (check, written)] == [1, 2]

@@ -90,7 +90,7 @@ def test_verify_sees_what_was_written_twice(pingfold: Pingfold) -> None:
     pingfold.good_ping(check)
     copies = {}
     for topic in (TRANSITIONS, PINGS):
-        one = wait_until(partial(those_of, pingfold, topic, check), 30.0, f"{topic} tells of the check")[0]
+        one = wait_until(partial(those_of, pingfold, topic, check), 90.0, f"{topic} tells of the check")[0]
         pingfold.produce(topic, [(one.key, one.value)], one.partition)
         copies[topic.name] = max(again.offset for again in pingfold.records(topic) if again.value == one.value)
         assert copies[topic.name] > one.offset
