@@ -11,7 +11,7 @@ import msgspec
 
 from processors.fold.contract import Effect
 from processors.monitors.fold import Monitors
-from schemas.base import SECOND
+from schemas.base import SECOND, Micros
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, ProbeTarget
@@ -34,6 +34,9 @@ class Story:
         self.folding = Folding(Monitors())
         self.journal = Journal()
         self.version = 0
+        # Those that were asked for, of a definition: to count them anew for each would take the square of a day.
+        self._slots_since: tuple[Micros, int] | None = None
+        self._slots: list[Micros] = []
         self.definition: dict[str, Any] = {
             "probed_from": regions or ("a",),
             "interval": INTERVAL,
@@ -75,10 +78,11 @@ class Story:
 
     def slot(self, n: int) -> float:
         """The n-th slot since the definition began to count, which is slot 0."""
-        slot = self.state.begun
-        for _ in range(n):
-            slot = first_slot(self.monitor, slot)
-        return seconds(slot)
+        if (since := (self.state.begun, self.version)) != self._slots_since:
+            self._slots_since, self._slots = since, [self.state.begun]
+        while len(self._slots) <= n:
+            self._slots.append(first_slot(self.monitor, self._slots[-1]))
+        return seconds(self._slots[n])
 
     def region(self, n: int) -> str:
         """The region whose turn the n-th slot is."""
