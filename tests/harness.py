@@ -188,7 +188,7 @@ class Memory(ImitatedSink):
                 if journal in self.held or begin >= len(log):
                     continue
                 going = True
-                self._commit(session, number, [*enumerate(log)][begin:])
+                self._commit(session, number, enumerate(log[begin:], begin))
 
     def _commit(self, session: Session, number: int, log: Iterable[tuple[int, tuple[str, bytes]]]) -> None:
         batch = session.run(Record(offset, self.time, key.encode(), value) for offset, (key, value) in log)

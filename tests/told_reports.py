@@ -50,9 +50,9 @@ class ToldReports:
         return self._now()
 
     async def times(self, things: Sequence[str], span: Span3) -> list[StateTime]:
-        found = []
+        found, changes = [], self._changes()
         for thing in things:
-            spans = [Span(one.since, one.at, one.was) for one in self._changes() if one.thing == thing]
+            spans = [Span(one.since, one.at, one.was) for one in changes if one.thing == thing]
             now = time_in_states(spans, span.start, span.end)
             before = time_in_states(spans, span.before, span.start)
             found += [StateTime(thing, state, now[state], before[state]) for state in {*now, *before}]
@@ -103,11 +103,11 @@ class ToldReports:
         return spread
 
     async def runs(self, checks: Sequence[str], span: Span3) -> dict[str, Took]:
-        spread = {}
+        spread, folded = {}, self._tell().folded
         for check in checks:
             took = [
                 one.duration
-                for one in self._tell().folded
+                for one in folded
                 if one.thing == check and one.counted and one.duration is not None and span.start <= one.at < span.end
             ]
             if took:
