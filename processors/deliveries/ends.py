@@ -1,19 +1,30 @@
 """How deliveries end that the receiver did not take, and how a channel is given up. Pure.
 
-A delivery ends when it has been due for too long, as the oldest of a channel of which too much is pending, or with its
-channel. Each of the first two is a reason to look whether the channel is to be disabled.
+A delivery ends when an answer says so or its last attempt has failed, when it has been due for too long, as the oldest
+of a channel of which too much is pending, or with its channel. Each but the last is a reason to look whether the
+channel is to be disabled.
 """
+
+from msgspec.structs import replace
 
 from processors.deliveries.lists import with_body
 from processors.deliveries.pending import PendingDeliveries
-from processors.deliveries.policies import Policy, policy_of
-from processors.deliveries.retry_policy import DAY, MOST_PENDING, MOST_PENDING_SIZE, MOST_UNTRIED
+from processors.deliveries.policies import DETAIL, Policy, policy_of
+from processors.deliveries.retry_policy import DAY, MOST_PENDING, MOST_PENDING_SIZE, MOST_UNTRIED, WARNINGS
 from processors.fold.contract import Effect
 from processors.fold.placement import to_transitions
 from processors.fold.view import View
 from processors.fold.wheel import Wheel
 from schemas.base import Micros
-from schemas.deliveries import Delivery, Endpoint, EndpointHealth, delivery_key, endpoint_key, health_key
+from schemas.deliveries import (
+    Delivery,
+    DeliveryAttempted,
+    Endpoint,
+    EndpointHealth,
+    delivery_key,
+    endpoint_key,
+    health_key,
+)
 from schemas.gatherings import gathering_key, quiet_key
 from schemas.requests import ChannelDisabled, ChannelFailing
 from schemas.topics import PROJECTS
@@ -99,6 +110,41 @@ class DeliveryEnds:
             health = EndpointHealth(disabled=True, disabled_at=since, disabled_because=_NOT_KNOWN)
             self._view.put(health_key(channel), health)
         return self.end_all(channel, "the channel is disabled", now)
+
+    def failed(
+        self,
+        delivery: Delivery,
+        event: DeliveryAttempted,
+        detail: str,
+        now: Micros,
+        health: EndpointHealth,
+        policy: Policy,
+    ) -> list[Effect]:
+        """Its next attempt is due later, or it has ended; the channel is warned of, or given up."""
+        key, channel = delivery_key(delivery.id), delivery.channel
+        effects: list[Effect] = []
+        if policy.gone(event):
+            self._view.delete(key)
+            effects.append(finished(delivery, "gone", event.attempt, now, detail))
+            effects += self.disable(channel, event.error[:DETAIL] or "answered 410 Gone", now)
+            return effects
+        delay = policy.retry_delay(event)
+        if delay is not None:
+            to = event.again or delivery.to
+            self._view.put(key, replace(delivery, due=now + delay, error=detail, to=to))
+        else:
+            self._view.delete(key)
+            effects.append(finished(delivery, "exhausted", event.attempt, now, detail))
+            if policy.disable_after is not None and policy.is_dead(health.failing_since, now):
+                days = policy.disable_after // DAY
+                effects += self.disable(channel, f"nothing delivered for {days} days; last: {detail}", now)
+                return effects
+        if policy.remove_after is not None and health.failures >= policy.remove_after:
+            why = f"the last {health.failures} requests failed; last: {detail}"
+            return [*effects, *self.disable(channel, why, now, remove=True)]
+        if health.failures in WARNINGS:
+            effects += self.warn(channel, detail, now)
+        return effects
 
     def _policy(self, channel: str) -> Policy:
         return policy_of(self._view.get(endpoint_key(channel)))

@@ -40,7 +40,7 @@ from processors.deliveries.gathering import MOST_LISTS, Gatherings, gathered_thi
 from processors.deliveries.muted_channels import MutedChannels, is_mute
 from processors.deliveries.pending import PendingDeliveries
 from processors.deliveries.policies import DETAIL, Policy, delivered, failure, policy_of, takes
-from processors.deliveries.retry_policy import DAY, MAX_AGE, WARNINGS
+from processors.deliveries.retry_policy import MAX_AGE
 from processors.deliveries.time_correction import correct_deliveries
 from processors.deliveries.wordings import Wordings
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent, Partition
@@ -357,7 +357,7 @@ class _Deliveries:
         if health.failing_since is None:
             health.failing_since = now
         health.failures += 1
-        return self._failed(delivery, event, detail, now, health, policy_of(endpoint))
+        return self._ends.failed(delivery, event, detail, now, health, policy_of(endpoint))
 
     def _not_counted(
         self, delivery: Delivery, event: DeliveryAttempted, detail: str, now: Micros, policy: Policy
@@ -369,41 +369,6 @@ class _Deliveries:
             return []
         self._view.delete(key)
         return [finished(delivery, "exhausted", event.attempt, now, detail)]
-
-    def _failed(
-        self,
-        delivery: Delivery,
-        event: DeliveryAttempted,
-        detail: str,
-        now: Micros,
-        health: EndpointHealth,
-        policy: Policy,
-    ) -> list[Effect]:
-        """Its next attempt is due later, or it has ended; the channel is warned of, or given up."""
-        key, channel = delivery_key(delivery.id), delivery.channel
-        effects: list[Effect] = []
-        if policy.gone(event):
-            self._view.delete(key)
-            effects.append(finished(delivery, "gone", event.attempt, now, detail))
-            effects += self._ends.disable(channel, event.error[:DETAIL] or "answered 410 Gone", now)
-            return effects
-        delay = policy.retry_delay(event)
-        if delay is not None:
-            to = event.again or delivery.to
-            self._view.put(key, msgspec.structs.replace(delivery, due=now + delay, error=detail, to=to))
-        else:
-            self._view.delete(key)
-            effects.append(finished(delivery, "exhausted", event.attempt, now, detail))
-            if policy.disable_after is not None and policy.is_dead(health.failing_since, now):
-                days = policy.disable_after // DAY
-                effects += self._ends.disable(channel, f"nothing delivered for {days} days; last: {detail}", now)
-                return effects
-        if policy.remove_after is not None and health.failures >= policy.remove_after:
-            why = f"the last {health.failures} requests failed; last: {detail}"
-            return [*effects, *self._ends.disable(channel, why, now, remove=True)]
-        if health.failures in WARNINGS:
-            effects += self._ends.warn(channel, detail, now)
-        return effects
 
 
 def _must_fit(delivery: Delivery) -> None:
