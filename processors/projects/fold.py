@@ -90,6 +90,7 @@ from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import DEFINITIONS, PROJECTS
 from schemas.transitions import JournalTruncated
 
+_MaintenanceRequest = MaintenanceCreate | MaintenanceUpdate | MaintenanceExtend | MaintenanceEnd | MaintenanceDelete
 _News = ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved
 
 AHEAD = 60 * SECOND
@@ -257,16 +258,10 @@ class ProjectsPartition:
                 return self._pages.change(request, self.index.page(owner, request.id), at)
             case StatusPageDelete():
                 return self._pages.delete(request, self.index.page(owner, request.id))
-            case MaintenanceCreate():
-                return self._maintenance.create(request, project, at)
-            case MaintenanceUpdate():
-                return self._maintenance.change(request, owner, at)
-            case MaintenanceExtend():
-                return self._maintenance.extend(request, owner, at)
-            case MaintenanceEnd():
-                return self._maintenance.end(request, owner, at)
-            case MaintenanceDelete():
-                return self._maintenance.delete(request, owner, at)
+            case (
+                MaintenanceCreate() | MaintenanceUpdate() | MaintenanceExtend() | MaintenanceEnd() | MaintenanceDelete()
+            ):
+                return self._decide_maintenance(request, project, at)
             case EscalationCreate():
                 return self._escalations.create(request, project, at)
             case EscalationUpdate():
@@ -295,6 +290,19 @@ class ProjectsPartition:
                 return self._rotations.webhook_secret(request, project, at)
             case _:
                 return self._channels.decide(request, project, at)
+
+    def _decide_maintenance(self, request: _MaintenanceRequest, project: Project, at: Micros) -> list[Effect]:
+        match request:
+            case MaintenanceCreate():
+                return self._maintenance.create(request, project, at)
+            case MaintenanceUpdate():
+                return self._maintenance.change(request, project.id, at)
+            case MaintenanceExtend():
+                return self._maintenance.extend(request, project.id, at)
+            case MaintenanceEnd():
+                return self._maintenance.end(request, project.id, at)
+            case MaintenanceDelete():
+                return self._maintenance.delete(request, project.id, at)
 
     def _create_project(self, request: ProjectCreate, owner: str, at: Micros) -> list[Effect]:
         made: list[Definition] = [request.project, *request.keys]

@@ -1,9 +1,26 @@
 """How the updown API answers a request that the `projects` fold rejects: every code has its answer here. Pure."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from query_api.updown.errors import UpdownConflict, UpdownError, fault, sentence
 from schemas.rejections import Rejection, RejectionCode
+
+_TOO_MANY = "Too many addresses were asked to confirm, try again later"
+_WRONG_TIME = "The change is not made: the clock of a server is wrong ({})"
+_NOT_FOUND: Mapping[RejectionCode, str] = {
+    RejectionCode.CHECK_NOT_FOUND: "Check not found",
+    RejectionCode.MONITOR_NOT_FOUND: "Check not found",
+    RejectionCode.CHANNEL_NOT_FOUND: "Recipient not found",
+    RejectionCode.RECIPIENT_NOT_FOUND: "Recipient not found",
+    RejectionCode.STATUS_PAGE_NOT_FOUND: "Status page not found",
+    RejectionCode.MAINTENANCE_NOT_FOUND: "Maintenance window not found",
+    RejectionCode.ESCALATION_NOT_FOUND: "Escalation policy not found",
+    RejectionCode.TEMPLATE_NOT_FOUND: "Message template not found",
+    RejectionCode.ON_CALL_NOT_FOUND: "On-call rotation not found",
+    RejectionCode.OVERRIDE_NOT_FOUND: "On-call rotation not found",
+    RejectionCode.KEY_NOT_FOUND: "API key not found",
+}
 
 
 def error_of(rejection: Rejection) -> UpdownError:
@@ -11,8 +28,7 @@ def error_of(rejection: Rejection) -> UpdownError:
     code, detail, reason = rejection.code, rejection.detail, rejection.reason
     match code:
         case RejectionCode.TARGET_TAKEN:
-            shown = detail if "/" in detail else f"{detail}/"
-            return UpdownError(400, fault("url", "is already registered", shown))
+            return UpdownError(400, fault("url", "is already registered", detail if "/" in detail else f"{detail}/"))
         case (
             RejectionCode.CHANNEL_IDENTIFIER_EMPTY
             | RejectionCode.CHANNEL_IDENTIFIER_INVALID
@@ -39,22 +55,20 @@ def error_of(rejection: Rejection) -> UpdownError:
             return UpdownError(401, "API key is not valid")
         case RejectionCode.LIMIT_REACHED:
             return UpdownError(403, "The plan allows no further check")
-        case RejectionCode.CHECK_NOT_FOUND | RejectionCode.MONITOR_NOT_FOUND:
-            return UpdownError(404, "Check not found")
-        case RejectionCode.CHANNEL_NOT_FOUND | RejectionCode.RECIPIENT_NOT_FOUND:
-            return UpdownError(404, "Recipient not found")
-        case RejectionCode.STATUS_PAGE_NOT_FOUND:
-            return UpdownError(404, "Status page not found")
-        case RejectionCode.MAINTENANCE_NOT_FOUND:
-            return UpdownError(404, "Maintenance window not found")
-        case RejectionCode.ESCALATION_NOT_FOUND:
-            return UpdownError(404, "Escalation policy not found")
-        case RejectionCode.TEMPLATE_NOT_FOUND:
-            return UpdownError(404, "Message template not found")
-        case RejectionCode.ON_CALL_NOT_FOUND | RejectionCode.OVERRIDE_NOT_FOUND:
-            return UpdownError(404, "On-call rotation not found")
-        case RejectionCode.KEY_NOT_FOUND:
-            return UpdownError(404, "API key not found")
+        case (
+            RejectionCode.CHECK_NOT_FOUND
+            | RejectionCode.MONITOR_NOT_FOUND
+            | RejectionCode.CHANNEL_NOT_FOUND
+            | RejectionCode.RECIPIENT_NOT_FOUND
+            | RejectionCode.STATUS_PAGE_NOT_FOUND
+            | RejectionCode.MAINTENANCE_NOT_FOUND
+            | RejectionCode.ESCALATION_NOT_FOUND
+            | RejectionCode.TEMPLATE_NOT_FOUND
+            | RejectionCode.ON_CALL_NOT_FOUND
+            | RejectionCode.OVERRIDE_NOT_FOUND
+            | RejectionCode.KEY_NOT_FOUND
+        ):
+            return UpdownError(404, _NOT_FOUND[code])
         case RejectionCode.ON_CALL_NAMED:
             return UpdownError(409, sentence(reason))
         case RejectionCode.MAINTENANCE_NOT_OPEN:
@@ -64,10 +78,8 @@ def error_of(rejection: Rejection) -> UpdownError:
         case RejectionCode.ROTATED_TOO_OFTEN:
             return UpdownError(409, "Rotated too often: too many former ones still count")
         case RejectionCode.TOO_MANY_CONFIRMATIONS:
-            words = "Too many addresses were asked to confirm, try again later"
-            return UpdownError(429, words, {"Retry-After": "3600"})
+            return UpdownError(429, _TOO_MANY, {"Retry-After": "3600"})
         case RejectionCode.WRONG_TIME:
-            words = f"The change is not made: the clock of a server is wrong ({detail})"
-            return UpdownError(503, words, {"Retry-After": "1"})
+            return UpdownError(503, _WRONG_TIME.format(detail), {"Retry-After": "1"})
         case _:
             assert_never(code)

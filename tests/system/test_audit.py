@@ -48,9 +48,13 @@ def test_who_changed_what_is_read_at_once_by_rest_and_by_command(pingfold: Pingf
     assert (by_command["kind"], by_command["actor"]["kind"]) == ("key", "cli")
     assert by_command["actor"]["user"] == pwd.getpwuid(os.geteuid()).pw_name
 
-    done = pingfold.command("audit", "--thing", check, "--since", "7d", "--json")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == entries
+    def whole() -> str:
+        """What the command lists, once history is not behind any more."""
+        done = pingfold.command("audit", "--thing", check, "--since", "7d", "--json")
+        assert done.returncode == 0, done.stderr
+        return "" if "history is being written" in done.stderr else done.stdout
+
+    assert json.loads(wait_until(whole, 90.0, "history holds all that was decided")) == entries
     table = pingfold.command("audit", "--limit", "1000")
     assert table.returncode == 0, table.stderr
     assert "audited-by-ping" in table.stdout
