@@ -14,6 +14,8 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 # Called with the consumer and the partitions that it gets or loses.
+from infra.log.callbacks import raising
+
 Rebalanced = Callable[[Consumer, list[TopicPartition]], None]
 Committed = Callable[[KafkaError | None, list[TopicPartition]], None]
 
@@ -132,7 +134,7 @@ class PrefixedConsumer(Consumer):  # type: ignore[misc]
         names, told = self._names, {"on_assign": on_assign, "on_revoke": on_revoke, "on_lost": on_lost}
 
         def translated(tell: Rebalanced) -> Rebalanced:
-            return lambda consumer, places: tell(consumer, names.inner_places(places))
+            return raising(lambda consumer, places: tell(consumer, names.inner_places(places)))
 
         calls = {which: translated(tell) for which, tell in told.items() if tell is not None}
         super().subscribe([names.outer(topic) for topic in topics], **calls)
