@@ -50,10 +50,11 @@ class Shift(NamedTuple):
 def on_call(rotation: OnCallRotation, at: Micros) -> Duty:
     """Who is on call at a time."""
     second = _second_of(at)
-    return _duty(rotation, at, _is_open(_open_times(rotation, second, second), second))
+    return duty_when(rotation, at, _is_open(_open_times(rotation, second, second), second))
 
 
-def _duty(rotation: OnCallRotation, at: Micros, is_open: bool) -> Duty:
+def duty_when(rotation: OnCallRotation, at: Micros, is_open: bool) -> Duty:
+    """Who is on call at a time of which it is known whether it lies in the hours (`is_open`)."""
     for override in reversed(rotation.overrides):
         if override.start <= at < override.end and override.channels:
             return Duty(override.channels, override.name, override=override.id)
@@ -78,7 +79,7 @@ def shifts(rotation: OnCallRotation, start: Micros, end: Micros) -> Iterator[Shi
     times = _open_times(rotation, _second_of(start), _second_of(end))
 
     def duty_at(at: Micros) -> Duty:
-        return _duty(rotation, at, _is_open(times, _second_of(at)))
+        return duty_when(rotation, at, _is_open(times, _second_of(at)))
 
     began, duty = start, duty_at(start)
     for change in _changes(rotation, start, end, times):

@@ -59,13 +59,13 @@ def test_turns_follow_one_another_from_the_first_day_on() -> None:
 def test_hours_that_meet_are_looked_at_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who looks for the end of a shift that has none asks what is on call only where that may change."""
     asked: list[Micros] = []
-    duty = on_call_times._duty
+    duty = on_call_times.duty_when
 
     def counted(one: OnCallRotation, moment: Micros, is_open: bool) -> on_call_times.Duty:
         asked.append(moment)
         return duty(one, moment, is_open)
 
-    monkeypatch.setattr(on_call_times, "_duty", counted)
+    monkeypatch.setattr(on_call_times, "duty_when", counted)
     parts = [*range(0, 1_440, 120), 1_440]
     always = tuple(Hours(ALL_DAYS, start, end) for start, end in pairwise(parts))
     far = tuple(Override(derived_id("test", n), at("2040-01-01") + n, at("2040-01-02"), ("x",)) for n in range(200))
