@@ -6,7 +6,7 @@ copies of escalation policies, on-call rotations, windows of maintenance and mut
 channel chose of the notices that are told only then, `partition` for the partition's own record.
 """
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -131,9 +131,7 @@ def visible_status(state: CheckState) -> VisibleStatus:
 
 
 class DefinitionCopy(Fact, tag="definition", frozen=True):
-    """The `checks` fold's own copy of a definition. There are many, and most events need little of them."""
-
-    kept_packed: ClassVar[bool] = True
+    """The `checks` fold's own copy of a definition."""
 
     check: Check
 

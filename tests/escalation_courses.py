@@ -124,7 +124,7 @@ class Course:
 
     def _due(self) -> int | None:
         view, state = self.story.folding.session.view, self.story.state
-        thing = next(key for key, record in view.stored_items() if record == state)
+        thing = next(key for key, record in view.items() if record == state)
         return escalation_due(state, EscalationPolicies(view).of("p", thing))
 
     def _due_is_seen(self) -> bool:

@@ -18,6 +18,7 @@ from infra.log.cluster import cluster_of
 from infra.process.logs import configure
 from infra.settings.settings import Settings
 from processors.fold.contract import EVERY, Context, Effect, Fold, InvalidEvent, Partition
+from processors.fold.packed import PLAIN
 from processors.fold.view import View
 from processors.runtime.worker import run_worker
 from schemas.base import Fact, Value
@@ -92,6 +93,8 @@ class Toy:
 
 class Counting:
     """The toy fold, on either of its journals."""
+
+    packer = PLAIN
 
     def __init__(self, name: str, journal: Topic, states: Topic, second: Topic, version: int = 1) -> None:
         self.name, self.journal, self.states, self.second, self.version = name, journal, states, second, version

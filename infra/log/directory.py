@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import msgspec
 
 from infra.log.names import Names
-from infra.packing import Packing
 from schemas.base import Micros
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
 from schemas.escalations import EscalationPolicy
@@ -16,6 +15,7 @@ from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.on_call import OnCallRotation
+from schemas.packing import Packing
 from schemas.recipients import Recipient
 from schemas.reports import PendingReport, ReportSettings, ReportState
 from schemas.status_pages import StatusPage

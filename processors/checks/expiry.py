@@ -15,6 +15,7 @@ from processors.checks.maintenance import CheckMaintenance
 from processors.checks.messages import missed, overrun
 from processors.checks.outages import Unjudged, ended
 from processors.checks.outputs import keep_output_of
+from processors.checks.packed_records import definition_key
 from processors.checks.places import CheckPlaces
 from processors.checks.rules import Moment, late_limit, next_moment, remind_after, set_overdue
 from processors.checks.time_correction import correct_check, correct_gaps
@@ -46,14 +47,9 @@ from schemas.topics import PINGS
 from schemas.transitions import GapSeen
 
 
-def definition_key(check: str) -> str:
-    """The key of the fold's own copy of a definition."""
-    return "definition/" + check
-
-
 def check_of(view: View, key: str) -> Check:
     """The definition of a check that has a state."""
-    record: DefinitionCopy = view.get("definition/" + key)
+    record: DefinitionCopy = view.get(definition_key(key))
     return record.check
 
 
@@ -69,7 +65,8 @@ class CheckExpiry:
         self._outages = Unjudged()
         self.tag_mutes = TagMutes(view)
         self._expiry: Expiry[CheckState, Moment] = Expiry(view, PINGS, "check", CheckState, self)
-        self._awaiting = {key for key, state in view.stored_items() if _is_awaiting(state) and state.parked is None}
+        states = view.items_of(CheckState)
+        self._awaiting = {key for key, state in states if _is_awaiting(state) and state.parked is None}
         self.look_at = self._expiry.look_at
         self.places = CheckPlaces(view)
         self.maintenance = CheckMaintenance(view, self.places, self.look_at, self._expiry.look_at_all)

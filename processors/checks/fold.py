@@ -18,13 +18,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from processors.checks.expiry import CheckExpiry, check_of, definition_key
+from processors.checks.expiry import CheckExpiry, check_of
 from processors.checks.messages import failed, failed_in_maintenance
 from processors.checks.muting import CheckMutes
 from processors.checks.outputs import note_output
+from processors.checks.packed_records import PACKER, definition_key
 from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
-from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
+from processors.checks.rules import LONGEST_DURATION, end_run, start_run
 from processors.checks.run_times import note_run, run_limit_of
 from processors.checks.transitions import (
     enter_maintenance,
@@ -67,6 +68,7 @@ class Checks:
     version = 6
     journal = PINGS
     states = CHECK_STATES
+    packer = PACKER
     events: msgspec.json.Decoder[PingsEvent] = msgspec.json.Decoder(PingsEvent)
     records: msgspec.json.Decoder[CheckStatesRecord] = msgspec.json.Decoder(CheckStatesRecord)
 
@@ -125,7 +127,7 @@ class ChecksPartition:
 
     def _ping(self, ping: Ping, context: Context) -> Sequence[Effect]:
         view, key = self._view, context.key
-        progress: Progress = view.stored(PROGRESS_KEY)
+        progress: Progress = view.get(PROGRESS_KEY)
         time = progress.time
         said = context.at + progress.offset if ping.at is None else ping.at
         at = said
@@ -134,7 +136,7 @@ class ChecksPartition:
         elif at - time > AHEAD:
             at = self._not_ahead(ping, at, context)
         # Any text may be the key of a record from outside: only a check's own id leads to its state.
-        known = view.stored(key)
+        known = view.get(key)
         if type(known) is not CheckState or (known.stamped and not context.retried and is_copy(ping, known)):
             return [_folded(PingFolded(thing=key, offset=context.offset, at=at, counted=False))]
         state = view.edit(CheckState, key)
@@ -160,9 +162,7 @@ class ChecksPartition:
                         effects = self._go_up(state, key, at, time)
                     state.last_success = state.base = at
                     state.output = None
-                    if duration is not None and note_run(
-                        state, duration, run_limit_of(view.stored(definition_key(key)))
-                    ):
+                    if duration is not None and note_run(state, duration, run_limit_of(view, key)):
                         effects = [*effects, *tell_of_drift(state, check_of(view, key), at)]
                 else:
                     note_output(state, ping, kind, at)
@@ -171,7 +171,7 @@ class ChecksPartition:
             elif kind == "start":
                 note_output(state, ping, kind, at)
                 start_run(state, ping.rid, at)
-                self._expiry.look_at(key, at + run_limit(check_of(view, key)))
+                self._expiry.look_at(key, at + run_limit_of(view, key))
             elif kind == "log":
                 note_output(state, ping, kind, at)
         if duration is not None and duration >= LONGEST_DURATION:
@@ -292,8 +292,8 @@ class ChecksPartition:
 
     def _of_policy(self, event: PolicyEvent, context: Context) -> Sequence[Effect]:
         view, escalating = self._view, []
-        for key, record in view.stored_items():
-            if isinstance(record, CheckState) and is_told(record):
+        for key, state in view.items_of(CheckState):
+            if is_told(state):
                 escalating.append((key, check_of(view, key).project))
         for key in self._expiry.policies.heard(event, context, escalating):
             begin_anew(view.edit(CheckState, key), counts_at(view, event.at))

@@ -97,7 +97,7 @@ class CheckMaintenance:
         self._next: Micros = NEVER
         # Those of each project that are open at a moment: of the moment asked for last.
         self._open: tuple[Micros, dict[str, list[_Window]]] = (0, {})
-        for key, record in view.stored_items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 
@@ -212,7 +212,7 @@ class CheckMaintenance:
     def corrected(self, time: Micros) -> list[Effect]:
         """The time was taken back."""
         self._next = 0
-        keys = {key for key, state in self._view.stored_items() if isinstance(state, CheckState) and state.maintained}
+        keys = {key for key, state in self._view.items_of(CheckState) if state.maintained}
         return self._refresh(keys | self._covered(self._windows()), time)
 
     # ---- which

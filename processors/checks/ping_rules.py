@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Literal
 
 import msgspec
-from msgspec import Struct, json
+from msgspec import Struct
 
+from processors.checks.packed_records import part_of_check
 from processors.fold.view import View
 from schemas.check_states import CheckState, DefinitionCopy
 from schemas.definitions import Check
@@ -37,11 +38,7 @@ class PingRules(Struct, gc=False):
         return self.manual_resume or self.filter_http_body or bool(self.methods)
 
 
-class _Copy(Struct, gc=False):
-    check: PingRules
-
-
-_decode_copy = json.Decoder(_Copy).decode
+_rules = part_of_check(PingRules)
 
 
 class PingRulesIndex:
@@ -49,9 +46,8 @@ class PingRulesIndex:
 
     def __init__(self, view: View) -> None:
         self._rules: dict[str, PingRules] = {}
-        for key, record in view.stored_items():
-            if isinstance(record, bytes) and key.startswith(_PREFIX):
-                self._note(key, _decode_copy(record).check)
+        for key, packed in view.packed_items(DefinitionCopy):
+            self._note(key, _rules(packed))
         view.listeners.append(self._changed)
         # The rules of a check; None: a ping counts as what it says.
         self.of: Callable[[str], PingRules | None] = self._rules.get

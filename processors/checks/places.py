@@ -7,8 +7,9 @@ it stands the undoing of an event. Definitions are kept packed: only what is nee
 from collections.abc import Set as AbstractSet
 
 import msgspec
-from msgspec import Struct, json
+from msgspec import Struct
 
+from processors.checks.packed_records import part_of_check
 from processors.fold.view import View
 from schemas.check_states import DefinitionCopy
 
@@ -20,11 +21,7 @@ class _Place(Struct, gc=False):
     tags: str = ""
 
 
-class _Copy(Struct, gc=False):
-    check: _Place
-
-
-_decode_copy = json.Decoder(_Copy).decode
+_place = part_of_check(_Place)
 
 
 class CheckPlaces:
@@ -48,9 +45,8 @@ class CheckPlaces:
     def _places(self) -> dict[str, set[str]]:
         if self._of_project is None:
             self._of_project = {}
-            for key, record in self._view.stored_items():
-                if isinstance(record, bytes) and key.startswith(_PREFIX):
-                    self._add(key, _decode_copy(record).check)
+            for key, packed in self._view.packed_items(DefinitionCopy):
+                self._add(key, _place(packed))
         return self._of_project
 
     def _changed(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:

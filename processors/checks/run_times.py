@@ -11,8 +11,10 @@ The contract:
 - Integers only, rounded down: each replay gives the same.
 """
 
-from msgspec import Struct, json
+from msgspec import Struct
 
+from processors.checks.packed_records import definition_key, part_of_check
+from processors.fold.view import View
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
 from schemas.definitions import DEFAULT_GRACE
@@ -28,17 +30,14 @@ class _Limits(Struct, gc=False):
     run_limit: int | None = None
 
 
-class _Copy(Struct, gc=False):
-    check: _Limits
+_limits = part_of_check(_Limits)
 
 
-_decode_copy = json.Decoder(_Copy).decode
-
-
-def run_limit_of(copy: bytes) -> Micros:
-    """The run limit in a definition that is kept packed (`schemas.check_states.DefinitionCopy`): no more of it is read
-    for each run that ends."""
-    limits = _decode_copy(copy).check
+def run_limit_of(view: View, check: str) -> Micros:
+    """The run limit of a check that has a state: no more of its definition is unpacked for each run that ends."""
+    packed = view.packed(definition_key(check))
+    assert packed is not None
+    limits = _limits(packed)
     return (limits.grace if limits.run_limit is None else limits.run_limit) * SECOND
 
 

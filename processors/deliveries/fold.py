@@ -44,6 +44,7 @@ from processors.deliveries.retry_policy import MAX_AGE
 from processors.deliveries.time_correction import correct_deliveries
 from processors.deliveries.wordings import Wordings
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent, Partition
+from processors.fold.packed import PLAIN
 from processors.fold.partition_time import AHEAD, END_OF_TIME, fold_plain_tick, progress_of, time_of, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
@@ -84,6 +85,7 @@ class DeliveriesFold:
     version = 7
     journal: Topic = DELIVERIES
     states: Topic = DELIVERY_STATES
+    packer = PLAIN
 
     @cached_property
     def events(self) -> msgspec.json.Decoder[Any]:

@@ -21,7 +21,7 @@ class Choices:
     def __init__(self, view: View) -> None:
         self._view = view
         self._channels: dict[Notice, set[str]] = {}
-        for key, record in view.stored_items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 

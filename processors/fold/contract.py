@@ -16,6 +16,7 @@ import msgspec
 from processors.errors import ProcessorError
 from processors.fold.defects import Heard, is_made_here, made_here
 from processors.fold.epochs import Versions, begun, must_not_be_newer
+from processors.fold.packed import Packer
 from processors.fold.view import View
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
@@ -107,6 +108,10 @@ class Fold(Protocol):
     states: Topic
 
     @property
+    def packer(self) -> Packer:
+        """How its view keeps records of which there are very many (`processors.fold.packed.PLAIN`: as they are)."""
+
+    @property
     def events(self) -> msgspec.json.Decoder[Any]:
         """Decoder of the journal's events."""
 
@@ -141,7 +146,7 @@ class Session:
             view.put(PROGRESS_KEY, Progress())
             view.keep()
             view.take_changes()
-        view.unpack_with(fold.records.decode)
+        view.pack_with(fold.packer)
         must_not_be_newer(f"{fold.states}/{partition}", self.progress, fold.version)
         self._versions = Versions(fold.version, tzdata)
         self._decode = fold.events.decode
@@ -164,7 +169,7 @@ class Session:
         """Fold records in order; the view holds the outcome, the effects are returned."""
         effects: list[Effect] = []
         view, number, apply, decode = self.view, self.number, self._partition.apply, self._decode
-        stored, keep = view.stored, view.keep
+        get, keep = view.get, view.keep
         progress = self.progress
         applied, newest, first, last = progress.applied, progress.newest, None, None
         believed = _believed_until(progress.time)
@@ -177,7 +182,7 @@ class Session:
                 first = offset
             if timestamp > newest:
                 # The partition's record, and what follows from it, until an event replaces it.
-                if (current := stored(PROGRESS_KEY)) is not progress:
+                if (current := get(PROGRESS_KEY)) is not progress:
                     progress, believed = current, _believed_until(current.time)
                 if timestamp <= believed:
                     newest = timestamp

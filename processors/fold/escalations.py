@@ -63,7 +63,7 @@ class EscalationPolicies:
         self.rotations = OnCallRotations(view)
         # Each with the set of what it names, which may be much.
         self._known: dict[str, dict[str, tuple[EscalationCopy, frozenset[str]]]] = {}
-        for key, record in view.stored_items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 

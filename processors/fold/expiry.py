@@ -14,7 +14,7 @@ The contract:
 
 import copy
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from processors.fold.contract import Context, Effect
@@ -58,14 +58,14 @@ class Expiry(Generic[S, D]):
 
     def __init__(self, view: View, journal: Topic, kind: str, state_type: type[S], judge: Judge[S, D]) -> None:
         self._view, self._journal, self._kind, self._state_type, self._judge = view, journal, kind, state_type, judge
-        self._wheel = Wheel(lambda key: view.stored(key) is not None)
+        self._wheel = Wheel(lambda key: key in view)
         time = time_of(view)
         for key, state in self._states():
             if state.parked is None and judge.may_wait(state):
                 self._wheel.set(key, time)
 
-    def _states(self) -> list[tuple[str, Any]]:
-        return [(key, state) for key, state in self._view.stored_items() if isinstance(state, self._state_type)]
+    def _states(self) -> Iterator[tuple[str, Any]]:
+        return self._view.items_of(self._state_type)
 
     def due(self) -> Micros:
         """When a tick may have a thing to judge."""
@@ -89,7 +89,7 @@ class Expiry(Generic[S, D]):
 
     def parked(self, key: str) -> S | None:
         """A copy of the state of a thing that is parked, to be changed; None if it is not."""
-        state: Any = self._view.stored(key)
+        state: Any = self._view.get(key)
         if not isinstance(state, self._state_type) or _parked(state) is None:
             return None
         return self._view.edit(self._state_type, key)
@@ -109,7 +109,7 @@ class Expiry(Generic[S, D]):
 
         def queue_next(key: str) -> None:
             """Queue the next deadline of a thing when it has passed, else set the wheel to it."""
-            state = view.stored(key)
+            state = view.get(key)
             if not isinstance(state, self._state_type) or _parked(state) is not None:
                 return
             try:
@@ -128,7 +128,7 @@ class Expiry(Generic[S, D]):
             queue_next(key)
         while queue:
             _, key, deadline = heapq.heappop(queue)
-            state: S = copy.copy(view.stored(key))  # a copy: what fails half way leaves the state as it was
+            state: S = copy.copy(view.get(key))  # a copy: what fails half way leaves the state as it was
             try:
                 judged = self._judge.expire(key, state, deadline, time)
             except Exception as error:

@@ -45,13 +45,13 @@ END_OF_TIME: Micros = 253_402_300_799 * SECOND
 
 def progress_of(view: View) -> Progress:
     """The partition's own record."""
-    progress: Progress = view.stored(PROGRESS_KEY)
+    progress: Progress = view.get(PROGRESS_KEY)
     return progress
 
 
 def time_of(view: View) -> Micros:
     """The time of a partition, 0 before its first tick."""
-    progress: Progress = view.stored(PROGRESS_KEY)
+    progress: Progress = view.get(PROGRESS_KEY)
     return progress.time
 
 

@@ -140,7 +140,7 @@ def _missed_windows(view: View, defined: Defined, concerns: Callable[[Maintenanc
         if known < window.version and (known or concerns(window)) and not is_over(window.window, time):
             yield id, MaintenanceDefined(at=window.revised, maintenance=window)
     if defined.complete:
-        copies = [record.maintenance.id for _, record in view.stored_items() if isinstance(record, MaintenanceCopy)]
+        copies = [record.maintenance.id for _, record in view.items_but_packed() if isinstance(record, MaintenanceCopy)]
         yield from ((id, MaintenanceRemoved(at=time, id=id)) for id in sorted(copies) if id not in defined.windows)
 
 
@@ -150,7 +150,7 @@ def _missed_rotations(view: View, defined: Defined) -> Iterator[Missed]:
         if not isinstance(copy, OnCallCopy) or copy.rotation.version < rotation.version:
             yield id, OnCallDefined(at=rotation.revised, rotation=rotation)
     if defined.complete:
-        copies = [record.rotation.id for _, record in view.stored_items() if isinstance(record, OnCallCopy)]
+        copies = [record.rotation.id for _, record in view.items_but_packed() if isinstance(record, OnCallCopy)]
         gone = (id for id in sorted(copies) if id not in defined.rotations)
         yield from ((id, OnCallRemoved(at=_time(view), id=id)) for id in gone)
 
@@ -161,7 +161,7 @@ def _missed_policies(view: View, defined: Defined) -> Iterator[Missed]:
         if not isinstance(copy, EscalationCopy) or copy.policy.version < policy.version:
             yield id, EscalationDefined(at=policy.revised, policy=policy)
     if defined.complete:
-        copies = [record.policy.id for _, record in view.stored_items() if isinstance(record, EscalationCopy)]
+        copies = [record.policy.id for _, record in view.items_but_packed() if isinstance(record, EscalationCopy)]
         gone = (id for id in sorted(copies) if id not in defined.policies)
         yield from ((id, EscalationRemoved(at=_time(view), id=id)) for id in gone)
 
@@ -180,7 +180,7 @@ def _missed_templates(view: View, defined: Defined) -> Iterator[Missed]:
 
 
 def _missed_choices(view: View, defined: Defined) -> Iterator[Missed]:
-    copies = {key: record.notices for key, record in view.stored_items() if isinstance(record, ChoiceCopy)}
+    copies = {key: record.notices for key, record in view.items_but_packed() if isinstance(record, ChoiceCopy)}
     for id, channel in sorted(defined.channels.items()):
         if copies.pop(choice_key(id), ()) != (chosen := choice_of(channel.notices)):
             yield id, NoticesChosen(at=_time(view), notices=chosen)
@@ -194,7 +194,7 @@ def _missed_tag_mutes(view: View, defined: Defined) -> Iterator[Missed]:
         if not isinstance(copy, TagMuteCopy) or copy.mute.version < mute.version:
             yield id, TagMuted(at=mute.created, mute=mute)
     if defined.complete:
-        copies = [record.mute.id for _, record in view.stored_items() if isinstance(record, TagMuteCopy)]
+        copies = [record.mute.id for _, record in view.items_but_packed() if isinstance(record, TagMuteCopy)]
         gone = (id for id in sorted(copies) if id not in defined.tag_mutes)
         yield from ((id, TagUnmuted(at=_time(view), id=id, expired=True)) for id in gone)
 
@@ -318,7 +318,7 @@ def _removed(
 ) -> Iterator[Missed]:
     """The things of a kind that no definition stands for, if that is certain."""
     if defined.complete:
-        there = [key for key, record in view.items() if isinstance(record, kind)]
+        there = [key for key, _ in view.items_of(kind)]
         yield from ((key, removed) for key in sorted(there) if key not in known)
 
 

@@ -23,7 +23,7 @@ class TagMutes:
     def __init__(self, view: View) -> None:
         self._view = view
         self._known: dict[str, dict[str, TagMute]] = {}
-        for key, record in view.stored_items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 

@@ -1,68 +1,122 @@
 """The states of one partition as a fold sees them: a mapping that notes what changed, and can undo one event."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 import msgspec
 
+from processors.fold.packed import PLAIN, Packer
 from processors.fold.stretches import sorted_in_stretches
-from schemas.base import Value, encode
+from schemas.base import Value
 from schemas.ticks import PROGRESS_KEY
 
 V = TypeVar("V", bound=Value)
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 class View:
     """The states of one partition: a mapping that notes what changed and can undo the event in hand.
 
-    Records are never changed in place: `edit` hands out a copy that already stands in the view. Those of a type that
-    says `kept_packed` stand here as their JSON, and are decoded each time they are asked for; they cannot be edited.
+    Records are never changed in place: `edit` hands out a copy that already stands in the view. Those of the types that
+    the fold's packer names stand here packed from `take_changes` on, and are unpacked each time they are asked for.
     """
 
     def __init__(self, records: Mapping[str, msgspec.Struct | bytes] | None = None) -> None:
-        """`records` may hold the JSON of those that are kept packed."""
-        given = (records or {}).items()
-        self._records: dict[str, msgspec.Struct | bytes] = {key: _kept(record) for key, record in given}
-        # The record under a key as it stands here, None if there is none: no copy, and JSON if it is kept packed.
-        self.stored: Callable[[str], Any] = self._records.get
+        """`records` may hold some that are packed already."""
+        self._records: dict[str, msgspec.Struct | bytes] = dict(records or {})
         self._changed: set[str] = set()
         self._before: dict[str, tuple[msgspec.Struct | bytes | None, bool]] = {}
-        self._decode: Callable[[bytes], msgspec.Struct] = _no_decoder
+        self._packer = PLAIN
+        self._last: tuple[bytes, Any] = b"", None
         self.listeners: list[Callable[[str, msgspec.Struct | None, msgspec.Struct | None], None]] = []
 
-    def unpack_with(self, decode: Callable[[bytes], Any]) -> None:
-        """How records that are kept packed are decoded. To be told before the first is asked for."""
-        self._decode = decode
+    def pack_with(self, packer: Packer) -> None:
+        """How records are packed from now on; to be told before the first is asked for."""
+        self._packer = packer
+        if packer.pack:
+            for key in [key for key, record in self._records.items() if type(record) in packer.pack]:
+                self._pack(key)
+
+    def _pack(self, key: str) -> None:
+        record = self._records.get(key)
+        pack = self._packer.pack.get(type(record))  # type: ignore[arg-type]
+        if pack is not None:
+            self._records[key] = pack(record)
 
     def get(self, key: str) -> Any:
         """The record under `key`, or None. To be read only."""
         record = self._records.get(key)
-        return self._decode(record) if type(record) is bytes else record
+        return self._read(record) if type(record) is bytes else record
+
+    def _read(self, packed: bytes) -> Any:
+        """The last is remembered: what is asked for is often asked for again, or edited."""
+        if packed is self._last[0]:
+            return self._last[1]
+        record = self._packer.unpack(packed)
+        self._last = packed, record
+        return record
+
+    def packed(self, key: str) -> bytes | None:
+        """The record under `key` as the fold's packer made it, for who reads but a part; None if there is none."""
+        record = self._records.get(key)
+        if record is None or isinstance(record, bytes):
+            return record
+        return self._packer.pack[type(record)](record)
 
     def _unpacked(self, record: msgspec.Struct | bytes | None) -> msgspec.Struct | None:
-        return self._decode(record) if isinstance(record, bytes) else record
+        return self._packer.unpack(record) if isinstance(record, bytes) else record
 
     def __len__(self) -> int:
         return len(self._records)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._records
+
     def items(self) -> Iterator[tuple[str, msgspec.Struct]]:
         """All records; the view must not change meanwhile."""
-        decode = self._decode
+        unpack = self._packer.unpack
         for key, record in self._records.items():
-            yield key, decode(record) if isinstance(record, bytes) else record
+            yield key, unpack(record) if isinstance(record, bytes) else record
 
-    def stored_items(self) -> Iterable[tuple[str, Any]]:
-        """All records as they stand here, those that are kept packed as JSON; the view must not change meanwhile."""
-        return self._records.items()
+    def items_but_packed(self) -> Iterator[tuple[str, Any]]:
+        """The records of all other types than those that the fold's packer names; the view must not change meanwhile.
+
+        They are few: what looks for some of them does not unpack the many.
+        """
+        pack = self._packer.pack
+        for key, record in self._records.items():
+            if not isinstance(record, bytes) and type(record) not in pack:
+                yield key, record
+
+    def items_of(self, record_type: type[R]) -> Iterator[tuple[str, R]]:
+        """The records of one type; no others are unpacked. The view must not change meanwhile."""
+        _, unpack, type_of = self._packer
+        for key, record in self._records.items():
+            if isinstance(record, bytes):
+                if type_of(record) is record_type:
+                    yield key, unpack(record)
+            elif isinstance(record, record_type):
+                yield key, record
+
+    def packed_items(self, record_type: type[msgspec.Struct]) -> Iterator[tuple[str, bytes]]:
+        """Those of a type that the fold's packer names, as it made them; the view must not change meanwhile."""
+        type_of, pack = self._packer.type_of, self._packer.pack[record_type]
+        for key, record in self._records.items():
+            if isinstance(record, bytes):
+                if type_of(record) is record_type:
+                    yield key, record
+            elif type(record) is record_type:
+                yield key, pack(record)
 
     def edit(self, record_type: type[V], key: str) -> V:
         """A copy of the record under `key` to be changed; it is in the view at once."""
         old = self._records[key]
-        assert isinstance(old, record_type)
-        if key in self._before:
-            return old
-        new = msgspec.structs.replace(old)
+        record = self._read(old) if isinstance(old, bytes) else old
+        assert isinstance(record, record_type)
+        if key in self._before and record is old:
+            return record
+        new = msgspec.structs.replace(record)
         self._before[key] = old, key in self._changed
         self._changed.add(key)
         self._records[key] = new
@@ -72,7 +126,7 @@ class View:
         """Set the record under `key`."""
         old = self._records.get(key)
         self._note(key, old)
-        self._records[key] = _kept(record)
+        self._records[key] = record
         for listener in self.listeners:
             listener(key, self._unpacked(old), record)
 
@@ -127,16 +181,8 @@ class View:
         if PROGRESS_KEY in self._changed:
             keys.append(PROGRESS_KEY)
         changes = {key: self._unpacked(self._records.get(key)) for key in keys}
+        if self._packer.pack:
+            for key in keys:
+                self._pack(key)
         self._changed.clear()
         return changes
-
-
-def _no_decoder(packed: bytes) -> msgspec.Struct:
-    raise LookupError("the view has not been told how to decode the records that it keeps packed")
-
-
-def _kept(record: msgspec.Struct | bytes) -> msgspec.Struct | bytes:
-    """A record as it stands in the view; JSON without the room that the encoder leaves behind what it has written."""
-    if isinstance(record, bytes) or not getattr(record, "kept_packed", False):
-        return record
-    return bytes(memoryview(encode(record)))

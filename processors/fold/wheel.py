@@ -34,7 +34,7 @@ class Wheel:
         self.scheduled = 0  # entries in buckets, those among them that no longer count
         self._swept = 0  # and after the last sweep
         self._entries: dict[str, Micros] = {}
-        self._buckets: dict[int, list[tuple[Micros, str]]] = {}
+        self._buckets: dict[int, list[str]] = {}
         self._seconds: list[int] = []
 
     def __len__(self) -> int:
@@ -53,10 +53,10 @@ class Wheel:
         second = deadline // SECOND
         bucket = self._buckets.get(second)
         if bucket is None:
-            self._buckets[second] = [(deadline, key)]
+            self._buckets[second] = [key]
             heapq.heappush(self._seconds, second)
         else:
-            bucket.append((deadline, key))
+            bucket.append(key)
 
     def earliest(self) -> Micros:
         """Nothing comes due before; early by less than a second, or by what was left behind, and never late."""
@@ -70,14 +70,16 @@ class Wheel:
         last = now // SECOND
         while self._seconds and self._seconds[0] <= last:
             second = heapq.heappop(self._seconds)
-            bucket = sorted_in_stretches(self._buckets.pop(second))
-            later = [entry for entry in bucket if entry[0] > now]
+            bucket = self._buckets.pop(second)
+            # A key may stand twice; and here, though its entry has gone to an earlier second or is taken.
+            entries = {(self._entries[key], key) for key in bucket if self._entries.get(key, NEVER) // SECOND == second}
+            later = [key for deadline, key in entries if deadline > now]
             if later:
                 self._buckets[second] = later
                 heapq.heappush(self._seconds, second)
             self.scheduled -= len(bucket) - len(later)
-            for deadline, key in bucket[: len(bucket) - len(later)]:
-                if self._entries.get(key) == deadline:
+            for deadline, key in sorted_in_stretches(entries):
+                if deadline <= now:
                     del self._entries[key]
                     found.append(key)
             if later:

@@ -25,6 +25,7 @@ import msgspec
 
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.mutes import redefine_mute
+from processors.fold.packed import PLAIN
 from processors.fold.partition_time import END_OF_TIME, counts_at, fold_plain_tick, progress_of, time_of
 from processors.fold.view import View
 from processors.monitors.dependencies import MonitorDependencies
@@ -85,6 +86,7 @@ class Monitors:
     version = 6
     journal = PROBE_RESULTS
     states = MONITOR_STATES
+    packer = PLAIN
     events: msgspec.json.Decoder[ProbeResultsEvent] = msgspec.json.Decoder(ProbeResultsEvent)
     records: msgspec.json.Decoder[MonitorStatesRecord] = msgspec.json.Decoder(MonitorStatesRecord)
 

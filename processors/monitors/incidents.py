@@ -44,8 +44,8 @@ class MonitorIncidents:
         view = self._view
         escalating = [
             (key, monitor_of(view, key).project)
-            for key, record in view.stored_items()
-            if isinstance(record, MonitorState) and is_told(record, record.notice_at is not None)
+            for key, state in view.items_of(MonitorState)
+            if is_told(state, state.notice_at is not None)
         ]
         for key in self._expiry.policies.heard(event, context, escalating):
             state = view.edit(MonitorState, key)

@@ -31,6 +31,7 @@ from processors.projects.message_templates import ProjectTemplates
 from processors.projects.monitors import ProjectMonitors
 from processors.projects.on_call import ProjectOnCall
 from processors.projects.outages import ProjectOutageNews
+from processors.projects.packed_records import PACKER
 from processors.projects.project_channels import ProjectChannels
 from processors.projects.reports import ProjectReports
 from processors.projects.rotations import ProjectRotations
@@ -106,6 +107,7 @@ class Projects:
     version = 5
     journal = PROJECTS
     states = DEFINITIONS
+    packer = PACKER
     events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsEvent | Tick | TimeCorrected)
     records: msgspec.json.Decoder[Any] = msgspec.json.Decoder(DEFINITIONS.carries)
 

@@ -16,6 +16,7 @@ from msgspec import UNSET
 from processors.errors import ProcessorError
 from processors.fold.contract import InvalidEvent
 from processors.fold.view import View
+from processors.projects.packed_records import part_of_check
 from schemas.base import Micros
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project, RevokedKey, definition_key
@@ -58,34 +59,49 @@ class RequestRejected(ProcessorError):
 
 
 class Groups(Generic[E]):
-    """Sorted entries under a key. A key without entries is not kept, so equal contents are equal groups."""
+    """Sorted entries under a key. A key without entries is not kept, so equal contents are equal groups.
+
+    One entry, as most names and slugs have, stands without a list.
+    """
 
     def __init__(self) -> None:
-        self._groups: dict[Hashable, list[E]] = {}
+        self._groups: dict[Hashable, E | list[E]] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Groups) and self._groups == other._groups
 
     def get(self, key: Hashable) -> Sequence[E]:
         """The entries under `key`, in order; to be read only."""
-        return self._groups.get(key, ())
+        group = self._groups.get(key, [])
+        return group if isinstance(group, list) else (group,)
 
     def add(self, key: Hashable, entry: E) -> None:
         """Put an entry, not there yet, under `key`."""
         group = self._groups.get(key)
         if group is None:
-            self._groups[key] = [entry]
-        else:
+            self._groups[key] = entry
+        elif isinstance(group, list):
             insort(group, entry)
+        else:
+            self._groups[key] = sorted((group, entry))
 
     def remove(self, key: Hashable, entry: E) -> None:
         """Take an entry, which is there, from `key`."""
         group = self._groups[key]
-        if len(group) == 1:
+        if not isinstance(group, list):
             del self._groups[key]
-        else:
-            # Not list.remove: 200,000 checks may share one empty slug.
-            del group[bisect_left(group, entry)]
+            return
+        # Not list.remove: 200,000 checks may share one empty slug.
+        del group[bisect_left(group, entry)]
+        if len(group) == 1:
+            self._groups[key] = group[0]
+
+
+class _Created(msgspec.Struct, gc=False):
+    created: Micros
+
+
+_created = part_of_check(_Created)
 
 
 class ProjectIndex:
@@ -105,11 +121,9 @@ class ProjectIndex:
         self._channel_names: Groups[str] = Groups()
         self._revoked: Groups[Age] = Groups()
         # Oldest first: each entry then goes to the end of its groups, whatever the order of the state topic.
-        checks = [record for _, record in view.items() if isinstance(record, Check)]
-        checks.sort(key=lambda check: (check.created, check.id))
-        for check in checks:
-            self._add_check(check)
-        for _, record in view.items():
+        for _, key in sorted((_created(packed).created, key) for key, packed in view.packed_items(Check)):
+            self._add_check(view.get(key))
+        for _, record in view.items_but_packed():
             if isinstance(record, Channel):
                 self._add_channel(record)
             elif isinstance(record, Monitor):
@@ -169,10 +183,12 @@ class ProjectIndex:
             self._revoked.add(new.project, (new.revoked, new.id))
 
     def _add_check(self, check: Check) -> None:
-        age = (check.created, check.id)
-        self._checks.add(check.project, age)
-        self._names.add((check.project, check.name), age)
-        self._slugs.add((check.project, check.slug), age)
+        age, project = (check.created, check.id), self._view.get(f"project/{check.project}")
+        # The same text for all of them, not that of each check.
+        owner = project.id if isinstance(project, Project) else check.project
+        self._checks.add(owner, age)
+        self._names.add((owner, check.name), age)
+        self._slugs.add((owner, check.slug), age)
 
     def _remove_check(self, check: Check) -> None:
         age = (check.created, check.id)

@@ -62,7 +62,7 @@ class ProjectMaintenance:
         # The windows that were given a key, by project and key.
         self._with_key: dict[tuple[str, str], set[str]] = {}
         self._of: dict[str, set[str]] = {}  # keys by project
-        for key, record in view.items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 

@@ -37,7 +37,7 @@ class ProjectTemplates:
     def __init__(self, view: View, index: ProjectIndex) -> None:
         self._view, self._index = view, index
         self._of: dict[str, set[str]] = {}  # ids by project: an index that follows the view
-        for key, record in view.stored_items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 

@@ -57,7 +57,7 @@ class ProjectOnCall:
     def __init__(self, view: View, index: ProjectIndex, escalations: ProjectEscalations) -> None:
         self._view, self._index, self._escalations = view, index, escalations
         self._of: dict[str, set[str]] = {}  # ids by project: an index that follows the view
-        for key, record in view.stored_items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 

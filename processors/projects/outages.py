@@ -44,7 +44,7 @@ class ProjectOutageNews:
         self._view = view
         self._channels: dict[str, set[str]] = {}
         self._tell: dict[str, Micros] = {}
-        for key, record in view.items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 

@@ -57,7 +57,7 @@ class ProjectReports:
         # When each project may next have something to do: an index that follows the view.
         self._due: dict[str, Micros] = {}
         self._next = NEVER
-        for key, record in view.stored_items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 

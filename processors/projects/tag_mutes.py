@@ -27,7 +27,7 @@ class ProjectTagMutes:
         # By project, and until when: indexes that follow the view.
         self._of: dict[str, set[str]] = {}
         self._ends: dict[str, Micros] = {}
-        for key, record in view.items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 

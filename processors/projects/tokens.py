@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from processors.fold.contract import Effect
 from processors.fold.view import View
+from processors.projects.packed_records import part_of_check
 from schemas.base import Micros
 from schemas.definitions import Channel, Check
 from schemas.monitors import Monitor
@@ -32,6 +33,12 @@ Named = TypeVar("Named", Check, Monitor, StatusPage, Channel)
 # So many things of older versions are named by one tick.
 AT_ONCE = 1_000
 
+
+class _Token(msgspec.Struct, gc=False):
+    token: str
+
+
+_token_of = part_of_check(_Token)
 _NAMED = (Check, Monitor, StatusPage, Channel)
 
 
@@ -42,8 +49,11 @@ class ProjectTokens:
         self._view, self._partition = view, partition
         # Keys of what has no name yet: an index that follows the view.
         self._nameless: set[str] = set()
-        for key, record in view.items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
+        for key, packed in view.packed_items(Check):
+            if not _token_of(packed).token:
+                self._nameless.add(key)
         view.listeners.append(self._changed)
 
     def _changed(self, key: str, _: msgspec.Struct | None, new: msgspec.Struct | None) -> None:

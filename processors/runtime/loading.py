@@ -13,6 +13,7 @@ from infra.log.catching_up import CatchingUp
 from infra.log.reading import NotRead, read_to_end
 from processors.errors import ProcessorError
 from processors.fold.epochs import NewerStates, epochs_of, must_be_known, must_not_be_newer
+from processors.fold.packed import PLAIN, Packer
 from processors.fold.view import View
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import Topic
@@ -65,11 +66,12 @@ def load_states(
     end: int | None = None,
     version: int | None = None,
     loading: "Loading | None" = None,
+    packer: Packer = PLAIN,
 ) -> dict[str, Any]:
     """The newest record of every key before the offset `end`; without it, all that is committed now.
 
     `version`: of the fold that is going to write them; raises `processors.fold.epochs.NewerStates` when it would lose
-    some of what stands there. What a view keeps packed is then given as its JSON. Raises `infra.log.reading.NotRead`
+    some of what stands there. `packer`: of that fold; what it packs is given packed. Raises `infra.log.reading.NotRead`
     when Kafka does not give it, `Abandoned` when `loading`, which is kept current, says so.
     """
     loading = loading or Loading(topic, partition)
@@ -90,11 +92,16 @@ def load_states(
     loading.reading.moved(end)
     if version is None:
         return {key: records.decode(value) for key, value in packed.items()}
-    return decoded(f"{topic}/{partition}", packed, records, version, loading)
+    return decoded(f"{topic}/{partition}", packed, records, version, loading, packer)
 
 
 def decoded(
-    states: str, packed: dict[str, bytes], records: msgspec.json.Decoder[Any], version: int, loading: "Loading"
+    states: str,
+    packed: dict[str, bytes],
+    records: msgspec.json.Decoder[Any],
+    version: int,
+    loading: "Loading",
+    packer: Packer = PLAIN,
 ) -> dict[str, msgspec.Struct | bytes]:
     """The records as a view takes them, if `version` of the fold knows all that is in them; empties `packed`."""
     progress = records.decode(packed[PROGRESS_KEY]) if PROGRESS_KEY in packed else Progress()
@@ -113,7 +120,8 @@ def decoded(
             raise NewerStates(f"{states} holds, under {key}, what this program cannot read: {error}") from error
         if same:
             must_be_known(states, key, value, record)
-        found[key] = value if getattr(record, "kept_packed", False) else record
+        pack = packer.pack.get(type(record))
+        found[key] = record if pack is None else pack(record)
     return found
 
 

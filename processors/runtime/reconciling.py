@@ -17,7 +17,7 @@ from confluent_kafka.admin import OffsetSpec
 from infra.log.admin import admin_client, end_offsets, partition_count
 from infra.log.partitioner import partition_of
 from infra.log.reading import NotRead, ends_of, read_partition, read_to_end
-from processors.checks.expiry import definition_key
+from processors.checks.packed_records import definition_key
 from processors.fold.contract import Fold
 from processors.fold.reconciliation import (
     Defined,

@@ -9,15 +9,15 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from infra.packing import Packing, id_key
 from schemas.check_states import CheckState
 from schemas.monitor_states import VALIDITY, MonitorState, Validity
+from schemas.packing import Packing, id_key
 from schemas.ticks import PROGRESS_KEY, Progress
 
 S = TypeVar("S", CheckState, MonitorState)
 
 # Fields that nobody but the fold reads.
-_FOR_THE_FOLD = ("stamped",)
+_FOR_THE_FOLD = ("stamped", "last_start")
 
 _progress = msgspec.json.Decoder(Progress).decode
 

@@ -15,6 +15,7 @@ from processors.fold.contract import Context, Effect, Record, Session
 from processors.fold.view import View
 from processors.projects.fold import Projects, ProjectsPartition
 from processors.projects.index import ProjectIndex
+from processors.projects.packed_records import PACKER
 from schemas.base import SECOND, encode
 from schemas.dead_letters import DeadLetter
 from schemas.decisions import Decision
@@ -91,7 +92,9 @@ class Watched(Projects):
         return self.opened
 
     def index_is_true(self) -> bool:
-        return self.opened.index == ProjectIndex(View(dict(self.view.items())))
+        again = View(dict(self.view.items()))
+        again.pack_with(PACKER)
+        return self.opened.index == ProjectIndex(again)
 
 
 # Few of each, so that they meet.

@@ -1,6 +1,6 @@
 """The view and the session: what every fold may rely on, without Kafka."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,6 +18,7 @@ from processors.fold.contract import (
     Session,
     checksum,
 )
+from processors.fold.packed import PLAIN
 from processors.fold.view import View
 from schemas.base import SECOND, Fact, Value, encode
 from schemas.dead_letters import DeadLetter
@@ -49,6 +50,7 @@ class Acting:
     states = Topic("numbers", key="thing", cleanup=Cleanup.COMPACT)
     events = msgspec.json.Decoder(Act)
     records = msgspec.json.Decoder(Number | Progress)
+    packer = PLAIN
 
     def __init__(self) -> None:
         self.heard: list[Context] = []
@@ -357,36 +359,3 @@ def test_batches_and_restarts_change_no_outcome(
                 states[key] = record
     assert effects == wanted
     assert content(View(states)) == content(whole.view)
-
-
-class Packed(Fact, tag="packed", frozen=True):
-    kept_packed: ClassVar[bool] = True
-
-    value: int
-
-
-def test_records_that_are_kept_packed_come_out_as_they_went_in() -> None:
-    view = View({"given": Packed(value=1), "json": encode(Packed(value=2)), "plain": Number(value=3)})
-    view.unpack_with(msgspec.json.Decoder(Packed).decode)
-    heard: list[tuple[str, Any, Any]] = []
-    view.listeners.append(lambda *change: heard.append(change))
-    assert [view.get(key) for key in ("given", "json", "plain", "none")] == [
-        Packed(value=1), Packed(value=2), Number(value=3), None,
-    ]  # fmt: skip
-    view.put("given", Packed(value=4))
-    view.delete("json")
-    assert view.stored("given") == encode(Packed(value=4))
-    view.undo()
-    view.put("new", Packed(value=5))
-    view.keep()
-    assert dict(view.items()) == {
-        "given": Packed(value=1), "json": Packed(value=2), "plain": Number(value=3), "new": Packed(value=5),
-    }  # fmt: skip
-    assert view.take_changes() == {"new": Packed(value=5)}
-    assert heard == [
-        ("given", Packed(value=1), Packed(value=4)),
-        ("json", Packed(value=2), None),
-        ("given", Packed(value=4), Packed(value=1)),
-        ("json", None, Packed(value=2)),
-        ("new", None, Packed(value=5)),
-    ]

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from infra.packing import Packing, id_key, long_id, short_id
 from schemas.base import encode
 from schemas.check_states import CheckState, CheckStatesRecord, Run
 from schemas.definitions import Check
+from schemas.packing import Packing, id_key, long_id, short_id
 from schemas.schedules import Cron, OnCalendar, Simple
 from schemas.topics import CHECK_STATES
 from tests.recorded import recorded

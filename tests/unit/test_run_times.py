@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from processors.checks.packed_records import PACKER, definition_key
 from processors.checks.rules import run_limit
 from processors.checks.run_times import FAR, FEWEST, NEAR, note_run, run_limit_of
 from processors.fold.contract import Effect
+from processors.fold.view import View
 from schemas.base import SECOND, encode
 from schemas.check_states import CheckState, DefinitionCopy
 from schemas.definitions import Check
@@ -165,4 +167,6 @@ def test_a_limit_of_nothing_is_no_limit(limit: int) -> None:
 @pytest.mark.parametrize("fields", [{}, {"grace": 60}, {"run_limit": 5}, {"grace": 60, "run_limit": 0}])
 def test_the_limit_is_read_as_the_whole_definition_has_it(fields: dict[str, Any]) -> None:
     check = Check(id="c", project="p", version=1, created=0, name="x", **fields)
-    assert run_limit_of(encode(DefinitionCopy(check=check))) == run_limit(check)
+    view = View({definition_key("c"): DefinitionCopy(check=check)})
+    view.pack_with(PACKER)
+    assert run_limit_of(view, "c") == run_limit(check)
