@@ -25,6 +25,7 @@ from bench.pending import pending
 from bench.prober import prober
 from bench.processes import ending, module, running, spawn
 from bench.push import push
+from bench.ready import ready
 from bench.report import say
 from bench.sender import sender
 from bench.slow_receivers import slow_receivers
@@ -54,6 +55,7 @@ _COMMANDS = (
     sender,
     prober,
     startup,
+    ready,
     idle,
     idle_growth,
     load_states,

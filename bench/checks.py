@@ -85,23 +85,29 @@ def make_checks(stack: Stack, count: int, *, period: int = 3600, grace: int = 36
     ids, requests = create_requests(count, period, grace, channels)
     began = time.monotonic()
     produce(known.cluster, PROJECTS, ((known.project, request, -1) for request in requests))
-    wait_folded(stack, "projects", PROJECTS)
-    wait_folded(stack, "checks", PINGS)
+    patience = patience_for(count)
+    wait_folded(stack, "projects", PROJECTS, patience)
+    wait_folded(stack, "checks", PINGS, patience)
     headers = {"X-Api-Key": known.healthchecks_key}
     for id in (ids[0], ids[-1]):
         wait_until(
             lambda id=id: stack.http.get(f"/api/v3/checks/{id}", headers=headers).status_code == 200,  # type: ignore[misc]
-            60.0,
+            patience,
             "the API knows the checks",
         )
     say(f"{count} checks made and folded in {time.monotonic() - began:.1f} s")
     return ids
 
 
-def wait_folded(stack: Stack, fold: str, journal: Topic) -> None:
+def patience_for(checks: int) -> float:
+    """Seconds in which so many checks must be folded."""
+    return _PATIENCE_SECONDS + checks / 1_000
+
+
+def wait_folded(stack: Stack, fold: str, journal: Topic, patience: float = _PATIENCE_SECONDS) -> None:
     """Wait until a fold has committed everything that is in its journal now."""
     ends, folds = ends_of(stack.credentials.cluster, journal), Folds(stack)
-    wait_until(lambda: folds.reached(fold, ends), _PATIENCE_SECONDS, f"the fold of {journal} has caught up", 0.25)
+    wait_until(lambda: folds.reached(fold, ends), patience, f"the fold of {journal} has caught up", 0.25)
 
 
 def settle_with(stack: Stack, checks: int, seconds: float) -> None:

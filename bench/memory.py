@@ -63,9 +63,9 @@ def measure(side: str, count: int) -> dict[str, Any]:
     return {"bytes_per_check": round((after - before) / count, 1), "resident_mib": round(after / 2**20, 1)}
 
 
-def resident() -> int:
-    """Bytes of this process in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def resident(pid: int | str = "self") -> int:
+    """Bytes of a process, of this one without a number, in memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def records(count: int) -> Iterator[tuple[Check, CheckState]]:
