@@ -15,7 +15,7 @@ that is known changes nothing, a delivery has the same id.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -48,7 +48,6 @@ from schemas.escalations import (
     EscalationDefined,
     EscalationPolicy,
     EscalationRemoved,
-    escalation_key,
 )
 from schemas.maintenance import (
     Maintenance,
@@ -59,15 +58,15 @@ from schemas.maintenance import (
     is_over,
     maintenance_key,
 )
-from schemas.message_templates import MessageTemplate, TemplateCopy, TemplateDefined, TemplateRemoved, template_key
+from schemas.message_templates import MessageTemplate, TemplateCopy, TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
 from schemas.notice_choices import ChoiceCopy, NoticesChosen, choice_key, choice_of
 from schemas.notices import ACKNOWLEDGED, AnyNotice
-from schemas.on_call import OnCallCopy, OnCallDefined, OnCallRemoved, OnCallRotation, on_call_key
+from schemas.on_call import OnCallCopy, OnCallDefined, OnCallRemoved, OnCallRotation
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MonitorDefined, MonitorRemoved
-from schemas.tag_mutes import TagMute, TagMuteCopy, TagMuted, TagUnmuted, tag_mute_key
+from schemas.tag_mutes import TagMute, TagMuteCopy, TagMuted, TagUnmuted
 from schemas.ticks import PROGRESS_KEY
 from schemas.transitions import IncidentTold, StatusChanged, ValidityTold
 
@@ -131,6 +130,89 @@ def missed_by_monitors(view: View, defined: Defined) -> Iterator[Missed]:
     yield from _removed(view, MonitorState, defined.monitors, defined, MonitorRemoved(at=time))
 
 
+class _Versioned(Protocol):
+    """A definition of which a fold has a copy in every partition."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
+
+
+D = TypeVar("D", bound=_Versioned)
+
+
+def _missed_copies(
+    view: View,
+    defined: Defined,
+    definitions: Mapping[str, D],
+    held: Callable[[object], D | None],
+    told: Callable[[D], msgspec.Struct],
+    removed: Callable[[str], msgspec.Struct],
+) -> Iterator[Missed]:
+    """Copies that are missing or older than `definitions`, or of what is gone.
+
+    held: the definition that a record of the view is the copy of; None: it is no such copy. told, removed: the event
+    that tells of a definition, and that the one with this id is gone.
+    """
+    copies = {copy.id: copy.version for _, record in view.items_but_packed() if (copy := held(record)) is not None}
+    for id, definition in sorted(definitions.items()):
+        if copies.get(id, 0) < definition.version:
+            yield id, told(definition)
+    if defined.complete:
+        yield from ((id, removed(id)) for id in sorted(copies) if id not in definitions)
+
+
+def _missed_rotations(view: View, defined: Defined) -> Iterator[Missed]:
+    return _missed_copies(
+        view,
+        defined,
+        defined.rotations,
+        lambda record: record.rotation if isinstance(record, OnCallCopy) else None,
+        lambda rotation: OnCallDefined(at=rotation.revised, rotation=rotation),
+        lambda id: OnCallRemoved(at=_time(view), id=id),
+    )
+
+
+def _missed_policies(view: View, defined: Defined) -> Iterator[Missed]:
+    return _missed_copies(
+        view,
+        defined,
+        defined.policies,
+        lambda record: record.policy if isinstance(record, EscalationCopy) else None,
+        lambda policy: EscalationDefined(at=policy.revised, policy=policy),
+        lambda id: EscalationRemoved(at=_time(view), id=id),
+    )
+
+
+def _missed_templates(view: View, defined: Defined) -> Iterator[Missed]:
+    def told(template: MessageTemplate) -> TemplateDefined:
+        project = defined.projects.get(template.project)
+        name = "" if project is None else project.name
+        return TemplateDefined(at=template.revised, template=template, project_name=name)
+
+    return _missed_copies(
+        view,
+        defined,
+        defined.templates,
+        lambda record: record.template if isinstance(record, TemplateCopy) else None,
+        told,
+        lambda id: TemplateRemoved(at=_time(view), id=id),
+    )
+
+
+def _missed_tag_mutes(view: View, defined: Defined) -> Iterator[Missed]:
+    return _missed_copies(
+        view,
+        defined,
+        defined.tag_mutes,
+        lambda record: record.mute if isinstance(record, TagMuteCopy) else None,
+        lambda mute: TagMuted(at=mute.created, mute=mute),
+        lambda id: TagUnmuted(at=_time(view), id=id, expired=True),
+    )
+
+
 def _missed_windows(view: View, defined: Defined, concerns: Callable[[Maintenance], bool]) -> Iterator[Missed]:
     """Windows that are missing or older, or gone. concerns: whether the fold is told of one that it does not know."""
     time = _time(view)
@@ -144,41 +226,6 @@ def _missed_windows(view: View, defined: Defined, concerns: Callable[[Maintenanc
         yield from ((id, MaintenanceRemoved(at=time, id=id)) for id in sorted(copies) if id not in defined.windows)
 
 
-def _missed_rotations(view: View, defined: Defined) -> Iterator[Missed]:
-    for id, rotation in sorted(defined.rotations.items()):
-        copy = view.get(on_call_key(id))
-        if not isinstance(copy, OnCallCopy) or copy.rotation.version < rotation.version:
-            yield id, OnCallDefined(at=rotation.revised, rotation=rotation)
-    if defined.complete:
-        copies = [record.rotation.id for _, record in view.items_but_packed() if isinstance(record, OnCallCopy)]
-        gone = (id for id in sorted(copies) if id not in defined.rotations)
-        yield from ((id, OnCallRemoved(at=_time(view), id=id)) for id in gone)
-
-
-def _missed_policies(view: View, defined: Defined) -> Iterator[Missed]:
-    for id, policy in sorted(defined.policies.items()):
-        copy = view.get(escalation_key(id))
-        if not isinstance(copy, EscalationCopy) or copy.policy.version < policy.version:
-            yield id, EscalationDefined(at=policy.revised, policy=policy)
-    if defined.complete:
-        copies = [record.policy.id for _, record in view.items_but_packed() if isinstance(record, EscalationCopy)]
-        gone = (id for id in sorted(copies) if id not in defined.policies)
-        yield from ((id, EscalationRemoved(at=_time(view), id=id)) for id in gone)
-
-
-def _missed_templates(view: View, defined: Defined) -> Iterator[Missed]:
-    for id, template in sorted(defined.templates.items()):
-        copy = view.get(template_key(id))
-        if not isinstance(copy, TemplateCopy) or copy.template.version < template.version:
-            project = defined.projects.get(template.project)
-            name = "" if project is None else project.name
-            yield id, TemplateDefined(at=template.revised, template=template, project_name=name)
-    if defined.complete:
-        copies = [record.template.id for _, record in view.items() if isinstance(record, TemplateCopy)]
-        gone = (id for id in sorted(copies) if id not in defined.templates)
-        yield from ((id, TemplateRemoved(at=_time(view), id=id)) for id in gone)
-
-
 def _missed_choices(view: View, defined: Defined) -> Iterator[Missed]:
     copies = {key: record.notices for key, record in view.items_but_packed() if isinstance(record, ChoiceCopy)}
     for id, channel in sorted(defined.channels.items()):
@@ -186,17 +233,6 @@ def _missed_choices(view: View, defined: Defined) -> Iterator[Missed]:
             yield id, NoticesChosen(at=_time(view), notices=chosen)
     if defined.complete:
         yield from ((key.partition("/")[2], NoticesChosen(at=_time(view))) for key in sorted(copies))
-
-
-def _missed_tag_mutes(view: View, defined: Defined) -> Iterator[Missed]:
-    for id, mute in sorted(defined.tag_mutes.items()):
-        copy = view.get(tag_mute_key(id))
-        if not isinstance(copy, TagMuteCopy) or copy.mute.version < mute.version:
-            yield id, TagMuted(at=mute.created, mute=mute)
-    if defined.complete:
-        copies = [record.mute.id for _, record in view.items_but_packed() if isinstance(record, TagMuteCopy)]
-        gone = (id for id in sorted(copies) if id not in defined.tag_mutes)
-        yield from ((id, TagUnmuted(at=_time(view), id=id, expired=True)) for id in gone)
 
 
 def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:
