@@ -9,6 +9,7 @@ from schemas.channels.kind import Options
 from schemas.definitions import Channel
 from schemas.message_templates import TemplateCreate, TemplateDelete, TemplateUpdate
 from schemas.mutes import PlainMute
+from schemas.notice_choices import RepeatMinutes
 from schemas.notices import Notice
 from schemas.quiet_hours import QuietHours
 from schemas.recipients import Address, Addresses
@@ -50,6 +51,7 @@ class ChannelFields(Fact, tag=False, frozen=True):
     digest: bool | UnsetType | None = UNSET
     quiet_hours: QuietHours | UnsetType | None = UNSET
     mute_until: PlainMute | UnsetType = UNSET
+    repeat_minutes: RepeatMinutes | UnsetType | None = UNSET
 
 
 class ChannelUpdate(Request, tag="channel.update", frozen=True):

@@ -18,6 +18,7 @@ from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.mutes import MuteUntil, PlainMute
+from schemas.notice_choices import RepeatMinutes
 from schemas.notices import FIRST_NOTICES, Notice
 from schemas.on_call import OnCallRotation
 from schemas.quiet_hours import QuietHours
@@ -122,6 +123,8 @@ class Channel(Fact, tag="channel", frozen=True):
     number: names it for ever, `<kind>:<number>` in the updown API; 0: the fold has not given it one yet.
     digest: whether many notices are told in one list; None: as is usual for its kind. quiet_hours: when what can wait
     waits.
+    repeat_minutes: after so many minutes it is told again that something is down, until somebody acknowledges that.
+    noted: the folds of checks and monitors were told of it; False: of an older version, they are yet to be told.
     """
 
     id: str
@@ -143,6 +146,8 @@ class Channel(Fact, tag="channel", frozen=True):
     digest: bool | None = None
     quiet_hours: QuietHours | None = None
     mute_until: PlainMute = None
+    repeat_minutes: RepeatMinutes | None = None
+    noted: bool = False
 
 
 class Check(Fact, tag="check", frozen=True):

@@ -89,6 +89,8 @@ class Escalating(Struct, frozen=True, omit_defaults=True, gc=False):
 
     last: when its newest step was due, or people were told. passed: number of steps passed of the policy with this id,
     as it is since then. told: channels that were told by it, the newest `MOST_TOLD`.
+    began: when people were told, or told again, from which repeats per channel are counted; 0: an older version did not
+    note it. repeated: until when repeats were passed.
     """
 
     last: Micros
@@ -96,6 +98,8 @@ class Escalating(Struct, frozen=True, omit_defaults=True, gc=False):
     since: Micros = 0
     passed: int = 0
     told: tuple[str, ...] = ()
+    began: Micros = 0
+    repeated: Micros = 0
 
 
 def escalation_key(policy: str) -> str:

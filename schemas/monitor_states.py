@@ -19,6 +19,7 @@ from schemas.incidents import Acknowledged
 from schemas.maintenance import MaintenanceCopy as MaintenanceCopy
 from schemas.monitors import Monitor
 from schemas.mutes import Owed
+from schemas.notice_choices import ChoiceCopy
 from schemas.on_call import OnCallCopy
 from schemas.outages import Outage
 from schemas.targets import Family, Verb
@@ -254,5 +255,6 @@ MonitorStatesRecord = (
     | DependencyDown
     | EscalationCopy
     | OnCallCopy
+    | ChoiceCopy
     | Progress
 )

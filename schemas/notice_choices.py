@@ -1,34 +1,53 @@
-"""Which channels take notices that are told only where somebody takes them; the fold of checks is told of it. Pure.
+"""What the folds of checks and monitors know of channels: what each takes, its name, how often it repeats. Pure.
 
 Most checks are late for a moment at each of their runs. A request to every channel each time, of which nearly all would
-be dropped, would double what such checks cost.
+be dropped, would double what such checks cost. And who is told of an incident is told who else is: the names stand in
+another partition, so each partition has its own copies.
 """
 
 from collections.abc import Iterable
+from typing import Annotated
 
-from schemas.base import Fact, Micros
+from msgspec import Meta
+
+from schemas.base import Fact
+from schemas.mutes import PlainMute
 from schemas.notices import Notice
 
-# Those notices.
+# Those that are requested only for channels that take them.
 TOLD_IF_CHOSEN: tuple[Notice, ...] = ("monitor.late",)
+
+# Minutes between two notices of an incident that nobody acknowledges; at most a week.
+LEAST_REPEAT, MOST_REPEAT = 1, 10_080
+RepeatMinutes = Annotated[int, Meta(ge=LEAST_REPEAT, le=MOST_REPEAT)]
 
 
 class NoticesChosen(Fact, tag="notices.chosen", frozen=True):
-    """Which of these notices a channel takes from now on; none when it is removed. Keyed by the channel. Sent to every
-    partition."""
+    """What a fold must know of a channel, from now on. Keyed by the channel. Sent to every partition.
 
-    at: Micros
+    notices: what it takes; older versions told only those of `TOLD_IF_CHOSEN`. name: what people call it; empty: it was
+    removed, or is sent nothing, or an older version did not tell. repeat: minutes after which it is told again of an
+    incident that nobody acknowledges; None: it is not. mute_until: it is sent nothing until then.
+    """
+
+    at: int
     notices: tuple[Notice, ...] = ()
+    name: str = ""
+    repeat: RepeatMinutes | None = None
+    mute_until: PlainMute = None
 
 
 class ChoiceCopy(Fact, tag="choice", frozen=True):
-    """The own copy that a fold has of what a channel chose, if it chose anything."""
+    """The own copy that a fold has of what it was told of a channel, if there is anything to know."""
 
     notices: tuple[Notice, ...]
+    name: str = ""
+    repeat: RepeatMinutes | None = None
+    mute_until: PlainMute = None
 
 
 def choice_of(notices: Iterable[Notice]) -> tuple[Notice, ...]:
-    """Of the notices that a channel takes, those that a fold must know of."""
+    """Of the notices that a channel takes, those that are requested only where they are taken."""
     taken = frozenset(notices)
     return tuple(notice for notice in TOLD_IF_CHOSEN if notice in taken)
 

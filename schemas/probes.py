@@ -11,6 +11,7 @@ from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentR
 from schemas.maintenance import MaintenanceDefined as MaintenanceDefined
 from schemas.maintenance import MaintenanceRemoved as MaintenanceRemoved
 from schemas.monitors import Monitor, Region
+from schemas.notice_choices import NoticesChosen
 from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.probe_kinds import Failure as Failure
 from schemas.targets import Family, Verb
@@ -176,6 +177,7 @@ ProbeResultsEvent = (
     | EscalationRemoved
     | OnCallDefined
     | OnCallRemoved
+    | NoticesChosen
     | Tick
     | TimeCorrected
 )

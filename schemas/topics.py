@@ -127,7 +127,7 @@ PROBE_RESULTS = Topic(
     fold="monitors",
     ticked=True,
     from_folds=(
-        *(MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged),
+        *(MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged, NoticesChosen),
         *(IncidentAcknowledged, IncidentReleased, IncidentCommented, IncidentToTell),
         *(EscalationDefined, EscalationRemoved, OnCallDefined, OnCallRemoved),
     ),

@@ -28,7 +28,6 @@ from processors.checks.transitions import (
     go_unobserved,
     remind_of,
 )
-from processors.fold.choices import Choices
 from processors.fold.contract import Context, Effect
 from processors.fold.escalations import EscalationPolicies, escalation_due
 from processors.fold.expiry import Expiry
@@ -61,7 +60,7 @@ class CheckExpiry:
         self._partition = partition
         self._gaps = GapRecords(view)
         self.policies = EscalationPolicies(view)
-        self.choices = Choices(view)
+        self.choices = self.policies.choices
         self._outages = Unjudged()
         self.tag_mutes = TagMutes(view)
         self._expiry: Expiry[CheckState, Moment] = Expiry(view, PINGS, "check", CheckState, self)
@@ -151,7 +150,7 @@ class CheckExpiry:
     def next_deadline(self, key: str, state: CheckState, time: Micros) -> Moment | None:
         check, due = check_of(self._view, key), None
         if state.escalation is not None and not self.maintenance.is_open(check, time):
-            due = escalation_due(state, self.policies.of(check.project, key))
+            due = escalation_due(state, check, self.policies)
             if due is not None and due <= time < (now := time_of(self._view)):
                 due = now  # windows open and close within this tick, and it tells each channel once
         tags = self._end_of_tag_mutes(state, check) if state.by_tag else None

@@ -44,6 +44,7 @@ from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.escalations import PolicyEvent, begin_anew, is_told
 from processors.fold.partition_time import AHEAD, END_OF_TIME, counts_at, newest, time_of, vouched
 from processors.fold.placement import to_transitions
+from processors.fold.told_together import name_in, with_others
 from processors.fold.view import View
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy, Failing
@@ -65,7 +66,7 @@ class Checks:
     """The fold; see `processors.fold.contract.Fold`."""
 
     name = "checks"
-    version = 6
+    version = 7
     journal = PINGS
     states = CHECK_STATES
     packer = PACKER
@@ -89,8 +90,10 @@ class ChecksPartition:
         self._mutes = CheckMutes(view, self._expiry)
 
     def apply(self, event: PingsEvent, context: Context) -> Sequence[Effect]:
-        if type(event) is Ping:
-            return self._ping(event, context)
+        effects = self._ping(event, context) if type(event) is Ping else self._apply(event, context)
+        return effects if len(effects) < 2 else with_others(effects, name_in(self._expiry.choices, self._view))
+
+    def _apply(self, event: PingsEvent, context: Context) -> Sequence[Effect]:
         if type(event) is Tick:
             return self._tick(event, context)
         if type(event) is CheckDefined:
@@ -106,8 +109,7 @@ class ChecksPartition:
         if isinstance(event, IncidentToTell):
             return self._to_tell(event, context)
         if isinstance(event, NoticesChosen):
-            self._expiry.choices.heard(event, context)
-            return ()
+            return self._chosen(event, context)
         if isinstance(event, OnCallDefined | OnCallRemoved):
             self._expiry.policies.rotations.heard(event, context)
             return ()
@@ -289,6 +291,13 @@ class ChecksPartition:
         if context.retried or not isinstance(state, CheckState):
             return ()
         return tell_muted_channel(state, check_of(self._view, context.key), event, counts_at(self._view, event.at))
+
+    def _chosen(self, event: NoticesChosen, context: Context) -> Sequence[Effect]:
+        if self._expiry.choices.heard(event, context):
+            for key, record in self._view.stored_items():
+                if isinstance(record, CheckState) and record.escalation is not None:
+                    self._expiry.look_at(key, time_of(self._view))
+        return ()
 
     def _of_policy(self, event: PolicyEvent, context: Context) -> Sequence[Effect]:
         view, escalating = self._view, []

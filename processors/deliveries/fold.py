@@ -82,7 +82,7 @@ class DeliveriesFold:
     """Plugs the fold into the runtime."""
 
     name = "deliveries"
-    version = 7
+    version = 8
     journal: Topic = DELIVERIES
     states: Topic = DELIVERY_STATES
     packer = PLAIN

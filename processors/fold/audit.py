@@ -41,7 +41,9 @@ from schemas.transitions import Action, FieldChange, ThingChanged
 _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     Project: frozenset({"name", "check_limit"}),
     ApiKey: frozenset({"kind", "name", "scopes", "expires"}),
-    Channel: frozenset({"kind", "name", "notices", "url", "disabled_at", "mute_until"}),  # and what its kind says
+    Channel: frozenset(
+        {"kind", "name", "notices", "url", "disabled_at", "mute_until", "repeat_minutes"}
+    ),  # and what its kind says
     Check: frozenset(
         {
             *("name", "slug", "tags", "desc", "schedule", "grace", "late_limit", "run_limit", "methods"),

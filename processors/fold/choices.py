@@ -1,14 +1,16 @@
-"""The channels that take notices which are told only where somebody takes them (`schemas.notice_choices`). Pure.
+"""What a partition knows of channels: which notices they take, what they are called, how often they repeat. Pure.
 
-The fold of projects tells every partition what a channel chose, in the order in which it was decided. An index beside
-the view knows the channels of each notice; it follows the view, so it stands the undoing of an event, and a restart
-builds the same one.
+The fold of projects tells every partition, in the order in which it was decided (`schemas.notice_choices`). Indexes
+beside the view know the channels of each notice that is requested only where it is taken, and those that repeat; they
+follow the view, so they stand the undoing of an event, and a restart builds the same ones.
 """
 
 from collections.abc import Iterable
 
 from processors.fold.contract import Context, InvalidEvent
 from processors.fold.view import View
+from schemas.base import Micros
+from schemas.mutes import is_muted
 from schemas.notice_choices import ChoiceCopy, NoticesChosen, choice_key, choice_of
 from schemas.notices import Notice
 
@@ -21,31 +23,68 @@ class Choices:
     def __init__(self, view: View) -> None:
         self._view = view
         self._channels: dict[Notice, set[str]] = {}
+        self._repeats: dict[str, int] = {}
         for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 
     def _changed(self, key: str, old: object, new: object) -> None:
         if isinstance(old, ChoiceCopy):
-            for notice in old.notices:
-                self._channels[notice].discard(key.removeprefix(_PREFIX))
+            channel = key.removeprefix(_PREFIX)
+            for notice in choice_of(old.notices):
+                self._channels[notice].discard(channel)
+            self._repeats.pop(channel, None)
         if isinstance(new, ChoiceCopy):
-            for notice in new.notices:
-                self._channels.setdefault(notice, set()).add(key.removeprefix(_PREFIX))
+            channel = key.removeprefix(_PREFIX)
+            for notice in choice_of(new.notices):
+                self._channels.setdefault(notice, set()).add(channel)
+            if new.repeat is not None:
+                self._repeats[channel] = new.repeat
 
-    def heard(self, event: NoticesChosen, context: Context) -> None:
-        """Take what a channel chose. Raises `InvalidEvent`."""
-        if not context.key:
+    def heard(self, event: NoticesChosen, context: Context) -> bool:
+        """Take what a channel chose; whether it repeats otherwise than before. Raises `InvalidEvent`."""
+        channel = context.key
+        if not channel:
             raise InvalidEvent("the key, a channel id, is missing")
         if context.retried:  # the order in which it was decided is gone
-            return
-        chosen = choice_of(event.notices)
-        if chosen:
-            self._view.put(choice_key(context.key), ChoiceCopy(notices=chosen))
+            return False
+        before = self.repeat(channel)
+        if event.notices or event.name:
+            copy = ChoiceCopy(notices=event.notices, name=event.name, repeat=event.repeat, mute_until=event.mute_until)
+            self._view.put(choice_key(channel), copy)
         else:
-            self._view.delete(choice_key(context.key))
+            self._view.delete(choice_key(channel))
+        return self.repeat(channel) != before
 
     def of(self, channels: Iterable[str], notice: Notice) -> tuple[str, ...]:
-        """Those of the channels that take the notice, in their order."""
+        """Those of the channels that take a notice of `TOLD_IF_CHOSEN`, in their order."""
         taking = self._channels.get(notice)
         return tuple(channel for channel in channels if channel in taking) if taking else ()
+
+    def repeat(self, channel: str) -> int | None:
+        """After how many minutes a channel is told again; None: it is not."""
+        return self._repeats.get(channel)
+
+    def repeating(self, own: Iterable[str], called: Iterable[str]) -> dict[str, int]:
+        """Those channels that are told again that something is down, and after how many minutes.
+
+        own: they are told if they take it; called: in any case.
+        """
+        if not self._repeats:
+            return {}
+        found = {channel: minutes for channel in called if (minutes := self._repeats.get(channel)) is not None}
+        for channel in own:
+            minutes = self._repeats.get(channel)
+            if minutes is not None and self.takes(channel, ("monitor.down",)):
+                found[channel] = minutes
+        return found
+
+    def takes(self, channel: str, notices: Iterable[str]) -> bool:
+        """Whether a channel is known to take one of these notices."""
+        copy = self._view.get(choice_key(channel))
+        return isinstance(copy, ChoiceCopy) and not frozenset(copy.notices).isdisjoint(notices)
+
+    def name(self, channel: str, time: Micros) -> str:
+        """What a channel is called that is sent what it takes; empty: it is sent nothing now, or is not known."""
+        copy = self._view.get(choice_key(channel))
+        return "" if not isinstance(copy, ChoiceCopy) or is_muted(copy.mute_until, time) else copy.name

@@ -21,17 +21,21 @@ The contract:
 """
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from msgspec.structs import replace
 
+from processors.fold.choices import Choices
 from processors.fold.contract import Context, Effect, InvalidEvent
 from processors.fold.incident_notices import tell
 from processors.fold.on_call import OnCallRotations
 from processors.fold.partition_time import counts_at
+from processors.fold.repeats import pass_repeats, repeat_due
 from processors.fold.status_transition import HasStatus, Subject
 from processors.fold.view import View
 from schemas.base import Micros
+from schemas.definitions import Check
 from schemas.escalations import (
     MINUTE,
     MOST_TOLD,
@@ -47,6 +51,8 @@ from schemas.escalations import (
     minutes_before,
 )
 from schemas.ids import derived_id
+from schemas.monitors import Monitor
+from schemas.topics import DELIVERIES
 
 # A step that is passed later than that was held up, and so are those after it.
 LATE: Micros = MINUTE
@@ -60,7 +66,7 @@ class EscalationPolicies:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self.rotations = OnCallRotations(view)
+        self.rotations, self.choices = OnCallRotations(view), Choices(view)
         # Each with the set of what it names, which may be much.
         self._known: dict[str, dict[str, tuple[EscalationCopy, frozenset[str]]]] = {}
         for key, record in view.items_but_packed():
@@ -130,7 +136,10 @@ def _precedence(copy: EscalationCopy) -> tuple[bool, Micros, str]:
 def told_now(state: HasStatus, at: Micros) -> None:
     """People are told, or told again, that the thing is down: from now on it counts."""
     known = state.escalation
-    state.escalation = Escalating(last=at) if known is None else replace(known, last=max(known.last, at))
+    if known is None:
+        state.escalation = Escalating(last=at, began=at)
+    else:
+        state.escalation = replace(known, last=max(known.last, at), began=at, repeated=0)
 
 
 def told_first(state: HasStatus, at: Micros) -> None:
@@ -143,9 +152,8 @@ def told_first(state: HasStatus, at: Micros) -> None:
 
 def begin_anew(state: HasStatus, at: Micros) -> None:
     """Another policy counts for what people know to be down, or one that is otherwise: its first step comes next."""
-    told_now(state, at)
-    assert state.escalation is not None
-    state.escalation = Escalating(last=state.escalation.last, told=state.escalation.told)
+    known = state.escalation or Escalating(last=at, began=at)
+    state.escalation = replace(known, last=max(known.last, at), policy="", since=0, passed=0)
 
 
 def is_told(state: HasStatus, held_back: bool = False) -> bool:
@@ -156,15 +164,22 @@ def is_told(state: HasStatus, held_back: bool = False) -> bool:
     return state.incident is not None and not (state.silenced or held_back)
 
 
-def escalation_due(state: HasStatus, copy: EscalationCopy | None) -> Micros | None:
-    """When the next step is due, or a snooze ends; None: neither. Not asked while nobody is to be told."""
+def escalation_due(state: HasStatus, thing: Monitor | Check, policies: EscalationPolicies) -> Micros | None:
+    """When the next step is due, a channel is to be told again, or a snooze ends; None: nothing of it. Not asked while
+    nobody is to be told."""
     if state.escalation is None or state.muted:
         return None
     if state.acknowledged is not None:
         return state.acknowledged.until
+    step = _step_due(state.escalation, policies.of(thing.project, thing.id))
+    again = repeat_due(state.escalation, thing.channels, policies.choices)
+    return min((due for due in (step, again) if due is not None), default=None)
+
+
+def _step_due(stands: Escalating, copy: EscalationCopy | None) -> Micros | None:
     if copy is None:
         return None
-    stands = _under(state.escalation, copy)
+    stands = _under(stands, copy)
     minutes = minutes_before(copy.policy, stands.passed)
     return None if minutes is None else stands.last + minutes * MINUTE
 
@@ -187,8 +202,48 @@ def escalate(
         told_now(state, time)
         id = derived_id(subject.id, "snooze over", n, said.until or time)
         return tell(state, subject, id, "monitor.down", data(), at=said.until or time, time=time)
+    effects: list[Effect] = []
     copy = policies.of(subject.project, subject.id)
-    assert copy is not None
+    if copy is not None and (due := _step_due(state.escalation, copy)) is not None and due <= time:
+        effects = _take_steps(state, subject, policies, copy, n, time, data)
+    told = {effect.key for effect in effects if effect.topic is DELIVERIES}
+    return effects + _repeat(state, subject, policies.choices, n, time, data, told)
+
+
+def _repeat(
+    state: HasStatus,
+    subject: Subject,
+    choices: Choices,
+    n: int,
+    time: Micros,
+    data: Callable[[], dict[str, Any]],
+    told: AbstractSet[str],
+) -> list[Effect]:
+    """Tell those channels again whose time has come, but for those that were just told."""
+    assert state.escalation is not None
+    called = state.escalation.told
+    state.escalation, again, at = pass_repeats(state.escalation, subject.channels, choices, time)
+    again = {channel: minutes for channel, minutes in again.items() if channel not in told}
+    effects: list[Effect] = []
+    for minutes in sorted(set(again.values())):
+        channels = [channel for channel in again if again[channel] == minutes]
+        own = subject._replace(channels=tuple(each for each in channels if each not in called))
+        others = tuple(each for each in channels if each in called)
+        id, more = derived_id(subject.id, "repeat", n, minutes, at), {"repeat": {"after_minutes": minutes}}
+        effects += tell(state, own, id, "monitor.down", data(), at=at, time=time, called=others, more=more)
+    return effects
+
+
+def _take_steps(
+    state: HasStatus,
+    subject: Subject,
+    policies: EscalationPolicies,
+    copy: EscalationCopy,
+    n: int,
+    time: Micros,
+    data: Callable[[], dict[str, Any]],
+) -> list[Effect]:
+    assert state.escalation is not None
     stands, steps = _passed(_under(state.escalation, copy), copy.policy, time)
     duties = [(step, policies.rotations.channels(step.on_call, time)) for step in steps]
     named = tuple(dict.fromkeys(channel for step, duty in duties for channel in (*step.channels, *duty)))
@@ -215,7 +270,7 @@ def _under(stands: Escalating, copy: EscalationCopy) -> Escalating:
     """Where it stands under a policy, which may be another one than it was under."""
     if (stands.policy, stands.since) == (copy.policy.id, copy.since):
         return stands
-    return Escalating(last=stands.last, policy=copy.policy.id, since=copy.since, told=stands.told)
+    return replace(stands, policy=copy.policy.id, since=copy.since, passed=0)
 
 
 def _passed(stands: Escalating, policy: EscalationPolicy, time: Micros) -> tuple[Escalating, list[Step]]:
@@ -238,5 +293,6 @@ def _passed(stands: Escalating, policy: EscalationPolicy, time: Micros) -> tuple
 
 def correct(state: HasStatus, time: Micros) -> None:
     """The partition's time is taken back to `time`."""
-    if state.escalation is not None and state.escalation.last > time:
-        state.escalation = replace(state.escalation, last=time)
+    if (stands := state.escalation) is not None:
+        times = {name: min(getattr(stands, name), time) for name in ("last", "began", "repeated")}
+        state.escalation = replace(stands, **times)

@@ -26,7 +26,7 @@ from processors.monitors.messages import about
 from processors.monitors.transitions import request_again as monitor_request
 from processors.monitors.transitions import told_again as monitor_told
 from processors.monitors.validity_notices import request_of as validity_request
-from processors.projects.channels import endpoint_of
+from processors.projects.channels import endpoint_of, note_of
 from schemas.base import Micros
 from schemas.check_states import CheckState
 from schemas.definitions import Channel, Check, Project
@@ -61,7 +61,7 @@ from schemas.maintenance import (
 from schemas.message_templates import MessageTemplate, TemplateCopy, TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
-from schemas.notice_choices import ChoiceCopy, NoticesChosen, choice_key, choice_of
+from schemas.notice_choices import ChoiceCopy, NoticesChosen, choice_key
 from schemas.notices import ACKNOWLEDGED, AnyNotice
 from schemas.on_call import OnCallCopy, OnCallDefined, OnCallRemoved, OnCallRotation
 from schemas.pings import CheckDefined, CheckRemoved
@@ -78,7 +78,7 @@ Missed = tuple[str, msgspec.Struct]
 
 class Defined(NamedTuple):
     """What `definitions` says, by id: all projects, windows of maintenance, escalation policies, on-call rotations,
-    mutes of tags and templates; of the others those of one partition, but for the checks all channels, too.
+    mutes of tags and templates; of the others those of one partition, but for checks and monitors all channels, too.
 
     complete: every request was folded when it was read, so that what does not stand here does not exist.
     """
@@ -123,6 +123,7 @@ def missed_by_monitors(view: View, defined: Defined) -> Iterator[Missed]:
     yield from _missed_rotations(view, defined)
     yield from _missed_policies(view, defined)
     yield from _missed_windows(view, defined, lambda _: True)
+    yield from _missed_choices(view, defined)
     for id, monitor in sorted(defined.monitors.items()):
         state = view.get(id)
         if not isinstance(state, MonitorState) or state.version < monitor.version:
@@ -227,12 +228,18 @@ def _missed_windows(view: View, defined: Defined, concerns: Callable[[Maintenanc
 
 
 def _missed_choices(view: View, defined: Defined) -> Iterator[Missed]:
-    copies = {key: record.notices for key, record in view.items_but_packed() if isinstance(record, ChoiceCopy)}
+    time = _time(view)
+    copies = {
+        key: NoticesChosen(at=time, **msgspec.structs.asdict(record))
+        for key, record in view.items_but_packed()
+        if isinstance(record, ChoiceCopy)
+    }
     for id, channel in sorted(defined.channels.items()):
-        if copies.pop(choice_key(id), ()) != (chosen := choice_of(channel.notices)):
-            yield id, NoticesChosen(at=_time(view), notices=chosen)
+        known, note = copies.pop(choice_key(id), NoticesChosen(at=time)), note_of(channel, time)
+        if known != note:
+            yield id, note
     if defined.complete:
-        yield from ((key.partition("/")[2], NoticesChosen(at=_time(view))) for key in sorted(copies))
+        yield from ((key.partition("/")[2], NoticesChosen(at=time)) for key in sorted(copies))
 
 
 def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:

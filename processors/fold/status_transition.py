@@ -84,7 +84,7 @@ class StatusTransition:
         self.incident = state.incident = derived_id(self.subject.id, "incident", self.n)
         state.down_since, state.cause, state.silenced = self.at, cause, state.muted
         if not state.muted:
-            state.escalation = Escalating(last=self.detected_at)
+            state.escalation = Escalating(last=self.detected_at, began=self.detected_at)
         return incident_data(state.incident, self.at, None, cause, self.partial)
 
     def resolved_incident(self) -> dict[str, Any] | None:

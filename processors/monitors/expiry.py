@@ -139,7 +139,7 @@ class MonitorExpiry:
         return self._expiry.tick(progress.time, tick, context, then)
 
     def _next_deadline(self, state: MonitorState, monitor: Monitor) -> Deadline | None:
-        due = None if state.escalation is None else escalation_due(state, self.policies.of(monitor.project, monitor.id))
+        due = escalation_due(state, monitor, self.policies)
         return next_deadline(state, monitor, self._untold(state, monitor), due)
 
     def _untold(self, state: MonitorState, monitor: Monitor) -> bool:

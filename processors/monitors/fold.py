@@ -27,6 +27,7 @@ from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.mutes import redefine_mute
 from processors.fold.packed import PLAIN
 from processors.fold.partition_time import END_OF_TIME, counts_at, fold_plain_tick, progress_of, time_of
+from processors.fold.told_together import name_in, with_others
 from processors.fold.view import View
 from processors.monitors.dependencies import MonitorDependencies
 from processors.monitors.dependency_records import DependencyRecords
@@ -58,6 +59,7 @@ from schemas.ids import is_uuid
 from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased, IncidentToTell
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen
 from schemas.monitors import Monitor
+from schemas.notice_choices import NoticesChosen
 from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.probe_kinds import PROBER_ERRORS
 from schemas.probes import (
@@ -83,7 +85,7 @@ class Monitors:
     """The fold; see `processors.fold.contract.Fold`."""
 
     name = "monitors"
-    version = 6
+    version = 7
     journal = PROBE_RESULTS
     states = MONITOR_STATES
     packer = PLAIN
@@ -111,6 +113,10 @@ class MonitorsPartition:
         self._maintenance = MonitorMaintenance(view, self._expiry, self._validity)
 
     def apply(self, event: ProbeResultsEvent, context: Context) -> Sequence[Effect]:
+        effects = self._apply(event, context)
+        return effects if len(effects) < 2 else with_others(effects, name_in(self._expiry.policies.choices, self._view))
+
+    def _apply(self, event: ProbeResultsEvent, context: Context) -> Sequence[Effect]:
         match event:
             case ProbeCompleted():
                 return self._completed(event, context)
@@ -149,6 +155,8 @@ class MonitorsPartition:
             case OnCallDefined() | OnCallRemoved():
                 self._expiry.policies.rotations.heard(event, context)
                 return ()
+            case NoticesChosen():
+                return self._incidents.chosen(event, context)
 
     def truncated(self, event: JournalTruncated) -> Sequence[Effect]:
         """Slots whose results are lost stay empty, which accuses nobody. That a dependency is back may be lost, too."""

@@ -11,6 +11,7 @@ from processors.monitors.expiry import MonitorExpiry, monitor_of
 from processors.monitors.transitions import tell_acknowledged, tell_muted_channel
 from schemas.incidents import IncidentAcknowledged, IncidentEvent, IncidentToTell
 from schemas.monitor_states import MonitorState
+from schemas.notice_choices import NoticesChosen
 from schemas.topics import PROBE_RESULTS
 
 
@@ -38,6 +39,14 @@ class MonitorIncidents:
         if context.retried or not isinstance(state, MonitorState):
             return ()
         return tell_muted_channel(state, monitor_of(self._view, context.key), event, counts_at(self._view, event.at))
+
+    def chosen(self, event: NoticesChosen, context: Context) -> Sequence[Effect]:
+        """What is known of a channel is something else."""
+        if self._expiry.policies.choices.heard(event, context):
+            for key, record in self._view.stored_items():
+                if isinstance(record, MonitorState) and record.escalation is not None:
+                    self._expiry.look_at(key, record, monitor_of(self._view, key))
+        return ()
 
     def policy(self, event: PolicyEvent, context: Context) -> Sequence[Effect]:
         """An escalation policy was made, changed or removed."""

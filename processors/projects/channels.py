@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 
-from processors.fold.contract import EVERY, Effect
+from processors.fold.contract import Effect
 from processors.fold.view import View
 from schemas.base import Micros
 from schemas.channels.kind import STORED_BY_KIND
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, Project, definition_key
 from schemas.deliveries import Endpoint, EndpointDefined
-from schemas.notice_choices import NoticesChosen, choice_of
-from schemas.topics import DELIVERIES, PINGS
+from schemas.notice_choices import NoticesChosen
+from schemas.topics import DELIVERIES
+
+# Of what a channel is called that has no name of its own.
+LONGEST_CALLED = 100
 
 
 def define_channel(view: View, channel: Channel, project: Project, at: Micros, *, secret_only: bool = False) -> Effect:
@@ -46,16 +49,28 @@ def endpoint_of(channel: Channel, project: Project) -> Endpoint:
     )
 
 
-def tell_choice(old: Channel | None, new: Channel | None, at: Micros) -> list[Effect]:
-    """Every partition of the checks is told what a channel chose, when that is something else than before.
+def name_of(channel: Channel) -> str:
+    """What people call a channel: its name, else its kind and where it leads, as far as that is no secret; empty: it is
+    sent nothing, since it was disabled or nobody has confirmed an address of it."""
+    if channel.disabled_at is not None or (channel.addresses and set(channel.addresses) <= set(channel.unconfirmed)):
+        return ""
+    kind = CHANNEL_KINDS[channel.kind]
+    return channel.name or f"{kind.title} {kind.redact(channel)}".strip()[:LONGEST_CALLED]
 
-    old, new: None: there is none.
-    """
-    before, now = (choice_of(channel.notices) if channel is not None else () for channel in (old, new))
-    channel = new or old
-    if before == now or channel is None:
-        return []
-    return [Effect(PINGS, channel.id, NoticesChosen(at=at, notices=now), EVERY)]
+
+def note_of(channel: Channel, at: Micros) -> NoticesChosen:
+    """What the folds of checks and monitors are to know of a channel. at: when that was decided."""
+    name = name_of(channel)
+    if not name:
+        return NoticesChosen(at=at)
+    takes = CHANNEL_KINDS[channel.kind].takes
+    return NoticesChosen(
+        at=at,
+        notices=tuple(notice for notice in channel.notices if notice in takes),
+        name=name,
+        repeat=channel.repeat_minutes,
+        mute_until=channel.mute_until,
+    )
 
 
 def of_other_kinds(channel: Channel, fields: Iterable[str]) -> bool:

@@ -17,9 +17,11 @@ from msgspec.structs import replace
 from processors.deliveries.channel_news import tell_of_disabled, warn_of_failing
 from processors.fold.audit import changes_of, command_of, entry_without_changes
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
-from processors.fold.partition_time import fold_plain_tick, vouched
+from processors.fold.partition_time import fold_plain_tick, time_of, vouched
 from processors.fold.time_correction import correct_time
+from processors.fold.told_together import with_others
 from processors.fold.view import View
+from processors.projects.channel_notes import ProjectChannelNotes
 from processors.projects.checks import ProjectChecks
 from processors.projects.decisions import decision, rejected
 from processors.projects.escalations import ProjectEscalations
@@ -104,7 +106,7 @@ class Projects:
     """The fold itself (see processors.fold.contract.Fold)."""
 
     name = "projects"
-    version = 5
+    version = 6
     journal = PROJECTS
     states = DEFINITIONS
     packer = PACKER
@@ -138,6 +140,7 @@ class ProjectsPartition:
         self._rotations = ProjectRotations(view, self.index)
         self._outages = ProjectOutageNews(view)
         self._reports = ProjectReports(view)
+        self._notes = ProjectChannelNotes(view)
         self._channels = ProjectChannels(
             view,
             self.index,
@@ -154,6 +157,10 @@ class ProjectsPartition:
 
     def apply(self, event: ProjectsEvent | Tick | TimeCorrected, context: Context) -> Iterable[Effect]:
         """Decide one request, or take the time from a tick."""
+        effects = [*self._apply(event, context), *self._notes.told(time_of(self._view))]
+        return effects if len(effects) < 2 else with_others(effects, self._notes.name_of)
+
+    def _apply(self, event: ProjectsEvent | Tick | TimeCorrected, context: Context) -> Iterable[Effect]:
         if isinstance(event, Tick):
             return self._tick(event, context)
         if isinstance(event, TimeCorrected):
@@ -183,7 +190,7 @@ class ProjectsPartition:
         return [*effects, *told]
 
     def due(self) -> Micros:
-        dues = self._maintenance, self._tag_mutes, self._tokens, self._outages, self._reports
+        dues = self._maintenance, self._tag_mutes, self._tokens, self._outages, self._reports, self._notes
         return min(each.due() for each in dues)
 
     def _told(self, event: _News, context: Context) -> list[Effect]:
@@ -220,6 +227,7 @@ class ProjectsPartition:
         if after.time > before.time:
             self._maintenance.tick(after.time)
         self._tokens.learn(tick.partition_count)
+        self._notes.tick()
         return [
             *self._tag_mutes.tick(after.time),
             *self._tokens.tick(after.time),

@@ -11,7 +11,7 @@ from msgspec.structs import asdict, replace
 
 from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
-from processors.projects.channels import define_channel, of_other_kinds, tell_choice
+from processors.projects.channels import define_channel, of_other_kinds
 from processors.projects.checks import ProjectChecks
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
@@ -109,7 +109,7 @@ class ProjectChannels:
         channel = self._recipients.judged(given, request.confirm)
         asked = self._recipients.ask(channel, project, at)
         channel = self._tokens.named(channel)
-        effects = [define_channel(self._view, channel, project, at), *tell_choice(None, channel, at), *asked]
+        effects = [define_channel(self._view, channel, project, at), *asked]
         if request.on_every_check:
             for things in self._things:
                 effects += things.put_on_every(channel, at)
@@ -133,13 +133,13 @@ class ProjectChannels:
         if problem := kind.problem(changed):
             raise InvalidEvent(problem)
         asked = self._recipients.ask(changed, project, at)
-        told = [define_channel(self._view, changed, project, at), *tell_choice(channel, changed, at)]
-        return [*told, *asked, decision(request, "updated", channel.id)]
+        defined = define_channel(self._view, changed, project, at)
+        return [defined, *asked, decision(request, "updated", channel.id)]
 
     def remove(self, channel: Channel, at: Micros) -> list[Effect]:
         """A channel is gone: it is taken off all that names it."""
         self._view.delete(definition_key(channel))
-        effects = [Effect(DELIVERIES, channel.id, EndpointRemoved(at=at)), *tell_choice(channel, None, at)]
+        effects = [Effect(DELIVERIES, channel.id, EndpointRemoved(at=at))]
         for things in self._things:
             effects += things.take_off_every(channel, at)
         for named in self._naming:

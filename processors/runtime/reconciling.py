@@ -136,10 +136,11 @@ def missed_by(
 
 def _missed_by(reader: "_Reader", journal: Topic, view: View) -> list[Missed]:
     if journal == PINGS:
-        kinds = ("check", "maintenance", "escalation", "on-call", "tag-mute", "channel")
-        return list(missed_by_checks(view, reader.defined(*kinds, whole=("channel",))))
+        of_checks = ("check", "maintenance", "escalation", "on-call", "tag-mute", "channel")
+        return list(missed_by_checks(view, reader.defined(*of_checks, whole=("channel",))))
     if journal == PROBE_RESULTS:
-        return list(missed_by_monitors(view, reader.defined("monitor", "maintenance", "escalation", "on-call")))
+        kinds = ("monitor", "maintenance", "escalation", "on-call", "channel")
+        return list(missed_by_monitors(view, reader.defined(*kinds, whole=("channel",))))
     defined = reader.defined("channel", "project", "template")
     if not defined.channels:  # nobody here was to be told of anything
         return list(missed_by_deliveries(view, defined))
@@ -165,7 +166,7 @@ def _identity(event: msgspec.Struct) -> bytes:
         case TemplateDefined():
             return encode(event.template)
         case NoticesChosen():
-            return ",".join(event.notices).encode()
+            return encode(msgspec.structs.replace(event, at=0))
         case OnCallDefined():
             return encode(event.rotation)
         case TagMuted():

@@ -83,6 +83,8 @@ def test_a_choice_ends_with_the_next_and_with_the_channel() -> None:
     story = chosen_by_mail()
     assert story.folding.state(ChoiceCopy, choice_key("mail")).notices == LATE
     choose(story, "mail", "monitor.down")
+    assert story.folding.state(ChoiceCopy, choice_key("mail")).notices == ("monitor.down",)
+    choose(story, "mail")
     assert choice_key("mail") not in story.folding.committed
     choose(story, "hook", *LATE)
     choose(story, "mail", *LATE)

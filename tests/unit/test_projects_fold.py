@@ -324,14 +324,18 @@ def test_a_channel_may_be_put_on_every_check_and_is_taken_off_when_deleted(desk:
     channel = desk.channel(on_every_check=True)
     assert desk.check(first).channels == tuple(sorted((kept, channel)))
     assert desk.check(second).channels == (channel,)
-    assert sorted(desk.sent(PINGS), key=lambda sent: sent[0]) == sorted(
+    told, noted = desk.sent(PINGS)[:-1], desk.sent(PINGS)[-1]
+    assert sorted(told, key=lambda sent: sent[0]) == sorted(
         ((id, CheckDefined(at=NOW, check=desk.check(id))) for id in (first, second)), key=lambda sent: sent[0]
     )
+    assert noted[0] == channel
     assert [desk.check(id).version for id in (first, second)] == [3, 2]
     desk.update(second, channels="")
     assert desk.ask(ChannelDelete(request="r", at=NOW, id=channel)).outcome == "removed"
     assert desk.check(first).channels == (kept,)
-    assert desk.sent(PINGS) == [(first, CheckDefined(at=NOW, check=desk.check(first)))]
+    [defined, (removed, note)] = desk.sent(PINGS)
+    assert defined == (first, CheckDefined(at=NOW, check=desk.check(first)))
+    assert (removed, note.notices, note.name) == (channel, (), "")
     assert desk.sent(DELIVERIES) == [(channel, EndpointRemoved(at=NOW))]
     assert desk.ask(ChannelDelete(request="r", at=NOW, id=channel)).reason == "no such channel"
 

@@ -19,7 +19,7 @@ from processors.fold.reconciliation import (
     missed_requests,
 )
 from processors.monitors import transitions as monitor_transitions
-from processors.projects.channels import endpoint_of
+from processors.projects.channels import endpoint_of, note_of
 from schemas.definitions import Channel, Check, Project
 from schemas.deliveries import (
     ConfirmationRequested,
@@ -196,12 +196,14 @@ def test_what_channels_chose() -> None:
     chosen = msgspec.structs.replace(HOOK, notices=("monitor.down", "monitor.late"))
     defined = Defined(checks={CHECK: check}, channels={"hook": chosen, "other": HOOK})
     missed = list(missed_by_checks(view, defined))
-    assert missed == [("hook", NoticesChosen(at=t(story.time), notices=("monitor.late",)))]
+    assert missed == [("hook", note_of(chosen, t(story.time))), ("other", note_of(HOOK, t(story.time)))]
+    assert missed[0][1].notices == ("monitor.down", "monitor.late")
     story.folding.session.truncate(len(story.journal), missed)
     assert list(missed_by_checks(view, defined)) == []
-    no_more = Defined(checks={CHECK: check}, channels={"hook": HOOK})
-    for gone in (no_more, Defined(checks={CHECK: check})):
-        assert list(missed_by_checks(view, gone)) == [("hook", NoticesChosen(at=t(story.time)))]
+    no_more = Defined(checks={CHECK: check}, channels={"hook": HOOK, "other": HOOK})
+    assert list(missed_by_checks(view, no_more)) == [("hook", note_of(HOOK, t(story.time)))]
+    removed = NoticesChosen(at=t(story.time))
+    assert list(missed_by_checks(view, Defined(checks={CHECK: check}))) == [("hook", removed), ("other", removed)]
     assert list(missed_by_checks(view, Defined(checks={CHECK: check}, complete=False))) == []
 
 

@@ -27,7 +27,7 @@ MADE = {
     },
     PROBE_RESULTS: {
         "monitor.defined", "monitor.removed", "maintenance.defined", "maintenance.removed", "dependency.changed",
-        *INCIDENTS, *ON_CALL,
+        "notices.chosen", *INCIDENTS, *ON_CALL,
     },
     DELIVERIES: {
         "endpoint.defined", "endpoint.removed", "delivery.requested", "confirmation.requested", "mailbox.answered",

@@ -1,0 +1,66 @@
+"""Repeats per channel: a channel may be told again of an incident until somebody acknowledges it. Pure.
+
+The contract:
+
+- A channel says after how many minutes (`schemas.notice_choices`). Its repeats come at multiples of that, counted from
+  when people were told that the thing is down, or were told again: at the end of a mute or a snooze, or when an
+  acknowledgement was given back.
+- Told again are the channels of the thing that take `monitor.down`, and those that an escalation has called.
+- Each repeat is passed once. Of several that one tick passes, as after an outage, each channel is told once; when that
+  is more than a minute late, what follows is counted from then.
+- What an escalation tells in the same tick is not told twice.
+- They end with the incident and with its acknowledgement. While nobody is to be told, none is passed.
+- A policy that is changed moves no repeat. A channel that says otherwise from now on is told at the next multiple.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from processors.fold.choices import Choices
+from schemas.base import Micros
+from schemas.escalations import MINUTE, Escalating
+
+# Repeats that are passed later than that were held up, and so are those after them.
+LATE: Micros = MINUTE
+
+
+def repeat_due(stands: Escalating, own: Iterable[str], choices: Choices) -> Micros | None:
+    """When a channel is to be told again; None: none is."""
+    repeating = choices.repeating(own, stands.told)
+    return min((_next(stands, minutes) for minutes in set(repeating.values())), default=None)
+
+
+def pass_repeats(
+    stands: Escalating, own: Iterable[str], choices: Choices, time: Micros
+) -> tuple[Escalating, Mapping[str, int], Micros]:
+    """Pass all that is due by `time`: where it stands then, the channels that are told, with their minutes, and when
+    the first of them was due."""
+    repeating = choices.repeating(own, stands.told)
+    due = {channel: at for channel, minutes in repeating.items() if (at := _next(stands, minutes)) <= time}
+    if not due:
+        return stands, {}, time
+    newest = max(_newest(stands, repeating[channel], time) for channel in due)
+    began = time if time - newest > LATE else _began(stands)
+    return (
+        replace(stands, began=began, repeated=time),
+        {channel: repeating[channel] for channel in due},
+        min(due.values()),
+    )
+
+
+def _began(stands: Escalating) -> Micros:
+    """Versions that knew of no repeats did not note it."""
+    return stands.began or stands.last
+
+
+def _next(stands: Escalating, minutes: int) -> Micros:
+    """The first multiple that was not passed."""
+    began, step = _began(stands), minutes * MINUTE
+    return began + (max(0, stands.repeated - began) // step + 1) * step
+
+
+def _newest(stands: Escalating, minutes: int, time: Micros) -> Micros:
+    """The last multiple that is due by `time`."""
+    began, step = _began(stands), minutes * MINUTE
+    return began + (time - began) // step * step
