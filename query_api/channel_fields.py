@@ -102,6 +102,7 @@ def new_channel(
     events: Iterable[Notice] | None,
     digest: bool | None = None,
     quiet_hours: QuietHours | None = None,
+    repeat_minutes: int | None = None,
 ) -> Channel:
     """A new channel of a kind. Raises `InvalidChannelField`; an e-mail channel is refused where no mail can be sent."""
     settings, id = deps.settings, new_id()
@@ -119,6 +120,7 @@ def new_channel(
         notices=kind.notices if events is None else in_order(events),
         digest=digest,
         quiet_hours=quiet_of(quiet_hours),
+        repeat_minutes=repeat_minutes,
         **fields,
     )
 

@@ -12,6 +12,7 @@ from schemas.times import iso
 
 _THING = "00000000-0000-4000-8000-000000000001"
 _INCIDENT = "00000000-0000-4000-8000-000000000002"
+_CHANNEL = "00000000-0000-4000-8000-000000000003"
 # Told as they are in a test.
 _AS_TESTED: tuple[Notice, ...] = ("monitor.performance_drop", "monitor.run_time_drift", "system.outage")
 _SAID = "copying 3 of 7\nrsync: write failed: No space left on device (28)"
@@ -62,7 +63,8 @@ def preview_sample(notice: AnyNotice, now: Micros) -> dict[str, Any]:
     ]
     output = {"text": _SAID, "kind": "fail", "received_at": iso(began), "exit_status": 23, "rid": None, "left_out": 0}
     monitor = _heartbeat("down", now) | {"last_output": output, "last_results": results}
-    return {"monitor": monitor, "incident": incident}
+    notified = {"channels": [{"id": _CHANNEL, "name": "Ops"}], "more": 0}
+    return {"monitor": monitor, "incident": incident, "notified": notified}
 
 
 def _heartbeat(status: str, now: Micros) -> dict[str, Any]:

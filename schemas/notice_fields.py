@@ -42,9 +42,23 @@ LAST_RESULTS: dict[str, Any] = {
     },
 }
 
+NOTIFIED: dict[str, Any] = {
+    "description": "The channels that are told by the same notice, if there are several; the first eleven of them.",
+    "type": "object",
+    "properties": {
+        "channels": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}},
+        },
+        "more": {"type": "integer", "description": "How many further ones there are."},
+    },
+    "required": ["channels", "more"],
+}
+
 # For the field `data` of a request for a delivery.
 NOTICE_DATA: dict[str, Any] = {
     "properties": {
-        "monitor": {"type": "object", "properties": {"last_output": LAST_OUTPUT, "last_results": LAST_RESULTS}}
+        "monitor": {"type": "object", "properties": {"last_output": LAST_OUTPUT, "last_results": LAST_RESULTS}},
+        "notified": NOTIFIED,
     }
 }

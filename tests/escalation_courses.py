@@ -4,11 +4,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from processors.checks.expiry import definition_key
 from processors.fold.escalations import EscalationPolicies, escalation_due
+from schemas.check_states import DefinitionCopy
 from schemas.deliveries import DeliveryRequested
 from schemas.escalations import EscalationDefined, EscalationPolicy, EscalationRemoved, Step
 from schemas.ids import derived_id
 from schemas.incidents import IncidentAcknowledged, IncidentReleased
+from schemas.notice_choices import NoticesChosen
 from schemas.transitions import StatusChanged
 from tests.folding import of_type
 from tests.monitor_story import t
@@ -26,6 +29,7 @@ events_of = {
         st.just("acknowledge"), incidents, st.sampled_from(PEOPLE), st.sampled_from([None, 100, 3_000])
     ),
     "release": st.tuples(st.just("release"), incidents),
+    "repeat": st.tuples(st.just("repeat"), st.sampled_from([*PEOPLE, "hook"]), st.sampled_from([None, 1, 7, 45])),
     "policy": st.tuples(st.just("policy"), gaps, st.integers(0, 7), st.sampled_from([0, 1, 3, None])),
 }
 # Mostly things fail and time passes, or no escalation would get anywhere.
@@ -55,12 +59,16 @@ class Course:
                 story.tell(event, story.time, key=POLICIES[0])
             case "acknowledge":
                 self._acknowledge(*more)
+            case "repeat":
+                channel, minutes = more
+                chosen = NoticesChosen(at=t(story.time), notices=("monitor.down",), name=channel, repeat=minutes)
+                story.tell(chosen, story.time, key=channel)
             case "release":
                 self._release(*more)
             case _:
                 story.happen(what, story.time, *more)
         told = of_type(story.effects[before:], DeliveryRequested)
-        escalated = [each for each in told if "escalation" in each.data]
+        escalated = [each for each in told if not {"escalation", "repeat"}.isdisjoint(each.data)]
         held = state.acknowledged is not None and state.acknowledged.until is None
         if held and story.state.incident == state.incident:
             if what not in ("acknowledge", "release"):
@@ -125,7 +133,9 @@ class Course:
     def _due(self) -> int | None:
         view, state = self.story.folding.session.view, self.story.state
         thing = next(key for key, record in view.items() if record == state)
-        return escalation_due(state, EscalationPolicies(view).of("p", thing))
+        definition = view.get(definition_key(thing))
+        of = definition.check if isinstance(definition, DefinitionCopy) else definition.monitor
+        return escalation_due(state, of, EscalationPolicies(view))
 
     def _due_is_seen(self) -> bool:
         """Whether a tick that passes what is due next will look at the thing."""

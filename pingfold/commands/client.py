@@ -94,6 +94,10 @@ def create_channel(
         str | None,
         typer.Option(help="Quiet hours, in which what can wait waits: mon-fri,22:00-07:00,Europe/Berlin."),
     ] = None,
+    repeat: Annotated[
+        int | None,
+        typer.Option(help="Minutes after which it is told again that something is down, until that is acknowledged."),
+    ] = None,
     all: Annotated[bool, typer.Option("--all", help="Also assign the channel to all existing checks.")] = False,
     json: Json = False,
 ) -> None:
@@ -110,6 +114,8 @@ def create_channel(
         body["digest"] = digest
     if quiet is not None:
         body["quiet_hours"] = quiet_hours(quiet)
+    if repeat is not None:
+        body["repeat_minutes"] = repeat
     if secret is not None:
         field = (known.secret_field if known else "") or "secret"
         if field in where:

@@ -202,6 +202,8 @@ def escalate(
         told_now(state, time)
         id = derived_id(subject.id, "snooze over", n, said.until or time)
         return tell(state, subject, id, "monitor.down", data(), at=said.until or time, time=time)
+    if not state.escalation.began:  # a version that knew of no repeats has opened it
+        state.escalation = replace(state.escalation, began=state.escalation.last)
     effects: list[Effect] = []
     copy = policies.of(subject.project, subject.id)
     if copy is not None and (due := _step_due(state.escalation, copy)) is not None and due <= time:
@@ -222,8 +224,7 @@ def _repeat(
     """Tell those channels again whose time has come, but for those that were just told."""
     assert state.escalation is not None
     called = state.escalation.told
-    state.escalation, again, at = pass_repeats(state.escalation, subject.channels, choices, time)
-    again = {channel: minutes for channel, minutes in again.items() if channel not in told}
+    state.escalation, again, at = pass_repeats(state.escalation, subject.channels, choices, time, told)
     effects: list[Effect] = []
     for minutes in sorted(set(again.values())):
         channels = [channel for channel in again if again[channel] == minutes]

@@ -14,10 +14,11 @@ The contract:
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Protocol
 
 from msgspec.structs import replace
 
-from processors.fold.choices import Choices
 from schemas.base import Micros
 from schemas.escalations import MINUTE, Escalating
 
@@ -25,28 +26,33 @@ from schemas.escalations import MINUTE, Escalating
 LATE: Micros = MINUTE
 
 
-def repeat_due(stands: Escalating, own: Iterable[str], choices: Choices) -> Micros | None:
+class Repeating(Protocol):
+    """Who knows which channels repeat (`processors.fold.choices.Choices`)."""
+
+    def repeating(self, own: Iterable[str], called: Iterable[str]) -> dict[str, int]:
+        """Those of the channels that are told again, and after how many minutes."""
+
+
+def repeat_due(stands: Escalating, own: Iterable[str], choices: Repeating) -> Micros | None:
     """When a channel is to be told again; None: none is."""
     repeating = choices.repeating(own, stands.told)
     return min((_next(stands, minutes) for minutes in set(repeating.values())), default=None)
 
 
 def pass_repeats(
-    stands: Escalating, own: Iterable[str], choices: Choices, time: Micros
+    stands: Escalating, own: Iterable[str], choices: Repeating, time: Micros, just_told: AbstractSet[str] = frozenset()
 ) -> tuple[Escalating, Mapping[str, int], Micros]:
     """Pass all that is due by `time`: where it stands then, the channels that are told, with their minutes, and when
-    the first of them was due."""
+    the first of them was due. just_told: those that were told in the same tick, perhaps for the first time."""
     repeating = choices.repeating(own, stands.told)
     due = {channel: at for channel, minutes in repeating.items() if (at := _next(stands, minutes)) <= time}
     if not due:
         return stands, {}, time
-    newest = max(_newest(stands, repeating[channel], time) for channel in due)
+    told = {channel: repeating[channel] for channel in due if channel not in just_told}
+    newest = max((_newest(stands, minutes, time) for minutes in told.values()), default=time)
     began = time if time - newest > LATE else _began(stands)
-    return (
-        replace(stands, began=began, repeated=time),
-        {channel: repeating[channel] for channel in due},
-        min(due.values()),
-    )
+    first = min((due[channel] for channel in told), default=time)
+    return replace(stands, began=began, repeated=time), told, first
 
 
 def _began(stands: Escalating) -> Micros:

@@ -112,7 +112,8 @@ def go_down(
         state.escalation = None
     elif state.escalation is not None:
         # Counted from the result, so that it does not depend on which ticks came before it.
-        state.escalation = Escalating(last=max(confirmed_at, transition.at))
+        told_at = max(confirmed_at, transition.at)
+        state.escalation = Escalating(last=told_at, began=told_at)
     state.confirmed_by = change.results
     effects = transition.effects(
         "down", "probe", change.cause, notices, lambda: down_data(state, monitor, incident, change.results)

@@ -55,7 +55,7 @@ def name_of(channel: Channel) -> str:
     if channel.disabled_at is not None or (channel.addresses and set(channel.addresses) <= set(channel.unconfirmed)):
         return ""
     kind = CHANNEL_KINDS[channel.kind]
-    return channel.name or f"{kind.title} {kind.redact(channel)}".strip()[:LONGEST_CALLED]
+    return channel.name or f"{kind.name} {kind.redact(channel)}".strip()[:LONGEST_CALLED]
 
 
 def note_of(channel: Channel, at: Micros) -> NoticesChosen:

@@ -21,7 +21,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from infra.secrets.confirmation_links import PATH, ConfirmationLinks
 from infra.settings.senders import parse_sender
 from processors.sender.mail_headers import address_header, one_line, text_header, url_header, verified
-from processors.sender.notice_facts import facts_of, reading_of
+from processors.sender.notice_facts import facts_for, reading_of
 from processors.sender.notice_values import object_of, text_of
 from processors.sender.report_facts import report_facts
 from schemas.base import SECOND, Micros
@@ -108,7 +108,7 @@ class EmailRenderer:
 
     def _facts(self, delivery: Delivery, endpoint: Endpoint, notice: dict[str, Any]) -> dict[str, Any]:
         reading, wording = reading_of(endpoint), delivery.wording
-        facts = facts_of(delivery.notice, object_of(notice["data"]), endpoint.site, reading)
+        facts = facts_for(endpoint, delivery.notice, object_of(notice["data"]), reading)
         told = report_facts(object_of(notice["data"]), reading) if delivery.notice == REPORT else {}
         return (
             told

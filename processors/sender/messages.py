@@ -13,7 +13,7 @@ import msgspec
 from processors.sender.channels.sending import Clients, Outgoing
 from processors.sender.digest_facts import fitted
 from processors.sender.mail_headers import one_line
-from processors.sender.notice_facts import facts_of, reading_of
+from processors.sender.notice_facts import facts_for, reading_of
 from processors.sender.notice_values import object_of, text_of
 from processors.sender.report_facts import report_rows
 from processors.sender.webhooks import DeliveryResult
@@ -124,7 +124,7 @@ def message_of(delivery: Delivery, endpoint: Endpoint) -> Message:
     notice = msgspec.json.decode(delivery.body)
     at, data = str(notice["timestamp"]), object_of(notice["data"])
     reading, manner = reading_of(endpoint), _manner_of(delivery.notice)
-    facts = facts_of(delivery.notice, data, endpoint.site, reading)
+    facts = facts_for(endpoint, delivery.notice, data, reading)
     thing = text_of(object_of(data.get("monitor")), "id")
     wording = delivery.wording
     own = () if wording is None or not wording.text else tuple(wording.text.split("\n"))
@@ -181,6 +181,7 @@ def _rows(facts: Mapping[str, Any], at: str, reading: Reading) -> Iterator[Row]:
         ("comment", facts["comment"]),
         ("snoozed_until", facts["snoozed"]),
         ("last_ping", facts["last_ping"]),
+        ("also_told", facts["others"]),
     )
     for key, value in known:
         if text := one_line(value):

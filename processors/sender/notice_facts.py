@@ -11,6 +11,7 @@ from processors.sender.digest_facts import digest_facts
 from processors.sender.mail_headers import one_line
 from processors.sender.notice_values import moments, object_of, text_of
 from processors.sender.report_facts import report_summary, report_title
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, Endpoint
 from schemas.languages.reading import ENGLISH_UTC, UTC, Reading
 from schemas.notices import DIGEST, REPORT
@@ -29,13 +30,24 @@ def reading_of(endpoint: Endpoint) -> Reading:
     return Reading(str(options.get("language") or ENGLISH_UTC.language), str(options.get("timezone") or UTC))
 
 
-def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading = ENGLISH_UTC) -> dict[str, Any]:
+def facts_for(endpoint: Endpoint, notice: str, data: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
+    """The facts of a notice for a channel. Where strangers read along they could acknowledge; and no other channels
+    and no output are theirs to read."""
+    facts = facts_of(notice, data, endpoint.site, reading, endpoint.id)
+    if CHANNEL_KINDS[endpoint.kind].is_private(endpoint):
+        return facts
+    return facts | {"acknowledge": "", "others": "", "output": {}, "results": [], "hours": []}
+
+
+def facts_of(
+    notice: str, data: Mapping[str, Any], site: str, reading: Reading = ENGLISH_UTC, channel: str = ""
+) -> dict[str, Any]:
     """The facts of a notice by its `data`. `site`: below it are the pages of ours.
 
     Texts that are not known are empty. says: the whole in a line. page: an http URL to look at, or empty. acknowledge:
     one where whoever reads it can acknowledge the incident. by, comment, snoozed: who has acknowledged it, what they
     said, and until when they want to hear no more of it. alike: the notice that it looks like. groups, names: of a list
-    (`processors.sender.digest_facts`).
+    (`processors.sender.digest_facts`). others: who else was told; channel: id of the one that is told.
     """
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
     name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id")
@@ -78,6 +90,7 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading =
         "by": by,
         "comment": one_line(text_of(said, "comment")),
         "snoozed": moment_of(text_of(said, "until"), reading),
+        "others": _others(data.get("notified"), channel, reading),
         "page": _http(page),
         "alike": notice,
         "names": "",
@@ -99,6 +112,20 @@ def in_words(delivery: Delivery, facts: Mapping[str, Any], text: str) -> tuple[s
 def moment_of(text: str, reading: Reading = ENGLISH_UTC) -> str:
     """`2025-02-21 14:32:00 UTC`, as people read it."""
     return reading.moment(text)
+
+
+def _others(value: object, channel: str, reading: Reading) -> str:
+    """`Ops, Night shift and 3 more`: the channels that are told by the same notice."""
+    told = object_of(value)
+    listed, more = told.get("channels"), told.get("more")
+    channels = [object_of(one) for one in listed] if isinstance(listed, list) else []
+    # Of many some are named; the one that is told may be among the others.
+    is_named = any(text_of(one, "id") == channel for one in channels)
+    beyond = more if type(more) is int and more > 0 else 0
+    names = [_shortened(one_line(text_of(one, "name"))) for one in channels if text_of(one, "id") != channel]
+    beyond -= 0 if is_named or not beyond else 1
+    shown = ", ".join(name for name in names if name)
+    return reading.says("others_more", names=shown, more=beyond) if shown and beyond else shown
 
 
 def _http(url: str) -> str:

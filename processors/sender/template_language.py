@@ -37,7 +37,7 @@ FILTERS = (
 VARIABLES = (
     *("event", "what", "why", "name", "kind", "status", "address", "tags", "project", "test"),
     *("at", "since", "until", "duration", "last_ping", "output", "output_of", "results", "certificates"),
-    *("page", "acknowledge", "language", "timezone"),
+    *("page", "acknowledge", "also_told", "language", "timezone"),
 )
 MOST_ROUNDS, MOST_STEPS, MOST_CHARACTERS = 200, 5_000, 10_000
 # So many values of a tag are compared in a step.

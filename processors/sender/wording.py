@@ -13,12 +13,11 @@ import msgspec
 from msgspec.structs import replace
 
 from processors.sender.mail_headers import one_line
-from processors.sender.notice_facts import facts_of, reading_of
+from processors.sender.notice_facts import facts_for, reading_of
 from processors.sender.notice_values import object_of, text_of
 from processors.sender.template_language import TemplateFault, rendered
 from processors.sender.webhooks import DeliveryResult
 from schemas.base import SECOND
-from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import cut
 from schemas.deliveries import Delivery, Endpoint
 from schemas.languages.causes import in_units
@@ -83,10 +82,9 @@ def values_of(
 ) -> dict[str, Any]:
     """The variables of templates (docs/templates.md): texts, lists of texts and of objects of texts, and flags."""
     data, at = object_of(body["data"]), str(body["timestamp"])
-    facts = facts_of(notice, data, endpoint.site, reading)
+    facts = facts_for(endpoint, notice, data, reading)
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
-    private = CHANNEL_KINDS[endpoint.kind].is_private(endpoint)
-    said, results = (facts["output"], facts["results"]) if private else ({}, [])
+    said = facts["output"]
     lines = {
         "event": notice,
         "what": facts["says"],
@@ -102,8 +100,8 @@ def values_of(
         "last_ping": facts["last_ping"],
         "output_of": said["of"] if said else "",
         "page": facts["page"],
-        # Where strangers read along they could acknowledge.
-        "acknowledge": facts["acknowledge"] if private else "",
+        "acknowledge": facts["acknowledge"],
+        "also_told": facts["others"],
         "project": project,
         "language": reading.language,
         "timezone": reading.timezone,
@@ -113,7 +111,7 @@ def values_of(
         "test": bool(facts["test"]),
         "tags": [_line(tag) for tag in text_of(monitor, "tags").split()[:50]],
         "output": "\n".join(said["lines"]) if said else "",
-        "results": [{name: _line(one[of]) for name, of in _RESULT_NAMES.items()} for one in results],
+        "results": [{name: _line(one[of]) for name, of in _RESULT_NAMES.items()} for one in facts["results"]],
         "certificates": [_line(line) for line in facts["certificates"]],
     }
 

@@ -50,6 +50,7 @@ ChannelObject: Any = defstruct(
         ("events", _Events),
         ("digest", Annotated[bool, Meta(description="Many events within a minute are told in one list.")]),
         ("quiet_hours", Annotated[QuietHours | None, Meta(description="When what can wait waits.")]),
+        ("repeat_minutes", Annotated[int | None, Meta(description="It is told again after so many minutes.")]),
     ],
     kw_only=True,
     namespace={"__doc__": "A channel. Its `kind` says which fields it has."},
@@ -118,4 +119,5 @@ def _fields(channel: Channel) -> dict[str, Any]:
     where = structs.asdict(shown(CHANNEL_KINDS[channel.kind], channel, "form"))
     kind = listed_name(channel.kind)
     told = {"events": list(channel.notices), "digest": CHANNEL_KINDS[channel.kind].gathers(channel.digest)}
-    return {"id": channel.id, "name": channel.name, "kind": kind, **where, **told, "quiet_hours": channel.quiet_hours}
+    told |= {"quiet_hours": channel.quiet_hours, "repeat_minutes": channel.repeat_minutes}
+    return {"id": channel.id, "name": channel.name, "kind": kind, **where, **told}

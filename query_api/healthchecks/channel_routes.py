@@ -44,6 +44,7 @@ from schemas.channels.kind import InvalidChannelField, enumerated
 from schemas.channels.kinds import KIND_NAMES, kind_named
 from schemas.definitions import Channel
 from schemas.ids import is_uuid, new_id
+from schemas.notice_choices import RepeatMinutes
 from schemas.notices import Notice
 from schemas.requests import ChannelCreate, ChannelDelete, ConfirmationResend
 from schemas.times import iso_or_none
@@ -56,6 +57,10 @@ _Digest = Annotated[bool, Meta(description="Many events within a minute are told
 _QuietHours = Annotated[
     QuietHoursBody, Meta(description="When what can wait waits, to be told in one list; null: never.")
 ]
+_Repeat = Annotated[
+    RepeatMinutes,
+    Meta(description="After so many minutes it is told again that something is down, until somebody acknowledges it."),
+]
 
 
 class _CommonFields(msgspec.Struct):
@@ -66,6 +71,7 @@ class _CommonFields(msgspec.Struct):
     events: _Events | UnsetType = UNSET
     digest: _Digest | None = None
     quiet_hours: _QuietHours | None = None
+    repeat_minutes: _Repeat | None = None
     on_every_check: Annotated[bool, Meta(description="Put it on every check that exists, too.")] = False
     api_key: BodyKey = ""
 
@@ -109,7 +115,15 @@ async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Res
         given = given_of(kind, wanted, "form")
         await must_be_taken(service.deps, kind, given)
         channel = new_channel(
-            service.deps, caller.project, kind, given, wanted.name, events, wanted.digest, wanted.quiet_hours
+            service.deps,
+            caller.project,
+            kind,
+            given,
+            wanted.name,
+            events,
+            wanted.digest,
+            wanted.quiet_hours,
+            wanted.repeat_minutes,
         )
     except InvalidChannelField as invalid:
         raise ApiError(400, f"json validation error: {invalid}") from None

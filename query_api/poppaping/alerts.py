@@ -41,6 +41,7 @@ from schemas.channels.kind import InvalidChannelField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import new_id
 from schemas.mutes import PlainMute
+from schemas.notice_choices import RepeatMinutes
 from schemas.notices import Notice
 from schemas.requests import (
     DAY,
@@ -63,6 +64,10 @@ _Digest = Annotated[bool, Meta(description="Many events within a minute are told
 _QuietHours = Annotated[
     QuietHoursBody, Meta(description="When what can wait waits, to be told in one list; null: never.")
 ]
+_Repeat = Annotated[
+    RepeatMinutes,
+    Meta(description="After so many minutes it is told again that something is down, until somebody acknowledges it."),
+]
 
 
 class _NewChannel(msgspec.Struct):
@@ -73,6 +78,7 @@ class _NewChannel(msgspec.Struct):
     events: _Events | None = None
     digest: _Digest | None = None
     quiet_hours: _QuietHours | None = None
+    repeat_minutes: _Repeat | None = None
     on_every_monitor: Annotated[bool, Meta(description="Put it on every monitor that exists, too.")] = False
 
 
@@ -83,6 +89,7 @@ class _ChannelChanges(msgspec.Struct):
     events: _Events | UnsetType = UNSET
     digest: _Digest | UnsetType | None = UNSET
     quiet_hours: _QuietHours | UnsetType | None = UNSET
+    repeat_minutes: _Repeat | UnsetType | None = UNSET
     mute_until: Annotated[str, Meta(max_length=100, description=PLAIN_TAKES)] | UnsetType | None = UNSET
 
 
@@ -136,7 +143,15 @@ async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject)
         given = given_of(kind, wanted, "config")
         await must_be_taken(deps, kind, given)
         channel = new_channel(
-            deps, key.project, kind, given, wanted.name, wanted.events, wanted.digest, wanted.quiet_hours
+            deps,
+            key.project,
+            kind,
+            given,
+            wanted.name,
+            wanted.events,
+            wanted.digest,
+            wanted.quiet_hours,
+            wanted.repeat_minutes,
         )
     except InvalidChannelField as invalid:
         raise _fault(invalid) from None
@@ -175,6 +190,7 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
             notices=UNSET if changes.events is UNSET else in_order(changes.events),
             digest=changes.digest,
             quiet_hours=quiet_of(changes.quiet_hours),
+            repeat_minutes=changes.repeat_minutes,
             mute_until=_mute(changes.mute_until, deps.clock.now()),
             **stored_fields(deps, key.project, channel.id, kind, given, channel),
         )

@@ -30,6 +30,7 @@ class AlertChannelObject(Struct, kw_only=True):
     events: Annotated[list[Notice], Meta(description="The events that the channel takes.")]
     digest: Annotated[bool, Meta(description="Many events within a minute are told in one list.")]
     quiet_hours: Annotated[QuietHours | None, Meta(description="When what can wait waits.")]
+    repeat_minutes: Annotated[int | None, Meta(description="It is told again after so many minutes; null: it is not.")]
     unconfirmed: Annotated[
         list[str], Meta(description="Addresses that get nothing, since their owners have not confirmed them.")
     ]
@@ -57,6 +58,7 @@ def channel_object(deps: Dependencies, channel: Channel) -> AlertChannelObject:
         events=list(channel.notices),
         digest=CHANNEL_KINDS[channel.kind].gathers(channel.digest),
         quiet_hours=channel.quiet_hours,
+        repeat_minutes=channel.repeat_minutes,
         unconfirmed=list(channel.unconfirmed),
         blocked=blocked_addresses(deps, channel),
         confirmation_error=confirmation_error(deps, channel),

@@ -105,6 +105,10 @@ class Telegram(AccountKind):
         429: Fault("too many messages"),
     }
 
+    def is_private(self, channel: Stored) -> bool:
+        """Only what is public has a name; anybody may read there."""
+        return not str(channel.options.get("chat_id", "")).startswith("@")
+
     def request(self, message: Message, channel: Stored, secret: str) -> Request:
         content: dict[str, Any] = {
             "chat_id": str(channel.options["chat_id"]),

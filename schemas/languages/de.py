@@ -51,6 +51,8 @@ SENTENCES = {
     "open": "Öffnen",
     "text": "Text",
     "somebody": "jemandem",
+    "also_told": "Auch benachrichtigt",
+    "others_more": "{names} und {more} weitere",
     "acknowledged_by": "Bestätigt von",
     "comment": "Kommentar",
     "snoozed_until": "Zurückgestellt bis",

@@ -54,6 +54,8 @@ SENTENCES = {
     "open": "Open",
     "text": "Text",
     "somebody": "somebody",
+    "also_told": "Also told",
+    "others_more": "{names} and {more} more",
     "acknowledged_by": "Acknowledged by",
     "comment": "Comment",
     "snoozed_until": "Snoozed until",

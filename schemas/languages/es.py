@@ -51,6 +51,8 @@ SENTENCES = {
     "open": "Abrir",
     "text": "Texto",
     "somebody": "alguien",
+    "also_told": "También avisados",
+    "others_more": "{names} y {more} más",
     "acknowledged_by": "Confirmado por",
     "comment": "Comentario",
     "snoozed_until": "Pospuesto hasta",

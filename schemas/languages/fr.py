@@ -51,6 +51,8 @@ SENTENCES = {
     "open": "Ouvrir",
     "text": "Texte",
     "somebody": "quelqu’un",
+    "also_told": "Également prévenus",
+    "others_more": "{names} et {more} autres",
     "acknowledged_by": "Pris en charge par",
     "comment": "Commentaire",
     "snoozed_until": "En veille jusqu’à",

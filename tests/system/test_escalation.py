@@ -22,7 +22,7 @@ def colleague() -> Iterator[Receiver]:
 
 def test_a_colleague_is_called_and_acknowledges(pingfold: Pingfold, receiver: Receiver, colleague: Receiver) -> None:
     check = pingfold.create("escalated")
-    channel = pingfold.channel(colleague.url)
+    channel = pingfold.channel(colleague.url, name="Night shift", repeat_minutes=4)
     steps = [{"after_minutes": 5, "alert_channel_ids": [channel]}, {"after_minutes": 10, "own_channels": True}]
     policy = {"name": "Night", "steps": steps, "repeat": None, "monitor_ids": [check]}
     policy_id = call(pingfold, "POST", "/escalation-policies", policy)["id"]
@@ -36,6 +36,12 @@ def test_a_colleague_is_called_and_acknowledges(pingfold: Pingfold, receiver: Re
     assert called.json["data"]["escalation"] == {"policy": "Night", "step": 1, "round": 1}
     assert called.json["data"]["incident"]["id"] == first.json["data"]["incident"]["id"]
 
+    pingfold.advance(180)  # 8 minutes after people were told
+    again = wait_until(lambda: [one for one in colleague.of(check) if one.json["data"].get("repeat")], what="a repeat")[
+        0
+    ]
+    assert again.json["data"]["repeat"] == {"after_minutes": 4}
+
     link = urlsplit(called.json["data"]["incident"]["acknowledge_url"]).path
     for _ in range(2):  # a robot
         page = wait_until(lambda: [one for one in [pingfold.get(link)] if one.status_code == 200], what="the page")[0]
@@ -46,11 +52,13 @@ def test_a_colleague_is_called_and_acknowledges(pingfold: Pingfold, receiver: Re
 
     pingfold.advance(1_200)
     # What a worker had sent when it was killed, and not reported yet, comes once more under the same id.
-    for each in (receiver, colleague):
-        assert len({one.id for one in each.of(check, "monitor.down")}) == 1
+    for each, times in ((receiver, 1), (colleague, 2)):
+        assert len({one.id for one in each.of(check, "monitor.down")}) == times
     pingfold.good_ping(check)
     for each in (receiver, colleague):
-        each.wait(check, "monitor.recovered")
+        notified = each.wait(check, "monitor.recovered").json["data"]["notified"]
+        assert (len(notified["channels"]), notified["more"]) == (2, 0)
+        assert {"id": channel, "name": "Night shift"} in notified["channels"]
     wait_until(lambda: pingfold.get(link).status_code == 410, what="the page says that it is over")
     call(pingfold, "DELETE", f"/escalation-policies/{policy_id}")
     assert pingfold.api("DELETE", f"/channels/{channel}").status_code == 200

@@ -9,7 +9,7 @@ from processors.projects.channels import of_other_kinds
 from processors.sender.channels.ntfy import text_of_message
 from processors.sender.email_renderer import EmailRenderer
 from processors.sender.messages import message_of
-from processors.sender.notice_facts import facts_of
+from processors.sender.notice_facts import facts_for, facts_of
 from processors.sender.wording import values_of
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import plain
@@ -154,6 +154,10 @@ def test_ntfy_and_apprise_tell_what_a_job_and_the_probes_said() -> None:
     for notice, words in (("incident.created", "Last output (fail, exit status 3"), ("monitor.down", "Last results:")):
         facts = facts_of(notice, data_of(notice), SITE)
         assert words in text_of_message(facts, "2025-06-15 15:06:40 UTC")
-        assert words not in text_of_message(facts, "2025-06-15 15:06:40 UTC", said=False)
+        open_topic = Endpoint(
+            id="c", project="p", url="", notices=(), secret="", kind="ntfy", options={"topic": "alerts"}, site=SITE
+        )
+        facts = facts_for(open_topic, notice, data_of(notice), Reading())
+        assert words not in text_of_message(facts, "2025-06-15 15:06:40 UTC")
     facts = facts_of("monitor.down", data_of("monitor.down"), SITE, Reading("es"))
     assert "Últimos resultados:" in text_of_message(facts, "2025-06-15 15:06:40 UTC", Reading("es"))

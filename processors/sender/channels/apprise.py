@@ -17,11 +17,10 @@ from infra.apprise_library.library import LibraryFailed
 from infra.apprise_library.messages import Answer, Call, HttpRequest, Verdict
 from processors.sender.channels.ntfy import text_of_message
 from processors.sender.channels.sending import Clients, Outgoing, Services
-from processors.sender.notice_facts import facts_of, in_words, reading_of
+from processors.sender.notice_facts import facts_for, in_words, reading_of
 from processors.sender.notice_values import object_of
 from processors.sender.webhooks import DeliveryResult, Exchange
 from schemas.channels.apprise import service_title
-from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import Answer as ServiceAnswer
 from schemas.channels.messages import seconds_of
 
@@ -70,13 +69,11 @@ def call_of(outgoing: Outgoing) -> Call:
     delivery = outgoing.delivery
     notice = msgspec.json.decode(delivery.body)
     reading = reading_of(outgoing.endpoint)
-    facts = facts_of(delivery.notice, object_of(notice["data"]), outgoing.endpoint.site, reading)
-    said = CHANNEL_KINDS[outgoing.endpoint.kind].is_private(outgoing.endpoint)
-    text = text_of_message(facts, reading.moment(str(notice["timestamp"])), reading, said=said)
+    facts = facts_for(outgoing.endpoint, delivery.notice, object_of(notice["data"]), reading)
+    text = text_of_message(facts, reading.moment(str(notice["timestamp"])), reading)
     title, text = in_words(delivery, facts, text)
-    # Where strangers read along they could acknowledge.
-    links = said and facts["acknowledge"]
-    acknowledge = f"{reading.says('acknowledge_button')}: {links}" if links else ""
+    link = facts["acknowledge"]
+    acknowledge = f"{reading.says('acknowledge_button')}: {link}" if link else ""
     for link in (acknowledge, facts["page"]):
         if link:
             text = f"{text}\n{link}"

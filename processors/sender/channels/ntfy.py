@@ -15,7 +15,7 @@ import msgspec
 from processors.sender.channels.sending import Clients, Outgoing
 from processors.sender.mail_headers import one_line
 from processors.sender.messages import blocks_of
-from processors.sender.notice_facts import facts_of, in_words, reading_of
+from processors.sender.notice_facts import facts_for, in_words, reading_of
 from processors.sender.notice_values import object_of
 from processors.sender.webhooks import DeliveryResult, Exchange
 from schemas.channels.kinds import CHANNEL_KINDS
@@ -66,13 +66,10 @@ async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
     try:
         notice = msgspec.json.decode(outgoing.delivery.body)
         reading = reading_of(endpoint)
-        facts = facts_of(outgoing.delivery.notice, object_of(notice["data"]), endpoint.site, reading)
-        said = kind.is_private(endpoint)
-        text = text_of_message(facts, reading.moment(str(notice["timestamp"])), reading, said=said)
+        facts = facts_for(endpoint, outgoing.delivery.notice, object_of(notice["data"]), reading)
+        text = text_of_message(facts, reading.moment(str(notice["timestamp"])), reading)
         title, text = in_words(outgoing.delivery, facts, text)
-        # Where strangers read along they could acknowledge.
-        told = {**facts, "says": title, "acknowledge": facts["acknowledge"] if said else ""}
-        headers = headers_of(facts["alike"], told, reading)
+        headers = headers_of(facts["alike"], {**facts, "says": title}, reading)
         body = cut(text, kind.limits.text or 0)
     except Exception as error:  # a notice may hold anything
         return DeliveryResult(error=f"the notice cannot be made a message ({type(error).__name__})")
@@ -112,8 +109,8 @@ def headers_of(notice: str, facts: Mapping[str, Any], reading: Reading = ENGLISH
     return headers | ({"Actions": f"view, {opens}, {link}"} if 0 < len(link) <= _LONGEST_CLICK else {})
 
 
-def text_of_message(facts: Mapping[str, Any], at: str, reading: Reading = ENGLISH_UTC, *, said: bool = True) -> str:
-    """What is known, a line each. at: when it happened, as people read it. said: with what a job or the probes said."""
+def text_of_message(facts: Mapping[str, Any], at: str, reading: Reading = ENGLISH_UTC) -> str:
+    """What is known, a line each. at: when it happened, as people read it."""
     lines = [
         reading.says("test") if facts["test"] else "",
         facts["cause"],
@@ -124,11 +121,11 @@ def text_of_message(facts: Mapping[str, Any], at: str, reading: Reading = ENGLIS
         _line(reading, "comment", facts["comment"]),
         _line(reading, "snoozed_until", facts["snoozed"]),
         _line(reading, "last_ping", facts["last_ping"]),
+        _line(reading, "also_told", facts["others"]),
         *facts["certificates"],
     ]
     texts = ["\n".join(filter(None, lines))]
-    shown = facts if said else {**facts, "output": {}, "results": [], "hours": []}
-    texts += ("\n".join((f"{block.title}:", *block.lines)) for block in blocks_of(shown, reading))
+    texts += ("\n".join((f"{block.title}:", *block.lines)) for block in blocks_of(facts, reading))
     return "\n\n".join(texts)
 
 
