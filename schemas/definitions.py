@@ -2,8 +2,9 @@
 fold.
 
 Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
-`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `on-call/<id>`, `tag-mute/<id>`,
-`template/<id>`, `reports/<project>`, `report-state/<project>`; `tokens` for how many names a partition has given.
+`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `on-call/<id>`,
+`calendar-feed/<rotation id>`, `tag-mute/<id>`, `template/<id>`, `reports/<project>`, `report-state/<project>`;
+`tokens` for how many names a partition has given.
 """
 
 from typing import Annotated, Literal
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from schemas.base import Fact, Micros
+from schemas.calendar_feeds import CalendarFeed
 from schemas.channels.kind import Options
 from schemas.channels.kinds import KindName
 from schemas.escalations import EscalationPolicy
@@ -198,6 +200,7 @@ Definition = (
     | MessageTemplate
     | ReportSettings
     | OnCallRotation
+    | CalendarFeed
     | TagMute
 )
 

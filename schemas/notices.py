@@ -64,8 +64,16 @@ TEAM_NOTICES: tuple[Notice, ...] = (*DEFAULT_NOTICES, ACKNOWLEDGED)
 # chose: that another channel was given up, or, by mail, that it is failing; the list that stands for many of its
 # notices; and the reports that are sent to it. A request to confirm goes to an address, to no channel.
 AnyNotice = Literal[
-    Notice, "channel.disabled", "channel.failing", "channel.digest", "project.report", "recipient.confirmation"
+    Notice,
+    "channel.disabled",
+    "channel.failing",
+    "on-call.calendar_failing",
+    "channel.digest",
+    "project.report",
+    "recipient.confirmation",
 ]
 DIGEST: AnyNotice = "channel.digest"
 REPORT: Final = "project.report"
-UNCHOSEN: tuple[AnyNotice, ...] = ("channel.disabled", "channel.failing", DIGEST, REPORT)
+# That the calendar of an on-call rotation could not be fetched for hours.
+CALENDAR_FAILING: Final = "on-call.calendar_failing"
+UNCHOSEN: tuple[AnyNotice, ...] = ("channel.disabled", "channel.failing", CALENDAR_FAILING, DIGEST, REPORT)

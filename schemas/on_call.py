@@ -64,13 +64,17 @@ class Hours(Struct, frozen=True, gc=False):
 
 
 class Override(Struct, frozen=True, omit_defaults=True, gc=False):
-    """From `start` to `end` (exclusive) these channels are on call, whoever's turn it is, outside the hours, too."""
+    """From `start` to `end` (exclusive) these channels are on call, whoever's turn it is, outside the hours, too.
+
+    fetched: it is an event of the calendar that is fetched for the rotation.
+    """
 
     id: str
     start: Micros
     end: Micros
     channels: Together = ()
     name: Name = ""
+    fetched: bool = False
 
 
 Turns = Annotated[tuple[Turn, ...], Meta(min_length=1, max_length=MOST_TURNS)]
@@ -81,7 +85,8 @@ Overrides = Annotated[tuple[Override, ...], Meta(max_length=MOST_OVERRIDES)]
 class OnCallRotation(Fact, tag="on-call", frozen=True):
     """An on-call rotation. tz: its time zone, by whose clock turns and hours change.
 
-    hours: when it is on call at all; empty: always. overrides: of several at one time the last one counts.
+    hours: when it is on call at all; empty: always. overrides: of several at one time the last one counts; those that
+    are fetched come first. link: how often the link to its calendar was made anew.
     """
 
     id: str
@@ -95,6 +100,7 @@ class OnCallRotation(Fact, tag="on-call", frozen=True):
     turns: tuple[Turn, ...] = ()
     hours: AllHours = ()
     overrides: tuple[Override, ...] = ()
+    link: int = 0
 
 
 class OnCallDefined(Fact, tag="on-call.defined", frozen=True):

@@ -53,4 +53,10 @@ class OnCallOverrideDelete(Request, tag="on-call.override-delete", frozen=True):
     override: str
 
 
-OnCallRequest = OnCallCreate | OnCallUpdate | OnCallDelete | OnCallOverride | OnCallOverrideDelete
+class OnCallRenewLink(Request, tag="on-call.renew-link", frozen=True):
+    """Gives the calendar of the rotation `id` another link; the one that it had opens nothing any more."""
+
+    id: str
+
+
+OnCallRequest = OnCallCreate | OnCallUpdate | OnCallDelete | OnCallOverride | OnCallOverrideDelete | OnCallRenewLink

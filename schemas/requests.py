@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.base import Fact, Micros
+from schemas.calendar_feeds import CalendarRequest
 from schemas.channel_requests import ChannelCreate as ChannelCreate
 from schemas.channel_requests import ChannelDelete as ChannelDelete
 from schemas.channel_requests import ChannelFields as ChannelFields
@@ -329,6 +330,7 @@ ProjectsRequest = (
     | EscalationUpdate
     | EscalationDelete
     | OnCallRequest
+    | CalendarRequest
     | TagMuteSet
     | IncidentAcknowledge
     | IncidentRelease

@@ -4,11 +4,13 @@ Checks, of which there may be very many, are stored packed, and unpacked on acce
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from infra.log.names import Names
 from schemas.base import Micros
+from schemas.calendar_feeds import CalendarFeed
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
 from schemas.escalations import EscalationPolicy
 from schemas.maintenance import Maintenance
@@ -27,6 +29,7 @@ _checks = Packing(Check, ids=("project", "channels"), without=("id",))
 # Kinds of definitions, besides checks, that are kept.
 _KINDS = frozenset(
     {
+        "calendar-feed",
         "project",
         "key",
         "channel",
@@ -81,6 +84,7 @@ class Directory:
         self._reports: dict[str, ReportSettings] = {}
         self._pending_reports: dict[str, tuple[PendingReport, ...]] = {}
         self._rotations: dict[str, OnCallRotation] = {}
+        self._calendars: dict[str, CalendarFeed] = {}
         self._tag_mutes: dict[str, TagMute] = {}
         self._channels: dict[str, Channel] = {}
         self._recipients: dict[str, Recipient] = {}
@@ -89,6 +93,19 @@ class Directory:
         self._keys: dict[str, ApiKey] = {}
         self._keys_by_hash: dict[str, ApiKey] = {}
         self._names = Names()
+        # Those that are looked up by their id alone, by the kind of their key.
+        self._plain: dict[str, dict[str, Any]] = {
+            "monitor": self._monitors,
+            "maintenance": self._windows,
+            "escalation": self._policies,
+            "reports": self._reports,
+            "template": self._templates,
+            "on-call": self._rotations,
+            "calendar-feed": self._calendars,
+            "tag-mute": self._tag_mutes,
+            "recipient": self._recipients,
+            "channel": self._channels,
+        }
 
     def apply(self, partition: int, key: str, value: bytes | None) -> None:
         """Take one record of `definitions`."""
@@ -164,42 +181,8 @@ class Directory:
             case ApiKey():
                 self._keys[id] = definition
                 self._keys_by_hash[definition.hash] = definition
-            case Channel():
-                self._channels[id] = definition
-            case Monitor():
-                self._monitors[id] = definition
-            case Maintenance():
-                self._windows[id] = definition
-            case EscalationPolicy():
-                self._policies[id] = definition
-            case ReportSettings():
-                self._reports[id] = definition
-            case None if kind == "reports":
-                self._reports.pop(id, None)
-            case None if kind == "escalation":
-                self._policies.pop(id, None)
-            case MessageTemplate():
-                self._templates[id] = definition
-            case None if kind == "template":
-                self._templates.pop(id, None)
-            case OnCallRotation():
-                self._rotations[id] = definition
-            case None if kind == "on-call":
-                self._rotations.pop(id, None)
-            case TagMute():
-                self._tag_mutes[id] = definition
-            case None if kind == "tag-mute":
-                self._tag_mutes.pop(id, None)
-            case Recipient():
-                self._recipients[id] = definition
-            case None if kind == "recipient":
-                self._recipients.pop(id, None)
             case None if kind == "key" and id in self._keys:
                 self._keys_by_hash.pop(self._keys.pop(id).hash, None)
-            case None if kind == "maintenance":
-                self._windows.pop(id, None)
-            case None if kind == "monitor":
-                self._monitors.pop(id, None)
             case StatusPage():
                 if id not in self._pages:
                     self._pages_at[id[:8]] = (*self._pages_at.get(id[:8], ()), id)
@@ -211,8 +194,11 @@ class Directory:
                 else:
                     del self._pages_at[id[:8]]
                 del self._pages[id]
-            case None if kind == "channel":
-                self._channels.pop(id, None)
+            case _ if (table := self._plain.get(kind)) is not None:
+                if definition is None:
+                    table.pop(id, None)
+                else:
+                    table[id] = definition
             case _:
                 pass
 
@@ -342,6 +328,14 @@ class Directory:
         found = (rotation for rotation in list(self._rotations.values()) if rotation.project == project)
         return sorted(found, key=lambda rotation: (rotation.created, rotation.id))
 
+    def calendar(self, rotation: str) -> CalendarFeed | None:
+        """The calendar that is fetched for an on-call rotation."""
+        return self._calendars.get(rotation)
+
+    def calendars(self) -> list[CalendarFeed]:
+        """All calendars that are fetched, of every project."""
+        return list(self._calendars.values())
+
     def tag_mute(self, id: str) -> TagMute | None:
         """The mute of a tag with this id; its time may have passed."""
         return self._tag_mutes.get(id)
@@ -369,6 +363,7 @@ class Directory:
         yield from [project.webhook_secret for project in list(self.projects.values())]
         yield from [channel.secret for channel in list(self._channels.values()) if channel.secret is not None]
         yield from [monitor.target.sealed for monitor in list(self._monitors.values()) if monitor.target.sealed]
+        yield from [feed.url for feed in list(self._calendars.values())]
         yield from [page.access_key for page in list(self._pages.values()) if page.access_key]
 
     def page(self, id: str) -> StatusPage | None:

@@ -52,6 +52,7 @@ from pingfold.roles.startup_app import StartupApp
 from processors.history.writer import GROUP, Sources
 from processors.sender.preview import Previews
 from query_api.app import create_app
+from query_api.calendar_fetching import CalendarFetcher
 from query_api.dependencies import Dependencies
 from query_api.history.audit import AuditHistory
 from query_api.history.checks import History
@@ -139,6 +140,8 @@ async def _application(
         rest = create_app(deps)
         making = persistent(ReportMaker(deps, partial(replicas.progress.behind, limit=0), slot).run, name="reports")
         stack.callback(making.cancel)
+        fetching = persistent(CalendarFetcher(deps, slot).run, name="calendars")
+        stack.callback(fetching.cancel)
     clock, clocks = replicas.clock, replicas.clocks
     include(
         rest,

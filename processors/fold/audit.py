@@ -19,6 +19,7 @@ from processors.fold.placement import to_transitions
 from processors.fold.view import View
 from schemas.actors import UNKNOWN, Actor
 from schemas.base import Micros
+from schemas.calendar_feeds import CalendarFeed
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import ApiKey, Channel, Check, Project
 from schemas.escalations import EscalationPolicy
@@ -70,6 +71,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     MessageTemplate: frozenset({"name", "notices", "channels", "title", "text"}),
     ReportSettings: frozenset({"weekly", "monthly", "timezone", "channels"}),
     OnCallRotation: frozenset({"name", "tz", "handover", "turns", "hours", "overrides"}),
+    CalendarFeed: frozenset({"host"}),
     TagMute: frozenset({"label", "until"}),
     Maintenance: frozenset({"name", "window", "monitors", "checks", "tags", "everything", "key"}),
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),

@@ -21,6 +21,7 @@ from processors.fold.partition_time import fold_plain_tick, time_of, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.told_together import with_others
 from processors.fold.view import View
+from processors.projects.calendar_feeds import ProjectCalendarFeeds
 from processors.projects.channel_notes import ProjectChannelNotes
 from processors.projects.checks import ProjectChecks
 from processors.projects.decisions import decision, rejected
@@ -42,6 +43,7 @@ from processors.projects.tag_mutes import ProjectTagMutes
 from processors.projects.tokens import ProjectTokens
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
+from schemas.calendar_feeds import CalendarFailed, CalendarRead, CalendarSet
 from schemas.decisions import Decision
 from schemas.definitions import Channel, Definition, Project, definition_key
 from schemas.on_call_requests import (
@@ -49,6 +51,7 @@ from schemas.on_call_requests import (
     OnCallDelete,
     OnCallOverride,
     OnCallOverrideDelete,
+    OnCallRenewLink,
     OnCallUpdate,
 )
 from schemas.rejections import Rejection, RejectionCode
@@ -134,6 +137,7 @@ class ProjectsPartition:
         self._escalations = ProjectEscalations(view, self.index)
         templates = ProjectTemplates(view, self.index)
         self._on_call = ProjectOnCall(view, self.index, self._escalations)
+        self._calendars = ProjectCalendarFeeds(view, self.index, self._on_call)
         self._tag_mutes = ProjectTagMutes(view)
         self._pages = ProjectPages(view, self.index, self._tokens)
         self._keys = ProjectKeys(view, self.index)
@@ -181,8 +185,8 @@ class ProjectsPartition:
             return [rejected(event, error.rejection)]
         except InvalidEvent as refused:
             raise _answered(event, RejectionCode.INVALID_REQUEST, refused) from refused
-        if isinstance(event, IncidentAcknowledge | IncidentRelease | IncidentComment | ReportMade):
-            return effects  # whether it counts, and so the audit trail, is for the fold that is sent it
+        if isinstance(event, IncidentAcknowledge | IncidentRelease | IncidentComment | ReportMade | CalendarFailed):
+            return effects  # whether it counts is for the fold that is sent it; that a feed fails changes nothing
         command = command_of(event, event.actor, _decided(effects), at)
         told = changes_of(self._view, command, context)
         if not told and len(effects) > 1:  # no definition changed, but what another journal works with
@@ -278,7 +282,16 @@ class ProjectsPartition:
                 return self._escalations.change(request, owner, at)
             case EscalationDelete():
                 return self._escalations.delete(request, owner, at)
-            case OnCallCreate() | OnCallUpdate() | OnCallDelete() | OnCallOverride() | OnCallOverrideDelete():
+            case CalendarSet() | CalendarRead() | CalendarFailed():
+                return self._calendars.decide(request, project, at)
+            case (
+                OnCallCreate()
+                | OnCallUpdate()
+                | OnCallDelete()
+                | OnCallOverride()
+                | OnCallOverrideDelete()
+                | OnCallRenewLink()
+            ):
                 return self._on_call.decide(request, project, at)
             case TagMuteSet():
                 return self._tag_mutes.set(request, project, at)

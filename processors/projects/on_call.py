@@ -18,6 +18,7 @@ from processors.projects.decisions import decision
 from processors.projects.escalations import ProjectEscalations
 from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import Micros
+from schemas.calendar_feeds import calendar_key
 from schemas.definitions import Channel, Project, definition_key
 from schemas.ids import is_uuid
 from schemas.on_call import (
@@ -41,6 +42,7 @@ from schemas.on_call_requests import (
     OnCallFields,
     OnCallOverride,
     OnCallOverrideDelete,
+    OnCallRenewLink,
     OnCallRequest,
     OnCallUpdate,
 )
@@ -83,6 +85,8 @@ class ProjectOnCall:
                 if left == rotation.overrides:
                     raise RequestRejected(RejectionCode.OVERRIDE_NOT_FOUND, request.override)
                 wanted = {"overrides": left}
+            case OnCallRenewLink():
+                wanted = {"link": rotation.link + 1}
         asked = replace(rotation, **wanted)
         if asked == rotation:
             return [decision(request, "updated", rotation.id, rotation.version)]
@@ -90,6 +94,25 @@ class ProjectOnCall:
             self._must_have_room(asked)
         changed = self._put(rotation, at, **wanted)
         return [*_told(changed, at), decision(request, "updated", changed.id, changed.version)]
+
+    def replace_fetched(
+        self, rotation: OnCallRotation, fetched: Iterable[Override], at: Micros
+    ) -> tuple[OnCallRotation, list[Effect]]:
+        """The rotation with these overrides in place of those that were fetched before, and what follows from that."""
+        others = [each for each in rotation.overrides if not each.fetched]
+        wanted = self._with(replace(rotation, overrides=()), (replace(each, fetched=True) for each in fetched), at)
+        added_by_hand = {each.id for each in others}
+        overrides = (*(each for each in wanted if each.id not in added_by_hand), *others)
+        if len(overrides) > MOST_OVERRIDES:
+            words = f"a rotation has at most {MOST_OVERRIDES} overrides"
+            raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
+        asked = replace(rotation, overrides=overrides)
+        if asked == rotation:
+            return rotation, []
+        if _size(asked) > _size(rotation):
+            self._must_have_room(asked)
+        changed = self._put(rotation, at, overrides=overrides)
+        return changed, _told(changed, at)
 
     def take_off(self, channel: Channel, at: Micros) -> list[Effect]:
         """A channel is removed."""
@@ -121,6 +144,7 @@ class ProjectOnCall:
         if policy := self._escalations.naming(rotation):
             raise RequestRejected(RejectionCode.ON_CALL_NAMED, policy)
         self._view.delete(definition_key(rotation))
+        self._view.delete(calendar_key(rotation.id))
         removed = OnCallRemoved(at=at, id=rotation.id)
         told = [Effect(journal, rotation.id, removed, EVERY) for journal in (PINGS, PROBE_RESULTS)]
         return [*told, decision(request, "removed", rotation.id, rotation.version)]

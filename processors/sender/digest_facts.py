@@ -31,6 +31,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "incident.acknowledged": "list.acknowledged",
     "channel.disabled": "list.disabled",
     "channel.failing": "list.failing",
+    "on-call.calendar_failing": "list.calendar_failing",
 }
 _BAD = frozenset({"list.down", "list.still_down", "list.ssl_invalid", "list.disabled"})
 _GOOD = frozenset({"list.recovered", _BACK, "list.ssl_valid", "list.ssl_renewed"})

@@ -69,6 +69,7 @@ _MANNERS: Final[Mapping[str, _Manner]] = {
     "incident.acknowledged": _Manner("warn", "acknowledge"),
     "channel.disabled": _Manner("bad", about="channel"),
     "channel.failing": _Manner("warn", about="channel"),
+    "on-call.calendar_failing": _Manner("warn", about="calendar"),
     "channel.digest": _Manner("warn", about="list"),
     "project.report": _Manner("good", about="report"),
 }

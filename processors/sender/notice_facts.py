@@ -70,7 +70,7 @@ def facts_of(
     if listed:
         says = name
     url = text_of(monitor, "url")
-    page = url if monitor.get("kind") in ("heartbeat", "channel", "project") else f"{site}/"
+    page = url if monitor.get("kind") in ("heartbeat", "channel", "project", "on-call rotation") else f"{site}/"
     results = monitor.get("last_results")
     return {
         "says": reading.says("test_of", says=says) if data.get("test") is True else says,

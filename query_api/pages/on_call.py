@@ -31,12 +31,13 @@ def install(app: FastAPI) -> None:
 async def calendar(request: Request, name: str) -> Response:
     """The calendar that a link opens."""
     deps = dependencies_of(request)
-    id = deps.calendar_links.read(name.removesuffix(ENDING)) if name.endswith(ENDING) else None
+    read = deps.calendar_links.read(name.removesuffix(ENDING)) if name.endswith(ENDING) else None
+    id, link = read or ("", 0)
     try:
-        rotation = None if id is None else await look_up(deps.definitions_replica, lambda: deps.directory.rotation(id))
+        rotation = await look_up(deps.definitions_replica, lambda: deps.directory.rotation(id)) if id else None
     except NotCaughtUp:
         raise Unavailable("the calendar cannot be looked up now") from None
-    if rotation is None:
+    if rotation is None or rotation.link != link:
         raise ApiError(404, "there is no such calendar")
 
     def name_of(channel: str) -> str:

@@ -72,7 +72,7 @@ async def list_rotations(service: ServiceDep, key: AlertsReader, page: Page = 1,
     """List the on-call rotations of the project, oldest first, and who is on call now."""
     per_page, now = min(per_page, MOST_PER_PAGE), service.deps.clock.now()
     rotations = service.deps.directory.rotations_of(key.project)
-    objects = [on_call_object(each, now, _calendar_of(service, each)) for each in cut(rotations, page, per_page)]
+    objects = [on_call_object(each, now, calendar_of(service, each)) for each in cut(rotations, page, per_page)]
     return listed(objects, page, per_page, len(rotations))
 
 
@@ -112,7 +112,7 @@ async def change_rotation(service: ServiceDep, key: AlertsWriter, id: str, body:
     """Change the fields of a rotation that are given. Escalations that are under way ask the new one from now on."""
     known, now = await find_rotation(service, key, id), service.deps.clock.now()
     body = without_read_only(
-        body, on_call_object(known, now, _calendar_of(service, known)), UpdateOnCallBody, _READ_ONLY
+        body, on_call_object(known, now, calendar_of(service, known)), UpdateOnCallBody, _READ_ONLY
     )
     fields = fields_of(judged(body, UpdateOnCallBody), known.tz, now)
     if not isinstance(fields.turns, UnsetType):
@@ -158,8 +158,9 @@ async def read_schedule(
     return listed(cut(found, page, per_page), page, per_page, len(found))
 
 
-def _calendar_of(service: Service, rotation: OnCallRotation) -> str:
-    return f"{service.deps.settings.base_url}{service.deps.calendar_links.path(rotation.id)}"
+def calendar_of(service: Service, rotation: OnCallRotation) -> str:
+    """The link to the calendar of a rotation."""
+    return f"{service.deps.settings.base_url}{service.deps.calendar_links.path(rotation.id, rotation.link)}"
 
 
 async def find_rotation(service: Service, key: ApiKey, id: str) -> OnCallRotation:
@@ -169,7 +170,7 @@ async def find_rotation(service: Service, key: ApiKey, id: str) -> OnCallRotatio
 
 async def _answer(service: Service, rotation: OnCallRotation, at: Micros | None = None, status: int = 200) -> Response:
     moment = service.deps.clock.now() if at is None else at
-    return one(await asyncio.to_thread(on_call_details, rotation, moment, _calendar_of(service, rotation)), status)
+    return one(await asyncio.to_thread(on_call_details, rotation, moment, calendar_of(service, rotation)), status)
 
 
 async def _must_be_turns(service: Service, key: ApiKey, turns: Iterable[Turn], known: tuple[Turn, ...] = ()) -> None:

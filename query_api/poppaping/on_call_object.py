@@ -54,6 +54,7 @@ class ShownOverride(Struct, kw_only=True, gc=False):
     alert_channel_ids: list[Uuid]
     starts_at: Time
     ends_at: Time
+    fetched: Annotated[bool, Meta(description="It comes from the calendar that is fetched for the rotation.")]
 
 
 class OnCallPeople(Struct, kw_only=True, gc=False):
@@ -154,6 +155,7 @@ def shown_override(override: Override) -> ShownOverride:
         alert_channel_ids=list(override.channels),
         starts_at=time(override.start),
         ends_at=time(override.end),
+        fetched=override.fetched,
     )
 
 

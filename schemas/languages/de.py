@@ -21,6 +21,7 @@ SENTENCES = {
     "system.outage": "{name} war eine Zeit lang nicht erreichbar",
     "channel.disabled": "{name} wurde abgeschaltet: Es wird nichts mehr dorthin gesendet",
     "channel.failing": "{name} ist gestört",
+    "on-call.calendar_failing": "{name}: Der Kalender der Rufbereitschaft kann nicht gelesen werden",
     "channel.digest": "{name}",
     "project.report": "{name}",
     "in_a_day": " in 1 Tag",
@@ -80,6 +81,7 @@ SENTENCES = {
     "list.acknowledged": "bestätigt",
     "list.disabled": "abgeschaltet",
     "list.failing": "gestört",
+    "list.calendar_failing": "mit einem Kalender, der nicht gelesen werden kann",
     "list.nothing": "Nichts",
     "list.more": "und {more} weitere",
     "list.since": "seit {since}",
@@ -156,6 +158,7 @@ SENTENCES = {
     "cause.channel_failing": "die letzten {failures} Anfragen sind fehlgeschlagen; die neueste: {because}",
     "cause.channel_silent": "seit {days} Tagen nichts zugestellt; zuletzt: {because}",
     "cause.drift": "Die letzten Läufe dauerten im Mittel {average}, {percent} der Grenze von {limit}",
+    "cause.calendar_failing": "seit {at} nicht gelesen: {why}",
     "cause.channel_gone": "antwortete 410 Gone",
     "cause.no_figures": "Die Zahlen konnten nicht gelesen werden: Die Historie war {days} Tage lang nicht verfügbar.",
     "cause.apdex": "Apdex um {percent} gesunken: {apdex} in der letzten Stunde, und {lowest} oder mehr in jeder der "

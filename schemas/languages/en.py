@@ -22,6 +22,7 @@ SENTENCES = {
     "system.outage": "{name} could not be reached for a while",
     "channel.disabled": "{name} was disabled: nothing is sent to it any more",
     "channel.failing": "{name} is failing",
+    "on-call.calendar_failing": "{name}: the calendar of the on-call rotation cannot be read",
     "channel.digest": "{name}",
     "project.report": "{name}",
     "in_a_day": " in 1 day",
@@ -83,6 +84,7 @@ SENTENCES = {
     "list.acknowledged": "acknowledged",
     "list.disabled": "disabled",
     "list.failing": "failing",
+    "list.calendar_failing": "with a calendar that cannot be read",
     "list.nothing": "Nothing",
     "list.more": "and {more} more",
     "list.since": "since {since}",
@@ -159,6 +161,7 @@ SENTENCES = {
     "cause.channel_failing": "the last {failures} requests failed; the newest: {because}",
     "cause.channel_silent": "nothing delivered for {days} days; last: {because}",
     "cause.drift": "The last runs took {average} on average, {percent} of the run limit of {limit}",
+    "cause.calendar_failing": "not read since {at}: {why}",
     "cause.channel_gone": "answered 410 Gone",
     "cause.no_figures": "The figures could not be read: history was not available for {days} days.",
     "cause.apdex": "Apdex dropped {percent}: {apdex} in the last hour, and {lowest} or more in each of the {hours} "

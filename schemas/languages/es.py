@@ -21,6 +21,7 @@ SENTENCES = {
     "system.outage": "{name} no estuvo accesible durante un tiempo",
     "channel.disabled": "{name} fue desactivado: ya no se le envía nada",
     "channel.failing": "{name} está fallando",
+    "on-call.calendar_failing": "{name}: no se puede leer el calendario de la guardia",
     "channel.digest": "{name}",
     "project.report": "{name}",
     "in_a_day": " en 1 día",
@@ -80,6 +81,7 @@ SENTENCES = {
     "list.acknowledged": "confirmados",
     "list.disabled": "desactivados",
     "list.failing": "con fallos",
+    "list.calendar_failing": "con un calendario que no se puede leer",
     "list.nothing": "Nada",
     "list.more": "y {more} más",
     "list.since": "desde {since}",
@@ -156,6 +158,7 @@ SENTENCES = {
     "cause.channel_failing": "las últimas {failures} peticiones fallaron; la más reciente: {because}",
     "cause.channel_silent": "nada entregado desde hace {days} días; lo último: {because}",
     "cause.drift": "Las últimas ejecuciones duraron {average} de media, el {percent} del límite de {limit}",
+    "cause.calendar_failing": "sin leer desde {at}: {why}",
     "cause.channel_gone": "respondió 410 Gone",
     "cause.no_figures": "No se pudieron leer las cifras: el historial no estuvo disponible durante {days} días.",
     "cause.apdex": "El Apdex bajó un {percent}: {apdex} en la última hora, y {lowest} o más en cada una de las {hours} "

@@ -21,6 +21,7 @@ SENTENCES = {
     "system.outage": "{name} n’a pas pu être joint pendant un moment",
     "channel.disabled": "{name} a été désactivé : plus rien n'y est envoyé",
     "channel.failing": "{name} est en échec",
+    "on-call.calendar_failing": "{name} : le calendrier de l'astreinte ne peut pas être lu",
     "channel.digest": "{name}",
     "project.report": "{name}",
     "in_a_day": " dans 1 jour",
@@ -80,6 +81,7 @@ SENTENCES = {
     "list.acknowledged": "pris en charge",
     "list.disabled": "désactivés",
     "list.failing": "en échec",
+    "list.calendar_failing": "avec un calendrier qui ne peut pas être lu",
     "list.nothing": "Rien",
     "list.more": "et {more} de plus",
     "list.since": "depuis {since}",
@@ -156,6 +158,7 @@ SENTENCES = {
     "cause.channel_failing": "les {failures} dernières requêtes ont échoué ; la plus récente : {because}",
     "cause.channel_silent": "rien n'a été remis depuis {days} jours ; en dernier : {because}",
     "cause.drift": "Les dernières exécutions ont duré {average} en moyenne, {percent} de la limite de {limit}",
+    "cause.calendar_failing": "non lu depuis {at} : {why}",
     "cause.channel_gone": "a répondu 410 Gone",
     "cause.no_figures": "Les chiffres n'ont pas pu être lus : l'historique n'était pas disponible "
     "pendant {days} jours.",

@@ -32,13 +32,15 @@ def harness() -> Harness:
 
 
 def test_a_link_says_which_rotation_it_is_of() -> None:
-    path = LINKS.path(ROTATION)
+    path = LINKS.path(ROTATION, 0)
     token = path.removeprefix("/on-call/").removesuffix(".ics")
-    assert LINKS.read(token) == ROTATION
+    assert LINKS.read(token) == (ROTATION, 0)
+    later = LINKS.path(ROTATION, 7).removeprefix("/on-call/").removesuffix(".ics")
+    assert LINKS.read(later) == (ROTATION, 7)
     assert CalendarLinks(b"another key").read(token) is None
     assert LINKS.read(f"A{token}"[:-1]) is None
     with pytest.raises(ValueError, match="not the id"):
-        LINKS.path("x")
+        LINKS.path("x", 0)
 
 
 def events(answer: httpx.Response) -> list[Any]:
@@ -103,7 +105,7 @@ async def test_a_gap_has_no_event(harness: Harness) -> None:
 async def test_what_is_no_link(harness: Harness) -> None:
     one = await rotation(harness, channel(harness, "ada"))
     path = place_of(one)
-    others = ("/on-call/x.ics", path[:-4], path.replace(".ics", ".html"), harness.calendar_links.path(UNKNOWN))
+    others = ("/on-call/x.ics", path[:-4], path.replace(".ics", ".html"), harness.calendar_links.path(UNKNOWN, 0))
     for other in others:
         assert (await harness.client.get(other)).status_code == 404, other
     await harness.client.delete(f"{ON_CALL}/{one['id']}")

@@ -44,6 +44,7 @@ _LOOKS = {
     "incident.acknowledged": ("default", "eyes"),
     "channel.disabled": ("high", "no_entry"),
     "channel.failing": ("high", "warning"),
+    "on-call.calendar_failing": ("default", "calendar"),
     "project.report": ("low", "bar_chart"),
 }
 _LONGEST_TITLE = 200
