@@ -65,6 +65,10 @@ COMMANDS: dict[str, Lazy | Group] = {
                 "pingfold.commands.client:rotate_secret",
                 "Replace the signing secret of a webhook. The new secret is shown only once.",
             ),
+            "change": Lazy(
+                "pingfold.commands.channel_changes:change_channel",
+                "Change what is given of a channel. One that was disabled is enabled.",
+            ),
             "request-confirmation": Lazy(
                 "pingfold.commands.client:request_confirmation",
                 "Mail another confirmation request to the unconfirmed addresses of an e-mail channel.",
@@ -156,7 +160,7 @@ COMMANDS: dict[str, Lazy | Group] = {
         _MANAGE,
     ),
     "on-call": Group(
-        "See who is on call, and put somebody else on call.",
+        "Make on-call rotations, see who is on call, and put somebody else on call.",
         {
             "list": Lazy(
                 "pingfold.commands.on_call:list_rotations", "List the on-call rotations, and who is on call now."
@@ -164,6 +168,22 @@ COMMANDS: dict[str, Lazy | Group] = {
             "show": Lazy(
                 "pingfold.commands.on_call:show",
                 "Show who is on call from now on, shift by shift, and the overrides.",
+            ),
+            "create": Lazy(
+                "pingfold.commands.on_call_changes:create",
+                "Make an on-call rotation. Nobody is told by it before a step of an escalation policy names it.",
+            ),
+            "delete": Lazy(
+                "pingfold.commands.on_call_changes:delete",
+                "Delete an on-call rotation; refused while an escalation policy names it.",
+            ),
+            "calendar": Lazy(
+                "pingfold.commands.on_call_changes:calendar",
+                "Have a calendar of others fetched, whose events become overrides; or show how that fares.",
+            ),
+            "renew-link": Lazy(
+                "pingfold.commands.on_call_changes:renew_link",
+                "Give the calendar of a rotation another link; the one before opens nothing any more.",
             ),
             "override": Lazy(
                 "pingfold.commands.on_call:override",

@@ -197,6 +197,7 @@ Action = Literal[
 
 # Of what there are entries: the types of definitions; that a key was revoked is told as a change of the `key`.
 ThingKind = Literal[
+    "calendar-feed",
     "check",
     "monitor",
     "channel",

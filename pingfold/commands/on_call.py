@@ -18,7 +18,7 @@ from schemas.base import SECOND, Micros
 from schemas.times import LAST, iso, micros_of, read_form
 
 Rotation = Annotated[str, typer.Argument(help="Id of an on-call rotation, or its name.")]
-_PATH, _CHANNELS = "/api/v1/on-call", "/api/v1/alert-channels?"
+PATH, CHANNELS = "/api/v1/on-call", "/api/v1/alert-channels?"
 _PER_PAGE = 100
 _TIMES = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
@@ -45,14 +45,14 @@ def show(
 
     Example: pingfold on-call show Primary --days 28
     """
-    id, names = _id_of(rotation), _channel_names()
-    found = _call("GET", f"{_PATH}/{id}")
+    id, names = id_of(rotation), _channel_names()
+    found = call("GET", f"{PATH}/{id}")
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
     now = SYSTEM_CLOCK.real()
     span = f"from={iso(now)[:19]}Z&to={iso(min(now + days * 86_400 * SECOND, LAST))[:19]}Z"
-    shifts = _all(f"{_PATH}/{id}/schedule?{span}&")
+    shifts = all_of(f"{PATH}/{id}/schedule?{span}&")
     rows = [
         (minute_of(one["starts_at"]), minute_of(one["ends_at"]), _who(one, names), one["override_id"] or "-")
         for one in shifts
@@ -75,19 +75,19 @@ def override(
 
     Example: pingfold on-call override Primary "Bob's phone" --for 12h
     """
-    id = _id_of(rotation)
+    id = id_of(rotation)
     begins = SYSTEM_CLOCK.real() if start is None else _time(start)
     ends = begins + _seconds(span) * SECOND
     if ends > LAST:
         raise typer.BadParameter(f"{span}: too long")
-    channels = _all(_CHANNELS)
+    channels = all_of(CHANNELS)
     body = {
-        "alert_channel_ids": [_one_of(channels, each, "channel") for each in channel],
+        "alert_channel_ids": [one_of(channels, each, "channel") for each in channel],
         "starts_at": iso(begins),
         "ends_at": iso(ends),
         "name": name,
     }
-    made = _call("POST", f"{_PATH}/{id}/overrides", body)
+    made = call("POST", f"{PATH}/{id}/overrides", body)
     typer.echo(f"override {made['id']} from {minute_of(made['starts_at'])} to {minute_of(made['ends_at'])} UTC")
 
 
@@ -96,21 +96,22 @@ def end_override(rotation: Rotation, override: Annotated[str, typer.Argument(hel
 
     Example: pingfold on-call end-override Primary 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
-    _call("DELETE", f"{_PATH}/{_id_of(rotation)}/overrides/{quote(override, safe='')}")
+    call("DELETE", f"{PATH}/{id_of(rotation)}/overrides/{quote(override, safe='')}")
     typer.echo(f"removed override {override}")
 
 
 def _rotations() -> list[dict[str, Any]]:
     # A project has at most so many.
-    found: list[dict[str, Any]] = _call("GET", f"{_PATH}?per_page={_PER_PAGE}")
+    found: list[dict[str, Any]] = call("GET", f"{PATH}?per_page={_PER_PAGE}")
     return found
 
 
-def _id_of(rotation: str) -> str:
-    return _one_of(_rotations(), rotation, "on-call rotation")
+def id_of(rotation: str) -> str:
+    """The id of the rotation with this id or name."""
+    return one_of(_rotations(), rotation, "on-call rotation")
 
 
-def _one_of(things: list[dict[str, Any]], named: str, what: str) -> str:
+def one_of(things: list[dict[str, Any]], named: str, what: str) -> str:
     """The id of the thing with this id or name."""
     found = [thing for thing in things if named in (thing["id"], thing["name"])]
     if len(found) != 1:
@@ -121,14 +122,14 @@ def _one_of(things: list[dict[str, Any]], named: str, what: str) -> str:
 
 
 def _channel_names() -> dict[str, str]:
-    return {one["id"]: one["name"] or one["id"] for one in _all(_CHANNELS)}
+    return {one["id"]: one["name"] or one["id"] for one in all_of(CHANNELS)}
 
 
-def _all(path: str) -> list[dict[str, Any]]:
+def all_of(path: str) -> list[dict[str, Any]]:
     """What is on all pages of a list. path: with its query, to which the page is added."""
     found: list[dict[str, Any]] = []
     while True:
-        more = _call("GET", f"{path}per_page={_PER_PAGE}&page={len(found) // _PER_PAGE + 1}")
+        more = call("GET", f"{path}per_page={_PER_PAGE}&page={len(found) // _PER_PAGE + 1}")
         found += more
         if len(more) < _PER_PAGE:
             return found
@@ -162,7 +163,8 @@ def _seconds(text: str) -> int:
     return seconds
 
 
-def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """What the API answers, with the key of the PoppaPing API."""
     settings = Settings()
     key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
     return ask_api(method, path, bearer(key), body)["data"]

@@ -96,3 +96,64 @@ def test_of_many_channels_every_one_is_found(world: World) -> None:
 )
 def test_what_is_wrong(world: World, arguments: tuple[str, ...], words: str) -> None:
     assert words in " ".join(world.run(*arguments, exit_code=2).replace("│", " ").split())
+
+
+def test_create_and_delete(world: World) -> None:
+    created = world.run(
+        *("create", "Nights", "--turn", "Ada=ada", "--turn", "bob+ada", "--timezone", "Europe/Berlin"),
+        *("--every", "14", "--on", "fri", "--at", "18:00", "--hours", "sat+sun,20:00-08:00"),
+    )
+    id = created.splitlines()[0].removeprefix("created on-call rotation ")
+    rotation = world.harness.log.directory.rotation(id)
+    assert rotation is not None
+    assert [turn.channels for turn in rotation.turns] == [(world.ada,), (world.bob, world.ada)]
+    assert [turn.name for turn in rotation.turns] == ["Ada", ""]
+    assert (rotation.tz, rotation.handover.every, rotation.handover.minute) == ("Europe/Berlin", 14, 18 * 60)
+    assert [(hours.days, hours.start, hours.end) for hours in rotation.hours] == [((5, 6), 1_200, 480)]
+    assert world.run("delete", "Nights") == f"deleted on-call rotation {id}\n"
+    assert world.harness.log.directory.rotation(id) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--turn", "eve"), "there is no channel 'eve'"),
+        (("--turn", "ada", "--on", "someday"), "a day of the week such as mon"),
+        (("--turn", "ada", "--hours", "always"), "such as sat+sun,08:00-20:00"),
+        (("--turn", "ada", "--timezone", "Nowhere"), "Nowhere"),
+    ],
+)
+def test_create_says_what_is_wrong(world: World, options: tuple[str, ...], words: str) -> None:
+    result = CliRunner().invoke(app, ["on-call", "create", "Nights", *options])
+    assert result.exit_code != 0
+    assert words in f"{' '.join(result.output.split())} {result.exception}"
+
+
+def test_a_calendar_of_others_and_the_link_to_our_own(world: World) -> None:
+    url = "https://calendar.example.com/private-xxxx/basic.ics"
+    told = world.run("calendar", "Primary", url)
+    assert told == "fetched from calendar.example.com, changed last at - UTC\n"
+    assert world.run("calendar", "Primary") == told
+    assert world.run("calendar", "Primary", "--remove") == "no calendar is fetched any more\n"
+    first, second = world.run("renew-link", "Primary"), world.run("renew-link", "Primary")
+    assert first != second
+    assert second.endswith(".ics\n")
+
+
+def test_a_channel_is_changed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(*options: str) -> Any:
+        result = CliRunner().invoke(app, ["channel", "change", world.ada, *options])
+        found = world.harness.log.directory.channel(world.ada)
+        assert found is not None
+        return result, found
+
+    result, found = change("--quiet", "mon-fri,22:00-07:00,Europe/Berlin", "--repeat", "15", "--name", "Ada")
+    assert result.exit_code == 0, result.output
+    assert (found.repeat_minutes, found.name, found.quiet_hours.time_zone) == (15, "Ada", "Europe/Berlin")
+    result, found = change("--no-quiet", "--no-repeat", "--no-digest", "--event", "monitor.down")
+    assert (found.repeat_minutes, found.quiet_hours, found.digest) == (None, None, False)
+    assert found.notices == ("monitor.down",)
+    for options, words in ((), "say what"), (("--quiet", "x", "--no-quiet"), "not both"):
+        result, _ = change(*options)
+        assert result.exit_code != 0
+        assert words in str(result.exception)

@@ -1,0 +1,47 @@
+"""`pingfold channel change`: how a channel tells, over the API of the running Pingfold."""
+
+import json as json_module
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from infra.secrets.metrics_key import bearer
+from infra.settings.settings import Settings
+from pingfold import credentials
+from pingfold.commands.client import ask_api
+from pingfold.commands.options import Json
+from pingfold.commands.quiet import quiet_hours
+from pingfold.errors import CommandFailed
+
+
+def change_channel(
+    id: Annotated[str, typer.Argument(help="Id of the channel.")],
+    name: Annotated[str | None, typer.Option(help="The new name.")] = None,
+    event: Annotated[list[str] | None, typer.Option(help="Events that it takes from now on.")] = None,
+    digest: Annotated[bool | None, typer.Option("--digest/--no-digest", help="Many events in one list.")] = None,
+    quiet: Annotated[str | None, typer.Option(help="Quiet hours: mon-fri,22:00-07:00,Europe/Berlin.")] = None,
+    no_quiet: Annotated[bool, typer.Option("--no-quiet", help="No quiet hours; what waits is told.")] = False,
+    repeat: Annotated[int | None, typer.Option(help="Minutes after which it is told again.")] = None,
+    no_repeat: Annotated[bool, typer.Option("--no-repeat", help="It is not told again.")] = False,
+    json: Json = False,
+) -> None:
+    """Change what is given of a channel. One that was disabled is enabled.
+
+    Example: pingfold channel change 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 --quiet 22:00-07:00,Europe/Berlin
+    """
+    for given, ended, option in ((quiet, no_quiet, "quiet"), (repeat, no_repeat, "repeat")):
+        if given is not None and ended:
+            raise CommandFailed(f"give --{option} or --no-{option}, not both")
+    body: dict[str, Any] = {"name": name, "events": event or None, "digest": digest, "repeat_minutes": repeat}
+    body = {field: value for field, value in body.items() if value is not None}
+    if quiet is not None or no_quiet:
+        body["quiet_hours"] = None if quiet is None else quiet_hours(quiet)
+    if no_repeat:
+        body["repeat_minutes"] = None
+    if not body:
+        raise CommandFailed("say what is to be changed: --name, --event, --digest, --quiet or --repeat")
+    settings = Settings()
+    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
+    changed = ask_api("PATCH", f"/api/v1/alert-channels/{quote(id, safe='')}", bearer(key), body)["data"]
+    typer.echo(json_module.dumps(changed) if json else f"changed channel {changed['id']}")
