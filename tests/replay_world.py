@@ -1,4 +1,4 @@
-"""A log in memory for replays (`pingfold.replay.log.Log`), and toy folds that have folded what stands in it."""
+"""A log in memory for replays (`processors.refold.log.Log`), and toy folds that have folded what stands in it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator

@@ -15,12 +15,12 @@ from pingfold.addresses import NotRunning
 from pingfold.credentials import NoCredentials
 from pingfold.folds import FOLDS, FORMER_FOLDS
 from pingfold.replay.derived import effect_topics
-from pingfold.replay.log import KafkaLog
 from pingfold.replay.outcome import COULD_NOT_RUN, EQUAL, Outcome
 from pingfold.replay.run import Scope, run
-from pingfold.replay.snapshots import Damaged
 from pingfold.replay.stopped import running_kafka
 from processors.fold.epochs import NewerStates
+from processors.refold.log import KafkaLog
+from processors.refold.snapshots import Damaged
 
 __all__ = ["Scope", "replay", "run"]
 

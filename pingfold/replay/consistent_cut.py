@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from infra.log.reading import NotRead
 from pingfold.replay.effects import Place
-from pingfold.replay.log import Log
 from pingfold.replay.outcome import Tell
 from pingfold.replay.store import Rows, Store
 from processors.fold.contract import Fold
 from processors.fold.epochs import must_not_be_newer
+from processors.refold.log import Log
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import COMPACTION_LAG_MS, Topic
 

@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 
 from infra.log.partitioner import partition_of
 from pingfold.replay.derived import IsMade
-from pingfold.replay.log import Log
 from pingfold.replay.outcome import Difference, NotComparable, Outcome
 from pingfold.replay.store import Rows, Store
 from processors.fold.contract import Effect
 from processors.fold.placement import partitions_of
+from processors.refold.log import Log
 from schemas.base import encode
 from schemas.dead_letters import DeadLetter
 from schemas.topics import Topic

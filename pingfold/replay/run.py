@@ -15,13 +15,16 @@ from infra.log.reading import Stored
 from pingfold.replay.consistent_cut import ConsistentCut, StoredStates, take_consistent_cut
 from pingfold.replay.derived import IsMade
 from pingfold.replay.effects import Expected, Judge, Place, Source, Window
-from pingfold.replay.log import Log
 from pingfold.replay.outcome import NotComparable, Outcome, Tell
-from pingfold.replay.snapshots import Damaged, Snapshot, snapshots_in, write_snapshot
+from pingfold.replay.snapshots import write_snapshot
 from pingfold.replay.states import differences
 from pingfold.replay.store import Store
-from pingfold.replay.stretches import Stretch, begins_with, fold_again, stretches_of
+from pingfold.replay.stretches import fold_again
 from processors.fold.contract import Effect, Fold
+from processors.refold.log import Log
+from processors.refold.snapshots import Damaged, Snapshot, snapshots_in
+from processors.refold.start import Folded, Start, misfit, start_of
+from processors.refold.stretches import begins_with
 from schemas.topics import Topic
 
 _TELL_SECONDS = 5.0
@@ -43,20 +46,10 @@ class Scope:
 
 
 class Plan(NamedTuple):
-    """How one partition is folded again. blocked: why it cannot be."""
+    """How one partition is folded again."""
 
     kept: StoredStates
-    start: int
-    stretches: list[Stretch]
-    blocked: str = ""
-
-    @property
-    def doubts(self) -> list[str]:
-        return [f"{each.first} to {each.last}: {each.doubt}" for each in self.stretches if each.doubt]
-
-    @property
-    def sure(self) -> bool:
-        return not self.blocked and not self.doubts
+    start: Start
 
 
 def run(scope: Scope, verify: bool, snapshot: bool, unverified: bool, tell: Tell) -> Outcome:
@@ -86,7 +79,7 @@ class _Run:
         expected = Expected(self._store, counts)
         for plan in plans:
             fold, partition, progress, _ = plan.kept
-            source = Source(fold.journal.name, partition, plan.start, progress.applied, plan.sure)
+            source = Source(fold.journal.name, partition, plan.start.first, progress.applied, plan.start.sure)
             expected.sources.append(source)
             if not self._fold(plan, begin, expected, verify):
                 expected.sources[-1] = source._replace(sure=False)
@@ -111,21 +104,11 @@ class _Run:
 
         def plan(kept: StoredStates, snapshot: Snapshot | None) -> Plan:
             fold, partition, progress, _ = kept
-            start = 0 if snapshot is None else snapshot.applied(fold.name, partition) + 1
             begin, end = begins[fold.name][partition], ends[fold.name][partition]
-            blocked, first = "", max(start, begins_with(progress))
-            if progress.truncated is not None and (
-                snapshot is None or snapshot.truncated(fold.name, partition) is None
-            ):
-                blocked = f"the journal had lost what was folded from {progress.truncated} on; the states hold it"
-            elif first <= progress.applied and begin > first:
-                blocked = f"the journal begins at {begin}; what was folded from {first} on is gone"
-            elif start <= progress.applied and end <= progress.applied:
-                blocked = f"the journal ends at {end}, before {progress.applied}, which the states have folded"
-            return Plan(kept, start, [] if blocked else stretches_of(progress, start, fold, former), blocked)
+            return Plan(kept, start_of(Folded(fold, partition, progress, begin, end), former, snapshot))
 
         plans = [plan(kept, None) for kept in picture.kept]
-        if all(each.sure for each in plans):
+        if all(each.start.sure for each in plans):
             return plans, None
         if (snapshot := self._usable_snapshot(picture)) is None:
             return plans, None
@@ -138,16 +121,8 @@ class _Run:
     def _usable_snapshot(self, picture: ConsistentCut) -> Snapshot | None:
         for snapshot in snapshots_in(self._scope.snapshots, self._outcome.notes):
             for fold, partition, progress, _ in picture.kept:
-                if snapshot.applied(fold.name, partition) > progress.applied:
-                    self._outcome.notes.append(f"snapshot {snapshot.name} is newer than the states: not used")
-                    break
-                if snapshot.truncated(fold.name, partition) != progress.truncated:
-                    self._outcome.notes.append(
-                        f"snapshot {snapshot.name} is older than a loss of the journal: not used"
-                    )
-                    break
-                if snapshot.version(fold.name, partition) > fold.version:
-                    self._outcome.notes.append(f"snapshot {snapshot.name} is of a newer version: not used")
+                if why := misfit(snapshot, fold, partition, progress):
+                    self._outcome.notes.append(why)
                     break
             else:
                 try:
@@ -160,9 +135,9 @@ class _Run:
 
     def _fold(self, plan: Plan, begin: Snapshot | None, expected: Expected, verify: bool) -> bool:
         """Fold a partition, the last source of `expected`, and compare its states. Whether its effects are sure."""
-        outcome, (fold, partition, progress, _) = self._outcome, plan.kept
-        if plan.blocked:
-            outcome.not_comparable.append(NotComparable(fold.journal.name, partition, plan.blocked))
+        outcome, (fold, partition, progress, _), start = self._outcome, *plan
+        if start.blocked:
+            outcome.not_comparable.append(NotComparable(fold.journal.name, partition, start.blocked))
             return False
         source = len(expected.sources) - 1
 
@@ -173,14 +148,14 @@ class _Run:
 
         states = {} if begin is None else begin.load(fold, partition)
         place = f"{fold.journal}/{partition}"
-        journal: Iterator[Stored] = self._scope.log.read(fold.journal, partition, plan.start, progress.applied + 1)
+        journal: Iterator[Stored] = self._scope.log.read(fold.journal, partition, start.first, progress.applied + 1)
         view, events = fold_again(
-            fold, partition, plan.stretches, states, journal, take,
+            fold, partition, start.stretches, states, journal, take,
             lambda offset: self._tell(f"{place}: folded up to {offset} of {progress.applied}"),
         )  # fmt: skip
         outcome.events += events
         outcome.states += len(view)
-        if (first := max(plan.start, begins_with(progress))) <= progress.applied:
+        if (first := max(start.first, begins_with(progress))) <= progress.applied:
             cut = self._scope.log.begins(fold.journal)[partition]
             if cut > first:
                 why = f"retention deleted what stood before {cut} while it was read"
@@ -188,15 +163,15 @@ class _Run:
                 return False
         if verify:
             found = differences(self._store, plan.kept, view)
-            if plan.sure:
+            if start.sure:
                 for difference in found:
                     outcome.differs(difference)
             elif one := next(found, None):
-                why = f"{'; '.join(plan.doubts)}; {1 + sum(1 for _ in found)} states differ, such as {one}"
+                why = f"{'; '.join(start.doubts)}; {1 + sum(1 for _ in found)} states differ, such as {one}"
                 outcome.not_comparable.append(NotComparable(fold.journal.name, partition, why))
             else:
-                outcome.notes.append(f"{place}: {'; '.join(plan.doubts)}; the states are equal all the same")
-        return plan.sure
+                outcome.notes.append(f"{place}: {'; '.join(start.doubts)}; the states are equal all the same")
+        return start.sure
 
 
 def _windows(picture: ConsistentCut, begin: Snapshot | None) -> dict[Place, Window]:

@@ -13,11 +13,11 @@ import msgspec
 from infra.log.reading import Stored
 from pingfold.replay.derived import made_by
 from processors.fold.contract import Effect, Fold, Record, Session
-from processors.fold.epochs import MOST_EPOCHS, Versions, epochs_of, versions_of
 from processors.fold.view import View
+from processors.refold.stretches import Stretch
 from schemas.base import encode
 from schemas.dead_letters import RETRIED_HEADER
-from schemas.schedules import SCHEDULES_VERSION, TZDATA_VERSION
+from schemas.schedules import TZDATA_VERSION
 from schemas.ticks import Progress
 
 # Events stepped at once: so precisely it is known from which events an effect came.
@@ -25,55 +25,6 @@ _STEP = 100
 
 # Takes the effects of the events from one offset to another one.
 TakeEffects = Callable[[Sequence[Effect], int, int], None]
-
-
-class Stretch(NamedTuple):
-    """Events `first` to `last` of a journal, and the fold that folds them again.
-
-    doubt: why it may not be the same. version: of the fold that folded them first, 0 when it is not known.
-    """
-
-    first: int
-    last: int
-    fold: Fold
-    doubt: str = ""
-    version: int = 0
-
-
-def stretches_of(progress: Progress, start: int, fold: Fold, former: Iterable[Fold]) -> list[Stretch]:
-    """The stretches of a partition from the offset `start` to the last event applied.
-
-    `fold`: as this program has it. `former`: folds of older versions that are at hand.
-    """
-    at_hand = {each.version: each for each in former if each.name == fold.name} | {fold.version: fold}
-    if not (epochs := epochs_of(progress)):
-        return []
-    stretches: list[Stretch] = []
-    if len(epochs) == MOST_EPOCHS and epochs[0].offset > start:
-        stretches.append(Stretch(start, epochs[0].offset - 1, fold, "by which versions it was folded is forgotten"))
-    ends = [epoch.offset - 1 for epoch in epochs[1:]] + [progress.applied]
-    for epoch, last in zip(epochs, ends, strict=True):
-        first = max(start, stretches[-1].last + 1 if stretches else start)
-        if first > last:
-            continue
-        used = at_hand.get(epoch.fold, fold)
-        now, then = Versions(used.version, TZDATA_VERSION, SCHEDULES_VERSION), versions_of(epoch)
-        doubt = "" if now.explains(then) else _doubt(now, then)
-        stretches.append(Stretch(first, last, used, doubt, epoch.fold))
-    return stretches
-
-
-def _doubt(now: Versions, then: Versions) -> str:
-    differing = [
-        f"{what} {old or 'unknown'} (here {new})"
-        for what, old, new in (
-            ("version of the fold", then.fold, now.fold),
-            ("time zone data", then.tzdata, now.tzdata),
-            ("schedule libraries", then.schedules, now.schedules),
-        )
-        if old != new
-    ]
-    return f"folded with {', '.join(differing)}"
 
 
 class Folded(NamedTuple):
@@ -146,8 +97,3 @@ def same_but_for_versions(one: Progress, other: Progress) -> bool:
 
 def _without_versions(progress: Progress) -> Progress:
     return msgspec.structs.replace(progress, epochs=(), fold=0, tzdata="", due=None)
-
-
-def begins_with(progress: Progress) -> int:
-    """The offset of the first event that was ever folded into a partition, as far as is known."""
-    return progress.epochs[0].offset if progress.epochs and len(progress.epochs) < MOST_EPOCHS else 0

@@ -10,9 +10,9 @@ from confluent_kafka import Producer
 
 from infra.log.sink import producer_config
 from pingfold.replay.derived import letters_of, of_types
-from pingfold.replay.log import KafkaLog
 from pingfold.replay.outcome import DIFFERENT, EQUAL, NOT_COMPARABLE, Outcome
 from pingfold.replay.run import Scope, run
+from processors.refold.log import KafkaLog
 from processors.runtime.faults import EXIT_NEWER_STATES
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Progress

@@ -8,12 +8,13 @@ import pytest
 
 from infra.log.reading import Stored
 from pingfold.replay.derived import made_by
-from pingfold.replay.stretches import fold_again, stretches_of
+from pingfold.replay.stretches import fold_again
 from processors.checks.fold import Checks
 from processors.deliveries.fold import DeliveriesFold
 from processors.fold.contract import SAME, Context, Effect, Record, Session
 from processors.fold.view import View
 from processors.projects.fold import Projects, ProjectsPartition
+from processors.refold.stretches import stretches_of
 from schemas.actors import SYSTEM, UNKNOWN, Actor
 from schemas.base import SECOND, encode
 from schemas.definitions import ApiKey, Channel, Check, Project

@@ -1,4 +1,4 @@
-"""What a replay asks of the log, and Kafka's answers. All calls block; each of them ends within a bound."""
+"""What asks the log about the past, and Kafka's answers. All calls block; each of them ends within a bound."""
 
 import time
 from collections.abc import Iterator, Mapping

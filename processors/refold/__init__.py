@@ -1,0 +1,1 @@
+"""Folding journals again, for questions about the past: where to begin, and what to read."""
