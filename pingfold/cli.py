@@ -121,6 +121,11 @@ COMMANDS: dict[str, Lazy | Group] = {
         "List what is muted in the project: checks, monitors, tags and channels.",
         _MANAGE,
     ),
+    "explain": Lazy(
+        "pingfold.commands.explain:explain",
+        "Explain why a check or a monitor had its status at a time: the events, the rule, the deadline, who was told.",
+        _MANAGE,
+    ),
     "incident": Group(
         "See what is down, and say who takes care of it.",
         {

@@ -19,12 +19,14 @@ from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.secrets.incident_links import IncidentLinks
 from infra.secrets.secrets import Decrypts
 from infra.settings.settings import Settings
+from query_api.explaining import Explaining
 from query_api.history.ports import (
     AuditReader,
     CheckHistoryReader,
     DeliveryHistoryReader,
     MonitorHistoryReader,
     PageHistoryReader,
+    PastThingsReader,
     ReportHistoryReader,
 )
 from query_api.password_pool import PasswordPool
@@ -49,7 +51,7 @@ class Dependencies:
     disk: where changes are written; None: as the settings say. guard: what probes and webhooks may reach.
     library: judges URLs of Apprise (`infra.apprise_library.library`); None: the sender will.
     preview: what a message template makes of a sample, at a time; None: templates cannot be made here.
-    source: None where no pings are received. history: None without ClickHouse.
+    source: None where no pings are received. history: None without ClickHouse. explaining: None: nothing is explained.
     """
 
     settings: Settings
@@ -82,6 +84,8 @@ class Dependencies:
     page_history: PageHistoryReader | None = None
     audit_history: AuditReader | None = None
     report_history: ReportHistoryReader | None = None
+    past_things: PastThingsReader | None = None
+    explaining: Explaining | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key_uses", KeyUses(self.sink))

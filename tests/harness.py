@@ -448,6 +448,10 @@ class MemoryDeliveryHistory:
         found = (one for one in self._finished(channel) if one.id in deliveries)
         return {one.id: SentRow(one.id, one.event, one.notice, one.body) for one in found}
 
+    async def outcomes(self, channel: str, deliveries: list[str]) -> list[FinishedRow]:
+        newest = {row.delivery: row for row in reversed(await self.log(channel, 0, 10_000))}
+        return [newest[id] for id in deliveries if id in newest]
+
     def _finished(self, channel: str) -> list[DeliveryFinished]:
         told = (value for key, value in self._log.of(TRANSITIONS) if key == channel)
         found = [msgspec.convert(value, DeliveryFinished) for value in told if value["type"] == "delivery.finished"]

@@ -26,10 +26,11 @@ PARTITIONS = 3
 class MemoryLog:
     """`when_settling`: called once, after the ends of the topics of effects were taken: a live system goes on.
 
-    when_read: called after each reading of a partition.
+    when_read: called after each reading of a partition. partitions: how many each topic has.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int = PARTITIONS) -> None:
+        self.partitions = partitions
         self.records: dict[tuple[str, int], list[Stored]] = defaultdict(list)
         self.begin: dict[tuple[str, int], int] = defaultdict(int)
         self.when_settling: Callable[[], None] = lambda: None
@@ -44,10 +45,10 @@ class MemoryLog:
         self.begin[topic.name, partition] = begin
 
     def begins(self, topic: Topic) -> dict[int, int]:
-        return {number: self.begin[topic.name, number] for number in range(PARTITIONS)}
+        return {number: self.begin[topic.name, number] for number in range(self.partitions)}
 
     def ends(self, topic: Topic) -> dict[int, int]:
-        return {number: len(self.records[topic.name, number]) for number in range(PARTITIONS)}
+        return {number: len(self.records[topic.name, number]) for number in range(self.partitions)}
 
     def settle(self, topic: Topic) -> dict[int, int]:
         call, self.when_settling = self.when_settling, lambda: None

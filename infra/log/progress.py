@@ -53,6 +53,10 @@ class FoldProgress:
         progress, heard = self._known.get(place), self._heard.get(place, 0.0)
         return progress.due if progress is not None and time.monotonic() - heard < FORGOTTEN_SECONDS else None
 
+    def of(self, journal: Topic, partition: int) -> Progress | None:
+        """The progress of a partition; None: it has never been folded."""
+        return self._known.get((journal.name, partition))
+
     def applied(self, journal: Topic) -> Iterator[tuple[int, int]]:
         """Every partition of a journal with the offset of the last event folded, -1 while there is none."""
         for number in range(self._partitions):

@@ -44,6 +44,7 @@ from ingest.ping.urls import is_ping
 from ingest.prober.assignment import group_of
 from pingfold import credentials
 from pingfold.addresses import clickhouse_of
+from pingfold.roles.explaining import LogExplaining
 from pingfold.roles.listeners import Listeners
 from pingfold.roles.open_files import connections
 from pingfold.roles.path_prefix import PathPrefix
@@ -58,6 +59,7 @@ from query_api.history.audit import AuditHistory
 from query_api.history.checks import History
 from query_api.history.deliveries import DeliveryHistory
 from query_api.history.monitors import MonitorHistory
+from query_api.history.past_things import PastThings
 from query_api.history.reports import ReportHistory
 from query_api.history.status_pages import PageHistory
 from query_api.http.application import Application
@@ -220,6 +222,8 @@ def _dependencies(
         page_history=PageHistory(clickhouse),
         audit_history=AuditHistory(clickhouse, written),
         report_history=ReportHistory(clickhouse, written),
+        past_things=PastThings(clickhouse),
+        explaining=LogExplaining(settings, bootstrap, replicas.partitions, replicas.progress),
     )
 
 

@@ -44,6 +44,13 @@ FROM deliveries_finished WHERE channel = {{channel:String}}
 ORDER BY at DESC, delivery DESC {_ONCE} LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}
 """
 
+# How each ended that was asked for; of one that was sent again, the last end.
+_OUTCOMES = """
+SELECT delivery, replay, event, CAST(notice, 'String'), CAST(outcome, 'String'), attempts, began, at, detail
+FROM deliveries_finished WHERE channel = {channel:String} AND delivery IN {deliveries:Array(String)}
+ORDER BY at DESC LIMIT 1 BY delivery
+"""
+
 _TOTAL = "SELECT uniqExact(at, delivery, replay) FROM deliveries_finished WHERE channel = {channel:String}"
 
 _ENDED = """
@@ -101,6 +108,11 @@ class DeliveryHistory:
         """What these deliveries sent, those that are finished."""
         rows = await self._rows(_BODIES, {"channel": channel, "deliveries": deliveries})
         return {row[0]: SentRow(*row) for row in rows}
+
+    async def outcomes(self, channel: str, deliveries: list[str]) -> list[FinishedRow]:
+        """How these deliveries ended, those that are finished; one that was sent again, the last time."""
+        rows = await self._rows(_OUTCOMES, {"channel": channel, "deliveries": deliveries})
+        return [_finished(row) for row in rows]
 
 
 def _finished(row: tuple[Any, ...]) -> FinishedRow:

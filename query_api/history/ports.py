@@ -110,6 +110,14 @@ class DeliveryHistoryReader(Protocol):
 
     async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]: ...
 
+    async def outcomes(self, channel: str, deliveries: list[str]) -> list[FinishedRow]: ...
+
+
+class PastThingsReader(Protocol):
+    """query_api.history.past_things.PastThings."""
+
+    async def project_of(self, thing: str) -> str | None: ...
+
 
 class AuditReader(Protocol):
     """query_api.history.audit.AuditHistory."""

@@ -12,6 +12,7 @@ from query_api.poppaping import (
     alerts,
     deliveries,
     escalations,
+    explain,
     incident_actions,
     incidents,
     maintenance,
@@ -61,6 +62,7 @@ API = PublicApi(
         status_pages.router,
         maintenance.router,
         reports.router,
+        explain.router,
         report_schedule.router,
     ),
     page=ReferencePage(

@@ -1,0 +1,43 @@
+"""`pingfold explain`: why a check or a monitor was as it was at a time, over the API of the running Pingfold."""
+
+import json as json_module
+from typing import Annotated
+from urllib.parse import quote, urlencode
+
+import typer
+
+from infra.secrets.metrics_key import bearer
+from infra.settings.settings import Settings
+from pingfold import credentials
+from pingfold.commands.client import ask_api
+from pingfold.commands.explanation_text import lines_of
+from pingfold.commands.options import Json
+
+# The web process gives up before.
+_PATIENCE = 45.0
+
+
+def explain(
+    thing: Annotated[str, typer.Argument(help="Id of a check, monitor, incident or delivery, or the slug of a check.")],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="The time, ISO 8601; in UTC without an offset; without seconds, the whole minute. Default: now."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Explain why a check or a monitor had its status at a time: the events, the rule, the deadline, who was told.
+
+    Example: pingfold explain backup --at 2026-02-21T03:12+01:00
+    """
+    settings = Settings()
+    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
+    asked = f"?{urlencode({'at': at})}" if at is not None else ""
+    path = f"/api/v1/explain/{quote(thing, safe='')}{asked}"
+    found = ask_api("GET", path, bearer(key), timeout=_PATIENCE)["data"]
+    if json:
+        typer.echo(json_module.dumps(found, indent=2))
+        return
+    for line in lines_of(found):
+        typer.echo(line)

@@ -1,0 +1,102 @@
+"""The explanation of a thing at a time, from its story. Pure."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from processors.explain.coming import expected
+from processors.explain.deadlines import deadline_of
+from processors.explain.event_words import explained
+from processors.explain.story import Story, ToldChange, definition_in, status_of
+from processors.fold.contract import Fold, Record
+from schemas.base import Micros
+from schemas.explanations import (
+    DeadlinePart,
+    ExpectedChange,
+    ExplainedChange,
+    ExplainedDeadline,
+    Explanation,
+    FoldedFrom,
+    ThingKind,
+)
+from schemas.pings import Ping
+
+# The record at an offset of the journal; None: it is not there any more.
+Find = Callable[[int], Record | None]
+
+_KINDS: dict[str, ThingKind] = {"checks": "check", "monitors": "monitor"}
+_AHEAD = (
+    "What was due by then was noticed only later, together with what was due after it: the deadline of that time and "
+    "what was to follow are not told."
+)
+
+
+class Named(NamedTuple):
+    """Changes with their events in words. whole: no event of them is missing."""
+
+    changes: tuple[ExplainedChange, ...]
+    whole: bool
+
+
+def name_events(changes: Sequence[ToldChange], fold: Fold, partition: int, thing: str, find: Find) -> Named:
+    """Put the events of changes into words; those from before what was folded are looked up."""
+    told, whole = list[ExplainedChange](), True
+    for each in changes:
+        named, records = each.named, list(each.named.records)
+        if named.earlier is not None:
+            earlier = _earlier(fold, find, *named.earlier)
+            whole = whole and earlier is not None
+            records[:0] = [] if earlier is None else [earlier]
+        whole = whole and named.whole
+        events = tuple(explained(fold, partition, record) for record in records)
+        parts = () if each.judged is None else tuple(deadline_of(each.judged, partition, thing)[1])
+        told.append(replace(each.change, events=events, parts=parts))
+    return Named(tuple(told), whole)
+
+
+def _earlier(fold: Fold, find: Find, offset: int, at: Micros) -> Record | None:
+    """The ping from which a run is counted, if the newest ping is that one."""
+    record = find(offset)
+    if record is None or record.value is None:
+        return None
+    event = fold.events.decode(record.value)
+    return record if isinstance(event, Ping) and event.kind == "success" and event.at == at else None
+
+
+def explanation(
+    story: Story, thing: str, partition: int, changes: tuple[ExplainedChange, ...], folded: FoldedFrom, notes: list[str]
+) -> Explanation:
+    """All of the answer. notes: what is to be said beside it."""
+    moment = story.moment
+    assert moment is not None
+    state, notes = moment.records.get(thing), list(notes)
+    status, since = status_of(state), getattr(state, "since", None)
+    deadline: ExplainedDeadline | None = None
+    parts: list[DeadlinePart] = []
+    following: tuple[ExpectedChange, ...] = ()
+    if story.ahead:
+        notes.append(_AHEAD)
+        newest = next((each for each in reversed(changes) if not each.notice), None)
+        if newest is not None:
+            status, since = newest.now, newest.at
+    elif state is not None:
+        deadline, parts = deadline_of(moment, partition, thing)
+        now = min(story.until, moment.progress.time)
+        following = expected(moment.fold, partition, moment.records, thing, now)
+    definition = definition_in(moment.records.get("definition/" + thing))
+    return Explanation(
+        kind=_KINDS[moment.fold.name],
+        thing=thing,
+        project=story.project if definition is None else definition.project,
+        name=story.name if definition is None else definition.name,
+        at=story.until,
+        status="removed" if state is None and story.removed is not None else status,
+        since=story.removed if state is None else since,
+        changes=changes,
+        deadline=deadline,
+        parts=tuple(parts),
+        next=following,
+        folded=folded,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,45 @@
+"""What of a journal, and of the states of its partition, concerns one thing. Pure.
+
+A fold of checks or monitors judges each thing by its own events and by what concerns the whole partition: ticks, gaps,
+windows, mutes of tags, policies, regions, dependencies. So a thing comes out the same when the events of other things
+are left out. Whatever is not known to be of another thing is kept: a record more is never wrong.
+"""
+
+from collections.abc import Callable
+
+from infra.log.reading import Stored
+from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased, IncidentToTell
+from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping
+from schemas.probes import CertificateTested, DomainTested, MonitorDefined, MonitorRemoved, ProbeCompleted
+from schemas.published import tag_of
+from schemas.ticks import PROGRESS_KEY
+
+_OF_INCIDENTS = (IncidentAcknowledged, IncidentCommented, IncidentReleased, IncidentToTell)
+# The events that are about the thing of their key and change nothing else, by fold.
+_OF_ONE_THING: dict[str, tuple[type, ...]] = {
+    "checks": (Ping, CheckDefined, CheckRemoved, CheckPaused, CheckResumed, *_OF_INCIDENTS),
+    "monitors": (CertificateTested, DomainTested, MonitorDefined, MonitorRemoved, ProbeCompleted, *_OF_INCIDENTS),
+}
+# The kinds of states of which each is of one thing, as their keys begin.
+_STATES_OF_ONE = ("definition/", "validity/")
+
+
+def events_about(fold: str, thing: str) -> Callable[[Stored], bool]:
+    """Whether a record of the journal of `fold` can move this thing."""
+    key = thing.encode()
+    others = tuple(b'{"type":"%s"' % tag_of(event).encode() for event in _OF_ONE_THING[fold])
+
+    def concerns(stored: Stored) -> bool:
+        return stored.key == key or stored.value is None or not stored.value.startswith(others)
+
+    return concerns
+
+
+def states_about(thing: str) -> Callable[[str], bool]:
+    """Whether the state of this key is needed to fold the thing."""
+    own = {thing, *(f"{kind}{thing}" for kind in _STATES_OF_ONE)}
+
+    def concerns(key: str) -> bool:
+        return key in own or key == PROGRESS_KEY or ("/" in key and not key.startswith(_STATES_OF_ONE))
+
+    return concerns
