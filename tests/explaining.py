@@ -8,6 +8,7 @@ import msgspec
 from infra.log.reading import Stored
 from processors.explain.explainer import Explainer
 from processors.fold.contract import Fold, Record
+from processors.refold.begins import Kept
 from schemas.base import Micros
 from schemas.dead_letters import RETRIED_HEADER
 from schemas.explanations import Explanation
@@ -16,6 +17,7 @@ from tests.folding import Folding
 from tests.replay_world import MemoryLog
 
 PATIENCE = 60.0
+NOTHING = Kept(Path("/nonexistent"), Path("/nonexistent"))
 
 
 def log_of(fold: Fold, records: Sequence[Record], partition: int) -> MemoryLog:
@@ -29,12 +31,12 @@ def log_of(fold: Fold, records: Sequence[Record], partition: int) -> MemoryLog:
     return log
 
 
-def explainer_of(folding: Folding, records: Sequence[Record], snapshots: Path = Path("/nonexistent")) -> Explainer:
+def explainer_of(folding: Folding, records: Sequence[Record], kept: Kept = NOTHING) -> Explainer:
     """An explainer of what a fold has folded."""
     progress = folding.fold.records.decode(folding.committed[PROGRESS_KEY])
     assert isinstance(progress, Progress)
     log = log_of(folding.fold, records, Folding.PARTITION)
-    return Explainer(log, (folding.fold,), lambda fold, partition: progress, snapshots)
+    return Explainer(log, (folding.fold,), lambda fold, partition: progress, kept)
 
 
 def explain(explainer: Explainer, fold: str, thing: str, at: Micros) -> Explanation:

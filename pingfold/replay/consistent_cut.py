@@ -10,22 +10,18 @@
 So what the applied events make stands below `upper`, and what stands below `lower` was made by applied events.
 """
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from infra.log.reading import NotRead
 from pingfold.replay.effects import Place
 from pingfold.replay.outcome import Tell
 from pingfold.replay.store import Rows, Store
 from processors.fold.contract import Fold
 from processors.fold.epochs import must_not_be_newer
+from processors.refold.committed_states import committed_states
 from processors.refold.log import Log
-from schemas.ticks import PROGRESS_KEY, Progress
-from schemas.topics import COMPACTION_LAG_MS, Topic
-
-# What is newer than the compaction lag is not compacted. A reading that took longer goes on to the end of that moment.
-_FRESH_SECONDS = COMPACTION_LAG_MS / 1_000 * 0.75
+from schemas.ticks import Progress
+from schemas.topics import Topic
 
 
 class StoredStates(NamedTuple):
@@ -60,22 +56,7 @@ def take_consistent_cut(
 
 
 def _read_states(log: Log, store: Store, fold: Fold, partition: int) -> StoredStates:
-    newest: dict[str, bytes] = {}
-    start, end = 0, log.ends(fold.states)[partition]
-    while True:
-        began = time.monotonic()
-        for stored in log.read(fold.states, partition, start, end):
-            key = (stored.key or b"").decode(errors="replace")
-            if stored.value is None:
-                newest.pop(key, None)
-            else:
-                newest[key] = stored.value
-        if time.monotonic() - began < _FRESH_SECONDS:
-            break
-        start, end = end, log.ends(fold.states)[partition]
-    progress = fold.records.decode(newest[PROGRESS_KEY]) if PROGRESS_KEY in newest else Progress()
-    if not isinstance(progress, Progress):
-        raise NotRead(f"{fold.states}/{partition}: the record of the partition is a {type(progress).__name__}")
+    progress, newest = committed_states(log, fold, partition)
     must_not_be_newer(f"{fold.states}/{partition}", progress, fold.version)
     rows = store.table("key, value")
     rows.add_all(newest.items())

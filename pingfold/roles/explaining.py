@@ -14,7 +14,7 @@ from infra.settings.settings import Settings
 from pingfold.folds import FOLDS, FORMER_FOLDS
 from processors.explain.explainer import Explainer, TooLong, Unknown
 from processors.fold.contract import Fold
-from processors.refold.begins import Cut
+from processors.refold.begins import Cut, Kept
 from processors.refold.log import KafkaLog
 from query_api.explaining import NotExplained
 from schemas.base import Micros
@@ -34,7 +34,7 @@ class LogExplaining:
 
     def __init__(self, settings: Settings, bootstrap: str, partitions: int, progress: FoldProgress) -> None:
         self._bootstrap, self._partitions, self._progress = bootstrap, partitions, progress
-        self._snapshots = settings.data / "snapshots"
+        self._kept = Kept(settings.data / "snapshots", settings.data / "checkpoints")
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._asked = 0
 
@@ -64,7 +64,7 @@ class LogExplaining:
             KafkaLog(self._bootstrap),
             FOLDS,
             self._progress_of,
-            self._snapshots,
+            self._kept,
             FORMER_FOLDS,
             partial(time.sleep, _PAUSE),
         )

@@ -10,7 +10,7 @@ import msgspec
 
 from processors.fold.contract import Effect, Fold, Record, Session
 from processors.fold.view import View
-from schemas.base import Micros, encode
+from schemas.base import SECOND, Micros, encode
 from schemas.deliveries import DeliveryRequested
 from schemas.explanations import ExpectedChange
 from schemas.schedules import TZDATA_VERSION
@@ -21,7 +21,7 @@ from schemas.transitions import IncidentTold, StatusChanged
 MOST_EXPECTED = 4
 _MOST_TICKS = 60
 # What is further away than this is nobody's concern tonight.
-REACH: Micros = 400 * 86_400 * 1_000_000
+REACH: Micros = 400 * 86_400 * SECOND
 
 
 def expected(
@@ -36,7 +36,7 @@ def expected(
         due = session.due()
         if due >= NEVER or due > end or session.view.get(thing) is None:
             break
-        at = max(due, at + 1)
+        at = max(due, at + SECOND)  # a wheel tells the second in which something is due
         effects: list[Effect] = []
         for tick in _ticks(fold, session.progress, at):
             offset = session.progress.applied + 1

@@ -7,20 +7,21 @@ it. Reading is bounded in time (`TooLong`), and in memory: of a partition only w
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 from infra.log.reading import Stored
 from processors.errors import ProcessorError
-from processors.explain.answer import explanation, name_events
+from processors.explain.answer import Named, explanation, name_events
 from processors.explain.story import Story, tell
 from processors.fold.contract import Fold, Record
-from processors.refold.begins import Begin, begins, folded
+from processors.refold.begins import Begin, Kept, begins, folded
 from processors.refold.log import Log
 from processors.refold.selection import events_about
+from processors.refold.snapshots import Damaged
 from processors.refold.start import Folded
 from processors.refold.steps import Refold, record_of
 from schemas.base import Micros
-from schemas.explanations import Explanation, FoldedFrom
+from schemas.explanations import ExplainedChange, Explanation, FoldedFrom
 from schemas.ticks import Progress
 
 # So many records are read before the clock is looked at, and others get their turn.
@@ -35,93 +36,84 @@ class Unknown(ProcessorError):
     """There is no such thing in what was folded up to that time."""
 
 
+@dataclass(frozen=True)
 class Explainer:
-    """progress: the newest record of a partition of this fold. snapshots: their folder. former: older folds at hand.
+    """progress: the newest record of a partition of this fold. kept: states that were put aside.
 
-    pause: called between batches of records, so that a process that does other work as well gets on with it.
+    former: older folds at hand. pause: called between batches of records, so that a process that does other work as
+    well gets on with it.
     """
 
-    def __init__(
-        self,
-        log: Log,
-        folds: Sequence[Fold],
-        progress: Callable[[Fold, int], Progress],
-        snapshots: Path,
-        former: Sequence[Fold] = (),
-        pause: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._log, self._progress, self._snapshots, self._former = log, progress, snapshots, former
-        self._folds = {fold.name: fold for fold in folds}
-        self._pause = pause
+    log: Log
+    folds: Sequence[Fold]
+    progress: Callable[[Fold, int], Progress]
+    kept: Kept
+    former: Sequence[Fold] = ()
+    pause: Callable[[], None] = lambda: None
 
     def explain(self, fold: str, thing: str, partition: int, at: Micros, patience: float) -> Explanation:
         """The explanation; blocks for at most `patience` seconds, and what one fetch takes.
 
         Raises `Unknown`, `TooLong`, `processors.refold.begins.Cut`, `infra.log.reading.NotRead`.
         """
-        return _Question(self, self._folds[fold], thing, partition, at, patience).answer()
-
-    def parts(self) -> tuple[Log, Callable[[Fold, int], Progress], Path, Sequence[Fold], Callable[[], None]]:
-        """What questions use."""
-        return self._log, self._progress, self._snapshots, self._former, self._pause
+        named = next(each for each in self.folds if each.name == fold)
+        return _Question(self, named, thing, partition, at, patience).answer()
 
 
 class _Question:
     def __init__(
         self, explainer: Explainer, fold: Fold, thing: str, partition: int, at: Micros, patience: float
     ) -> None:
-        self._log, progress, self._snapshots, self._former, self._pause = explainer.parts()
+        self._explainer, self._log = explainer, explainer.log
         self._fold, self._thing, self._partition, self._at = fold, thing, partition, at
         self._deadline = time.monotonic() + patience
-        self._journal: Folded = folded(self._log, fold, partition, progress(fold, partition))
-        self._notes: list[str] = []
+        self._journal: Folded = folded(self._log, fold, partition, explainer.progress(fold, partition))
 
     def answer(self) -> Explanation:
         """Begin ever earlier, until nothing is missing."""
-        for begin in self._begins(self._at):
-            story = self._tell(begin, self._at)
-            changes, whole = name_events(story.changes, self._fold, self._partition, self._thing, self._find)
+        notes: list[str] = []
+        for begin, story in self._stories(self._at, notes):
+            changes, whole = self._named(story)
             state = None if story.moment is None else story.moment.records.get(self._thing)
             if begin.first and (not whole or (not changes and state is None)):
                 continue
-            if not changes and begin.first and state is not None:
-                why = self._why(getattr(state, "since", self._at))
-                changes, whole = name_events(why.changes, self._fold, self._partition, self._thing, self._find)
+            if begin.first and not changes and state is not None and state.changes:
+                changes = self._why(state.since)
             if state is None and not changes:
-                raise Unknown(f"nothing is known of it up to then in {self._fold.journal}/{self._partition}")
-            return explanation(
-                story,
-                self._thing,
-                self._partition,
-                changes,
-                self._folded_from(begin, story),
-                self._notes + list(begin.doubts),
-            )
-        raise Unknown(f"{self._fold.journal}/{self._partition} has never been folded")
+                break
+            from_there = self._folded_from(begin, story)
+            return explanation(story, self._thing, self._partition, changes, from_there, [*notes, *begin.doubts])
+        raise Unknown(f"nothing is known of it up to then in {self._fold.journal}/{self._partition}")
 
-    def _why(self, since: Micros) -> Story:
-        """The story up to the change that made the status what it is."""
-        for begin in self._begins(since):
-            story = self._tell(begin, since)
-            if not begin.first or (
-                story.changes and name_events(story.changes, self._fold, self._partition, self._thing, self._find).whole
-            ):
-                return story
-        return Story(since)
+    def _why(self, since: Micros) -> tuple[ExplainedChange, ...]:
+        """The change that made the status what it has been since then, and those before it."""
+        changes: tuple[ExplainedChange, ...] = ()
+        for begin, story in self._stories(since, []):
+            changes, whole = self._named(story)
+            if (changes and whole) or not begin.first:
+                break
+        return changes
 
-    def _begins(self, until: Micros) -> Iterator[Begin]:
-        notes: list[str] = []
-        yield from begins(self._journal, self._former, self._snapshots, self._thing, until, notes)
+    def _named(self, story: Story) -> Named:
+        return name_events(story.changes, self._fold, self._partition, self._thing, self._find)
+
+    def _stories(self, until: Micros, notes: list[str]) -> Iterator[tuple[Begin, Story]]:
+        """The story up to a time, told from ever earlier places."""
+        explainer = self._explainer
+        for begin in begins(self._journal, explainer.former, explainer.kept, self._thing, until, notes):
+            if not begin.stretches:
+                return  # nothing was ever folded
+            try:
+                states = begin.states()
+            except Damaged as error:
+                notes.append(f"{error}: not used")
+                continue
+            refold = Refold(self._partition, begin.stretches, states, self._thing)
+            yield begin, tell(refold, self._records(begin.first), until)
 
     def _folded_from(self, begin: Begin, story: Story) -> FoldedFrom:
         last = begin.first - 1 if story.moment is None else story.moment.last
         return FoldedFrom(self._fold.journal.name, self._partition, begin.first, last, begin.name)
-
-    def _tell(self, begin: Begin, until: Micros) -> Story:
-        if not begin.stretches:
-            raise Unknown(f"{self._fold.journal}/{self._partition} has never been folded")
-        refold = Refold(self._partition, begin.stretches, begin.states(), self._thing)
-        return tell(refold, self._records(begin.first), until)
 
     def _records(self, first: int) -> Iterator[Stored]:
         concerns = events_about(self._fold.name, self._thing)
@@ -130,7 +122,7 @@ class _Question:
             if number % _BATCH == _BATCH - 1:
                 if time.monotonic() > self._deadline:
                     raise TooLong("it takes too long to fold again what came before that time")
-                self._pause()
+                self._explainer.pause()
             if concerns(stored):
                 yield stored
 

@@ -23,6 +23,7 @@ from schemas.check_states import visible_status as check_status
 from schemas.definitions import Check
 from schemas.deliveries import DeliveryRequested, delivery_id, event_id
 from schemas.explanations import ExplainedChange, RequestedNotice
+from schemas.ids import derived_id
 from schemas.monitor_states import MonitorCopy, MonitorState
 from schemas.monitor_states import visible_status as monitor_status
 from schemas.monitors import Monitor
@@ -93,6 +94,7 @@ class Story:
 def tell(refold: Refold, journal: Iterable[Stored], until: Micros) -> Story:
     """Fold the records of the thing, and those after them that tell what is dated up to `until`."""
     story, causes = Story(until), causes_of(refold.fold.name)
+    _note_name(story, refold)
     passed = False
     for stored in journal:
         if not passed and clock_of(stored, refold.progress) > until:
@@ -129,7 +131,7 @@ def _take(story: Story, refold: Refold, causes: Causes, step: Step, passed: bool
     if not passed or dated:
         for each in dated:
             story.changes.append(each)
-        _attach(story, step)
+        _attach(story, refold.thing, step)
     causes.note(step)
 
 
@@ -138,6 +140,10 @@ def _note_life(story: Story, refold: Refold, step: Step, passed: bool) -> None:
         story.made, story.removed = step.after.since, None
     if not passed and step.after is None and step.before is not None:
         story.removed = max(step.time, step.before.since)
+    _note_name(story, refold)
+
+
+def _note_name(story: Story, refold: Refold) -> None:
     if (definition := definition_in(refold.session.view.get("definition/" + refold.thing))) is not None:
         story.project, story.name = definition.project, definition.name or getattr(definition, "slug", "")
 
@@ -199,7 +205,7 @@ def _told(told: IncidentTold, step: Step) -> ToldChange:
     )
 
 
-def _attach(story: Story, step: Step) -> None:
+def _attach(story: Story, thing: str, step: Step) -> None:
     """The requests to send of a step, each to the change that it tells: a notice that was held back comes later."""
     for effect in step.effects:
         request = effect.value
@@ -210,10 +216,11 @@ def _attach(story: Story, step: Step) -> None:
         if known is not None:
             known.change = replace(known.change, requested=(*known.change.requested, *asked))
         elif request.at <= story.until:
-            story.changes.append(_of_request(request, step, asked))
+            story.changes.append(_of_request(request, thing, step, asked))
 
 
-def _of_request(request: DeliveryRequested, step: Step, asked: tuple[RequestedNotice, ...]) -> ToldChange:
+def _of_request(request: DeliveryRequested, thing: str, step: Step, asked: tuple[RequestedNotice, ...]) -> ToldChange:
+    """A notice of its own; or one of a change that is not among those that are known here."""
     status = status_of(step.after) or "removed"
     change = ExplainedChange(
         id=request.transition,
@@ -227,7 +234,7 @@ def _of_request(request: DeliveryRequested, step: Step, asked: tuple[RequestedNo
         notice=request.notices[0],
         requested=asked,
     )
-    return ToldChange(change, Named((step.record,)))
+    return ToldChange(change, Named((step.record,), whole=request.transition != derived_id(thing, "change", change.n)))
 
 
 def requested(channel: str, request: DeliveryRequested) -> tuple[RequestedNotice, ...]:

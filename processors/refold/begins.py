@@ -1,10 +1,11 @@
 """The places from which one thing of a partition can be folded again up to a time, the nearest first.
 
-A place is never nearer than what it is to explain: its states are of before that time. Where none is left, `Cut` says
+A place is never nearer than what is asked about: its states are of before that time. Where none is left, `Cut` says
 from when on there is an answer.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,13 +13,15 @@ import msgspec
 
 from processors.errors import ProcessorError
 from processors.fold.contract import Fold
+from processors.refold.checkpoints import checkpoints_in
 from processors.refold.log import Log
 from processors.refold.selection import states_about
 from processors.refold.snapshots import Damaged, Snapshot, snapshots_in
-from processors.refold.start import Folded, Start, misfit, start_of
+from processors.refold.start import Folded, KeptStates, misfit, start_of
 from processors.refold.stretches import Stretch
 from schemas.base import Micros
 from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.times import iso
 
 
 class Cut(ProcessorError):
@@ -26,7 +29,10 @@ class Cut(ProcessorError):
 
 
 class Begin(NamedTuple):
-    """first: offset of the first event to fold upon `states`. name: of the place. stretches: none before `first`."""
+    """first: offset of the first event to fold upon `states`. name: of the place. stretches: none before `first`.
+
+    doubts: which of them may come out otherwise than they did, and why. states: raises `Damaged`.
+    """
 
     first: int
     name: str
@@ -35,9 +41,21 @@ class Begin(NamedTuple):
     doubts: Sequence[str]
 
 
-def told_until(progress: Progress) -> Micros:
-    """The clock time up to which events are in the states of a partition."""
-    return progress.newest + progress.offset
+class Kept(NamedTuple):
+    """The folders of what was put aside."""
+
+    snapshots: Path
+    checkpoints: Path
+
+
+class _Place(NamedTuple):
+    """told_until: the clock time up to which events are in its states."""
+
+    applied: int
+    told_until: Micros
+    name: str
+    kept: KeptStates
+    states_of: Callable[[Fold, str], dict[str, msgspec.Struct]]
 
 
 def folded(log: Log, fold: Fold, partition: int, progress: Progress) -> Folded:
@@ -47,53 +65,51 @@ def folded(log: Log, fold: Fold, partition: int, progress: Progress) -> Folded:
 
 
 def begins(
-    journal: Folded, former: Sequence[Fold], snapshots: Path, thing: str, until: Micros, notes: list[str]
+    journal: Folded, former: Sequence[Fold], kept: Kept, thing: str, until: Micros, notes: list[str]
 ) -> Iterator[Begin]:
-    """The snapshots of before `until`, the newest first, and at last the beginning of the journal.
+    """Checkpoints and snapshots of before `until`, the newest first, and at last the beginning of the journal.
 
-    `notes` takes why a snapshot was not used. Raises `Cut` in place of a beginning that is gone.
+    `notes` takes why one was not used. Raises `Cut` in place of a beginning that is gone.
     """
-    later: Micros | None = None
-    for snapshot in snapshots_in(snapshots, notes):
-        if (begin := _of_snapshot(snapshot, journal, former, thing, notes)) is None:
-            continue
-        told = told_until(_progress(snapshot, journal))
-        if told > until:
-            later = told
-            continue
-        yield begin
+    later: list[Micros] = []
+    for place in _places(journal, kept, notes):
+        start = start_of(journal, former, place.kept)
+        if why := misfit(place.kept, journal.fold, journal.partition, journal.progress) or start.blocked:
+            notes.append(f"{place.name}: {why}")
+        elif place.told_until > until:
+            later.append(place.told_until)
+        elif start.stretches:
+            states = partial(place.states_of, start.stretches[0].fold, thing)
+            yield Begin(start.first, place.name, start.stretches, states, start.doubts)
     start = start_of(journal, former)
     if start.blocked:
-        since = "" if later is None else f"; times from {later} on can be told"
+        since = f"; times from {iso(min(later))} on can be told" if later else ""
         raise Cut(f"{journal.fold.journal}/{journal.partition}: {start.blocked}{since}")
     yield Begin(start.first, "beginning", start.stretches, dict, start.doubts)
 
 
-def _of_snapshot(
-    snapshot: Snapshot, journal: Folded, former: Sequence[Fold], thing: str, notes: list[str]
-) -> Begin | None:
+def _places(journal: Folded, kept: Kept, notes: list[str]) -> list[_Place]:
     fold, partition = journal.fold, journal.partition
-    start: Start = start_of(journal, former, snapshot)
-    why = misfit(snapshot, fold, partition, journal.progress) or start.blocked
-    if not why:
-        try:
-            snapshot.check_states(fold.name, partition)
-        except Damaged as error:
-            why = str(error)
-    if why or not start.stretches:
-        if why:
-            notes.append(f"snapshot {snapshot.name}: {why}")
+    places = [
+        _Place(each.progress.applied, each.told_until, f"checkpoint {each.name}", each, each.states_of)
+        for each in checkpoints_in(kept.checkpoints, fold.name, partition, notes)
+    ]
+    places += [place for each in snapshots_in(kept.snapshots, notes) if (place := _verified(each, journal, notes))]
+    return sorted(places, key=lambda place: place.applied, reverse=True)
+
+
+def _verified(snapshot: Snapshot, journal: Folded, notes: list[str]) -> _Place | None:
+    fold, partition = journal.fold, journal.partition
+    try:
+        snapshot.check_states(fold.name, partition)
+        own = snapshot.load(fold, partition, lambda key: key == PROGRESS_KEY).get(PROGRESS_KEY)
+    except Damaged as error:
+        notes.append(f"{error}: not used")
         return None
-    reads = start.stretches[0].fold
-    return Begin(
-        start.first,
-        f"snapshot {snapshot.name}",
-        start.stretches,
-        lambda: snapshot.load(reads, partition, states_about(thing)),
-        start.doubts,
-    )
+    if not isinstance(own, Progress):
+        return None  # nothing was folded yet
 
+    def states_of(reads: Fold, thing: str) -> dict[str, msgspec.Struct]:
+        return snapshot.load(reads, partition, states_about(thing))
 
-def _progress(snapshot: Snapshot, journal: Folded) -> Progress:
-    known = snapshot.load(journal.fold, journal.partition, lambda key: key == PROGRESS_KEY).get(PROGRESS_KEY)
-    return known if isinstance(known, Progress) else Progress()
+    return _Place(own.applied, own.newest + own.offset, f"snapshot {snapshot.name}", snapshot, states_of)

@@ -35,11 +35,17 @@ def events_about(fold: str, thing: str) -> Callable[[Stored], bool]:
     return concerns
 
 
+def own_states(thing: str) -> tuple[str, ...]:
+    """The keys of the states that are of this thing alone."""
+    return (thing, *(f"{kind}{thing}" for kind in _STATES_OF_ONE))
+
+
+def is_shared(key: str) -> bool:
+    """Whether the state of this key concerns the whole partition, or may."""
+    return key == PROGRESS_KEY or ("/" in key and not key.startswith(_STATES_OF_ONE))
+
+
 def states_about(thing: str) -> Callable[[str], bool]:
     """Whether the state of this key is needed to fold the thing."""
-    own = {thing, *(f"{kind}{thing}" for kind in _STATES_OF_ONE)}
-
-    def concerns(key: str) -> bool:
-        return key in own or key == PROGRESS_KEY or ("/" in key and not key.startswith(_STATES_OF_ONE))
-
-    return concerns
+    own = set(own_states(thing))
+    return lambda key: key in own or is_shared(key)

@@ -7,12 +7,24 @@ possible: whoever gets that must not fold, and tells the reason.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from processors.fold.contract import Fold
 from processors.refold.snapshots import Damaged, Snapshot
 from processors.refold.stretches import Stretch, begins_with, stretches_of
 from schemas.ticks import Progress
+
+
+class KeptStates(Protocol):
+    """States of partitions that were put aside: a snapshot, or a checkpoint."""
+
+    name: str
+
+    def applied(self, fold: str, partition: int, /) -> int: ...
+
+    def version(self, fold: str, partition: int, /) -> int: ...
+
+    def truncated(self, fold: str, partition: int, /) -> int | None: ...
 
 
 class Folded(NamedTuple):
@@ -50,7 +62,7 @@ class Start(NamedTuple):
         return not self.blocked and not self.doubts
 
 
-def start_of(journal: Folded, former: Iterable[Fold], snapshot: Snapshot | None = None) -> Start:
+def start_of(journal: Folded, former: Iterable[Fold], snapshot: KeptStates | None = None) -> Start:
     """How a partition is folded again from this snapshot, or from its beginning. `former`: folds at hand that are of
     older versions."""
     fold, partition, progress, begin, end = journal
@@ -62,10 +74,11 @@ def start_of(journal: Folded, former: Iterable[Fold], snapshot: Snapshot | None 
         blocked = f"the journal begins at {begin}; what was folded from {first} on is gone"
     elif start <= progress.applied and end <= progress.applied:
         blocked = f"the journal ends at {end}, before {progress.applied}, which the states have folded"
-    return Start(start, [] if blocked else stretches_of(progress, start, fold, former), snapshot, blocked)
+    known = snapshot if isinstance(snapshot, Snapshot) else None
+    return Start(start, [] if blocked else stretches_of(progress, start, fold, former), known, blocked)
 
 
-def misfit(snapshot: Snapshot, fold: Fold, partition: int, progress: Progress) -> str:
+def misfit(snapshot: KeptStates, fold: Fold, partition: int, progress: Progress) -> str:
     """Why a partition cannot be folded again upon the states of a snapshot; "": it can."""
     if snapshot.applied(fold.name, partition) > progress.applied:
         return f"snapshot {snapshot.name} is newer than the states: not used"

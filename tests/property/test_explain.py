@@ -1,0 +1,137 @@
+"""Explanations over any course of events: a near start tells what the beginning tells; what is named decided it."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.checks.fold import Checks
+from processors.explain.explainer import Unknown
+from processors.fold.contract import Fold, Record
+from processors.monitors.fold import Monitors
+from processors.refold.begins import Kept
+from processors.refold.checkpoints import write_checkpoint
+from schemas.base import SECOND, Micros
+from schemas.explanations import ExplainedChange, Explanation
+from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.transitions import StatusChanged
+from tests import check_courses, monitor_courses
+from tests.explaining import NOTHING, explain, explainer_of
+from tests.folding import Folding, of_type
+
+HOUR: Micros = 3_600 * SECOND
+Course = list[tuple[float, tuple[Any, ...]]]
+
+FOLDS: dict[str, Fold] = {"checks": Checks(), "monitors": Monitors()}
+THINGS = {"checks": check_courses.CHECKS, "monitors": monitor_courses.MONITORS}
+
+
+def check_journal(course: Course) -> list[Record]:
+    return check_courses.Writer().write(course).records
+
+
+def monitor_journal(course: Course) -> list[Record]:
+    return monitor_courses.Writer().write(course).records
+
+
+def clocks(fold: Fold, records: list[Record]) -> list[Micros]:
+    """The partition's time at each record, and just before and after it."""
+    folding, found = Folding(fold), set[Micros]()
+    for record in records:
+        folding.feed([record])
+        now = record.timestamp + folding.progress.offset
+        found |= {folding.progress.time, now, now - 1, now + 1}
+    return sorted(at for at in found if at > 0)
+
+
+def explained(explainer: Any, fold: str, thing: str, at: Micros) -> Explanation | None:
+    try:
+        return explain(explainer, fold, thing, at)
+    except Unknown:
+        return None
+
+
+def assert_near_is_as_far(fold: Fold, records: list[Record], data: st.DataObject) -> None:
+    """From a checkpoint anywhere, at any time, about any thing."""
+    cut = data.draw(st.integers(1, len(records) - 1))
+    folding = Folding(fold)
+    folding.feed(records[:cut])
+    with tempfile.TemporaryDirectory() as name:
+        kept = Kept(Path(name) / "snapshots", Path(name))
+        progress = fold.records.decode(folding.committed[PROGRESS_KEY])
+        assert isinstance(progress, Progress)
+        write_checkpoint(kept.checkpoints, fold, Folding.PARTITION, progress, folding.committed)
+        folding.feed(records[cut:])
+        near, far = explainer_of(folding, records, kept), explainer_of(folding, records, NOTHING)
+        times = clocks(fold, records)
+        for _ in range(4):
+            at, thing = data.draw(st.sampled_from(times)), data.draw(st.sampled_from(THINGS[fold.name]))
+            assert_same(explained(near, fold.name, thing, at), explained(far, fold.name, thing, at))
+
+
+def assert_same(near: Explanation | None, far: Explanation | None) -> None:
+    if near is None or far is None:
+        assert near is far
+        return
+    told = len(near.changes)
+    assert near.changes == far.changes[len(far.changes) - told :]
+    assert bool(near.changes) == bool(far.changes)
+    beside = {"changes": (), "folded": far.folded, "notes": ()}
+    assert msgspec.structs.replace(near, **beside) == msgspec.structs.replace(far, **beside)
+
+
+@settings(max_examples=60, deadline=None)
+@given(check_courses.anything, st.data())
+def test_a_check_from_a_near_start(course: Course, data: st.DataObject) -> None:
+    assert_near_is_as_far(FOLDS["checks"], check_journal(course), data)
+
+
+@settings(max_examples=60, deadline=None)
+@given(monitor_courses.anything, st.data())
+def test_a_monitor_from_a_near_start(course: Course, data: st.DataObject) -> None:
+    assert_near_is_as_far(FOLDS["monitors"], monitor_journal(course), data)
+
+
+def assert_decided_by_what_is_named(fold: Fold, records: list[Record], thing: str) -> None:
+    """Every change is told, its events stand at their offsets, and without them it had come out otherwise."""
+    folding = Folding(fold)
+    folding.feed(records)
+    told = explained(explainer_of(folding, records), fold.name, thing, folding.progress.time + HOUR)
+    made = [one for one in of_type(folding.effects, StatusChanged) if one.thing == thing]
+    changes = [] if told is None else [one for one in told.changes if not one.notice]
+    assert [one.id for one in changes] == [one.id for one in made[-len(changes) :]] if changes else not made
+    for change in changes:
+        assert change.events, change
+        for event in change.events:
+            assert (event.topic, event.partition) == (fold.journal.name, Folding.PARTITION)
+            assert event.type.encode() in (records[event.offset].value or b"")
+        assert_otherwise(fold, records, thing, change, made)
+
+
+def assert_otherwise(
+    fold: Fold, records: list[Record], thing: str, change: ExplainedChange, made: list[StatusChanged]
+) -> None:
+    dropped = {event.offset for event in change.events}
+    others = [one for one in records if one.offset not in dropped]
+    if any((one.key, one.value) == (two.key, two.value) for one in others for two in map(records.__getitem__, dropped)):
+        return  # the same was told twice at the same time
+    again = Folding(fold)
+    again.feed(others)
+    assert [one for one in of_type(again.effects, StatusChanged) if one.thing == thing] != made, change
+
+
+@settings(max_examples=60, deadline=None)
+@given(check_courses.anything)
+def test_what_is_named_decided_about_a_check(course: Course) -> None:
+    for thing in THINGS["checks"]:
+        assert_decided_by_what_is_named(FOLDS["checks"], check_journal(course), thing)
+
+
+@settings(max_examples=60, deadline=None)
+@given(monitor_courses.anything)
+def test_what_is_named_decided_about_a_monitor(course: Course) -> None:
+    for thing in THINGS["monitors"]:
+        assert_decided_by_what_is_named(FOLDS["monitors"], monitor_journal(course), thing)
