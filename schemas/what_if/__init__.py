@@ -1,0 +1,1 @@
+"""What would have been: settings in place of those of then, and what is answered. Pure."""

@@ -1,0 +1,271 @@
+"""What would have been is what a Pingfold with those settings would have come to, had it heard the same: over random
+histories of checks and monitors, with gaps, pauses, windows of maintenance, mutes and regions in trouble."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from processors.checks.fold import Checks
+from processors.fold.contract import Fold, Record
+from processors.monitors.fold import Monitors
+from processors.what_if.alerts import AlertLog, Room, Span
+from processors.what_if.comparison import compare
+from processors.what_if.overlay import Overlay
+from processors.what_if.refold import Refold, Start, WordsRefold
+from processors.what_if.selection import Selection
+from schemas.base import SECOND, encode
+from schemas.definitions import Check
+from schemas.maintenance import Maintenance, MaintenanceDefined, MaintenanceRemoved, Once
+from schemas.monitors import Monitor
+from schemas.notices import NOTICES
+from schemas.pings import CheckDefined
+from schemas.probes import DependencyChanged, MonitorDefined
+from schemas.schedules import Cron, OnCalendar, Simple
+from schemas.tag_mutes import TagMute, TagMuted, TagUnmuted, tag_mute_id
+from schemas.what_if.settings import Change, Changes
+from tests.check_story import MIDNIGHT
+from tests.folding import Folding
+from tests.property import test_checks_fold as of_checks
+from tests.property import test_monitors_fold as of_monitors
+
+SPAN = Span(0, 2**62)
+TAKES = {channel: NOTICES for channel in ("hook", "pager", "chat")}
+WINDOW, MUTE = "window-1", tag_mute_id("p", "night")
+
+windows = st.tuples(st.sampled_from(["window", "no window", "mute tag", "unmute tag", "own mute"]), of_checks.checks)
+check_courses = of_checks.courses(
+    of_checks.pings, of_checks.pings, of_checks.ticks, of_checks.troubles, of_checks.decisions, of_checks.oddities,
+    windows,
+)  # fmt: skip
+monitor_courses = of_monitors.anything
+
+seconds = st.sampled_from([60, 90, 120, 600, 3_600])
+check_changes: st.SearchStrategy[Changes] = st.lists(
+    st.one_of(
+        st.builds(Change, st.just("grace"), seconds),
+        st.builds(Change, st.just("late_limit"), st.none() | st.just(0) | seconds),
+        st.builds(Change, st.just("run_limit"), st.none() | seconds),
+        st.builds(Change, st.just("period"), seconds),
+        st.builds(Change, st.just("schedule"), st.sampled_from(["*/7 * * * *", "2024-01-01 00:10"])),
+        st.builds(Change, st.just("tz"), st.sampled_from(["UTC", "America/New_York"])),
+        st.builds(Change, st.just("manual_resume"), st.booleans()),
+        st.builds(Change, st.just("failure_kw"), st.sampled_from(["", "bad"])),
+        st.builds(Change, st.just("filter_body"), st.booleans()),
+        st.builds(Change, st.just("filter_default_fail"), st.booleans()),
+        st.builds(Change, st.just("channels"), st.sampled_from([(), ("pager",), ("chat", "hook")])),
+        st.builds(Change, st.sampled_from(["maintenance", "mute"]), st.just("none")),
+    ),
+    max_size=4,
+    unique_by=lambda change: change.name,
+).map(tuple)
+monitor_changes: st.SearchStrategy[Changes] = st.lists(
+    st.one_of(
+        st.builds(Change, st.just("confirmations"), st.integers(1, 4)),
+        st.builds(Change, st.just("recoveries"), st.integers(1, 4)),
+        st.builds(Change, st.just("dependency_wait"), st.sampled_from([0, 10, 300])),
+        st.builds(Change, st.just("depends_on"), st.sampled_from([(), of_monitors.MONITORS[:1], of_monitors.MONITORS])),
+        st.builds(Change, st.just("channels"), st.sampled_from([(), ("pager",)])),
+    ),
+    max_size=3,
+    unique_by=lambda change: change.name,
+).map(tuple)
+
+
+class ChecksWriter(of_checks.Writer):
+    """With windows of maintenance, tags and mutes."""
+
+    def step(self, what: str, of: str, *more: Any) -> None:
+        now, add = self.now, self.journal.add
+        if what == "window":
+            window = Once(now + 30 * SECOND, now + 2_000 * SECOND)
+            maintenance = Maintenance(
+                id=WINDOW, project="p", version=len(self.journal), created=now, revised=now, name="w", window=window,
+                everything=True,
+            )  # fmt: skip
+            add(WINDOW, MaintenanceDefined(at=now, maintenance=maintenance), now)
+        elif what == "no window":
+            add(WINDOW, MaintenanceRemoved(at=now, id=WINDOW), now)
+        elif what == "mute tag":
+            add(MUTE, TagMuted(at=now, mute=TagMute(id=MUTE, project="p", version=1, created=now, label="night")), now)
+        elif what == "unmute tag":
+            add(MUTE, TagUnmuted(at=now, id=MUTE), now)
+        elif what == "own mute":
+            self.versions[of] += 1
+            check = Check(
+                id=of, project="p", version=self.versions[of], created=MIDNIGHT, schedule=Simple(60), grace=120,
+                tags="night", channels=("hook",), mute_until=now + 500 * SECOND,
+            )  # fmt: skip
+            add(of, CheckDefined(at=now, check=check), now)
+        else:
+            super().step(what, of, *more)
+
+
+def redefined_check(check: Check, changes: Changes) -> Check:
+    """A definition in which the settings stand from the beginning; written without a look at the overlay."""
+    for name, value in sorted(((change.name, change.value) for change in changes), key=lambda one: one[0] == "tz"):
+        schedule: Any = check.schedule
+        if name == "period":
+            if not any(change.name == "schedule" for change in changes):
+                check = replace(check, schedule=Simple(value))  # type: ignore[arg-type]
+        elif name == "schedule":
+            tz = getattr(schedule, "tz", "UTC")
+            cron = Cron(str(value), tz) if str(value).startswith("*") else OnCalendar(str(value), tz)
+            check = replace(check, schedule=cron)
+        elif name == "tz":
+            if not isinstance(schedule, Simple):
+                check = replace(check, schedule=replace(schedule, tz=str(value)))
+        elif name == "mute":
+            check = replace(check, mute_until=None)
+        elif name != "maintenance":
+            check = replace(check, **{name: value})
+    return check
+
+
+def redefined_monitor(monitor: Monitor, changes: Changes, chosen: frozenset[str]) -> Monitor:
+    """The same of a monitor; what another is made to depend on says to others that it is down."""
+    relied_on = {id for change in changes if change.name == "depends_on" for id in change.value or ()}  # type: ignore[union-attr]
+    if monitor.id in relied_on:
+        monitor = replace(monitor, depended_on=True)
+    if monitor.id not in chosen:
+        return monitor
+    for change in changes:
+        value: Any = change.value
+        if change.name == "depends_on":
+            value = tuple(id for id in value if id != monitor.id)
+        monitor = replace(monitor, **{change.name: value})
+    return monitor
+
+
+def fresh_log(fold: Fold, records: Iterable[Record], chosen: frozenset[str]) -> AlertLog:
+    """What a fold comes to that hears the records one by one."""
+    folding, log = Folding(fold), AlertLog(SPAN, TAKES, Room(), chosen)
+    for record in records:
+        log.hear(folding.feed([record]), folding.progress.time)
+    log.end(folding.progress.time)
+    return log
+
+
+def fresh_checks(records: Iterable[Record], changes: Changes, chosen: frozenset[str]) -> AlertLog:
+    names = {change.name for change in changes}
+    heard: list[Record] = []
+    for record in records:
+        value = record.value or b""
+        if b'"maintenance.' in value[:24] and "maintenance" in names:
+            continue
+        if b'"tag.' in value[:14] and "mute" in names:
+            continue
+        if b'"check.defined"' in value[:24]:
+            event = msgspec.json.decode(value, type=CheckDefined)
+            if event.check.id in chosen:
+                value = encode(replace(event, check=redefined_check(event.check, changes)))
+        heard.append(record._replace(value=value))
+    return fresh_log(Checks(), heard, chosen)
+
+
+def with_own_words(records: Iterable[Record]) -> list[Record]:
+    """The journal as it stands when the fold of monitors has told what depends on what is down."""
+    folding, journal = Folding(Monitors()), list[Record]()
+    for given in records:
+        waiting = [given]
+        while waiting:
+            record = waiting.pop(0)._replace(offset=len(journal))
+            journal.append(record)
+            for effect in folding.feed([record]):
+                if isinstance(effect.value, DependencyChanged):
+                    word = Record(0, record.timestamp, effect.key.encode(), encode(effect.value))
+                    waiting.append(word)
+    return journal
+
+
+def monitors_redefined(records: Iterable[Record], change: Callable[[Monitor], Monitor]) -> list[Record]:
+    heard = []
+    for record in records:
+        value = record.value or b""
+        if b'"monitor.defined"' in value[:26]:
+            event = msgspec.json.decode(value, type=MonitorDefined)
+            value = encode(replace(event, monitor=change(event.monitor)))
+        heard.append(record._replace(value=value))
+    return heard
+
+
+def what_if(
+    fold: Fold,
+    records: list[Record],
+    cases: list[Changes],
+    chosen: frozenset[str],
+    overlays: list[Overlay] | None = None,
+) -> list[AlertLog]:
+    """What was, and each case, in one pass; words of monitors that others depend on are told anew."""
+    overlays = overlays or [Overlay(changes, chosen) for changes in cases]
+    words = WordsRefold(fold, 3, Selection(chosen), overlays, SPAN, Start({}))
+    words.feed(records)
+    refold = Refold(fold, 3, Selection(chosen), overlays, SPAN, Start({}), takes=TAKES, words=words.words)
+    assert refold.feed(records)
+    refold.finish()
+    return [course.log for course in refold.courses]
+
+
+@settings(max_examples=150, deadline=None)
+@given(check_courses, check_changes, check_changes, st.sets(of_checks.checks, min_size=1))
+def test_checks_come_to_what_they_would_have(
+    course: list[tuple[float, Any]], one: Changes, other: Changes, ids: set[str]
+) -> None:
+    journal, chosen = list(ChecksWriter().write(course)), frozenset(ids)
+    was, *imagined = what_if(Checks(), journal, [one, other], chosen)
+    for log, changes in zip([was, *imagined], [(), one, other], strict=True):
+        fresh = fresh_checks(journal, changes, chosen)
+        assert log.alerts == fresh.alerts
+        assert log.watched == fresh.watched
+
+
+@settings(max_examples=150, deadline=None)
+@given(monitor_courses, monitor_changes, st.sets(of_monitors.monitors, min_size=1))
+def test_monitors_come_to_what_they_would_have(
+    course: list[tuple[float, Any]], changes: Changes, ids: set[str]
+) -> None:
+    first, second = of_monitors.MONITORS[:2]
+
+    def related(monitor: Monitor) -> Monitor:
+        if monitor.id == first:
+            return replace(monitor, depended_on=True)
+        return replace(monitor, depends_on=(first,)) if monitor.id == second else monitor
+
+    raw = monitors_redefined(of_monitors.Writer().write(course), related)
+    chosen = frozenset(ids)
+    fresh = fresh_log(
+        Monitors(),
+        with_own_words(monitors_redefined(raw, lambda monitor: redefined_monitor(monitor, changes, chosen))),
+        chosen,
+    )
+    relied_on = frozenset(
+        id
+        for change in changes
+        if change.name == "depends_on"
+        for id in change.value or ()  # type: ignore[union-attr]
+    )
+    recorded, told_anew = with_own_words(raw), chosen | relied_on
+    overlay = Overlay(changes, chosen, relied_on, told_anew)
+    words = WordsRefold(Monitors(), 3, Selection(told_anew), [overlay], SPAN, Start({}))
+    words.feed(recorded)
+    refold = Refold(
+        Monitors(), 3, Selection(chosen), [overlay], SPAN, Start({}), takes=TAKES, words=words.words
+    )  # fmt: skip
+    refold.feed(recorded)
+    refold.finish()
+    was, imagined = (course.log for course in refold.courses)
+    before = fresh_log(Monitors(), recorded, chosen)
+    assert (was.alerts, was.watched) == (before.alerts, before.watched)
+    assert (imagined.alerts, imagined.watched) == (fresh.alerts, fresh.watched)
+
+
+@settings(max_examples=60, deadline=None)
+@given(check_courses)
+def test_without_settings_all_that_was_sent_is_kept(course: list[tuple[float, Any]]) -> None:
+    journal = list(ChecksWriter().write(course))
+    was, imagined = what_if(Checks(), journal, [()], frozenset(of_checks.CHECKS))
+    assert {one.verdict for one in compare(was.alerts, imagined.alerts)} <= {"kept"}
+    assert was.watched == imagined.watched
