@@ -48,6 +48,11 @@ COMMANDS: dict[str, Lazy | Group] = {
         "List who changed what in a project, newest first. Secrets are not shown.",
         _LOOK,
     ),
+    "what-if": Lazy(
+        "pingfold.commands.what_if:what_if",
+        "Show which alerts would have been sent with other settings, beside those that were, and the uptime.",
+        _LOOK,
+    ),
     "replay": Lazy(
         "pingfold.commands.replay:replay",
         "Recompute all states from the journals, from their beginning or from a snapshot.",

@@ -34,6 +34,7 @@ from query_api.state.delivery_states import DeliveryStates
 from query_api.state.key_uses import KeyUses
 from query_api.state.states import MonitorStates, States
 from query_api.test_sends import HourlySendLimiter
+from query_api.what_if.port import AnswersQuestions
 from query_api.wrong_keys import WrongKeyLimiter
 from schemas.base import Micros
 from schemas.check_states import CheckState
@@ -52,6 +53,7 @@ class Dependencies:
     library: judges URLs of Apprise (`infra.apprise_library.library`); None: the sender will.
     preview: what a message template makes of a sample, at a time; None: templates cannot be made here.
     source: None where no pings are received. history: None without ClickHouse. explaining: None: nothing is explained.
+    what_if: answers what other settings would have told; None: that is not asked here.
     """
 
     settings: Settings
@@ -78,6 +80,7 @@ class Dependencies:
     key_uses: KeyUses = field(init=False)
     password_pool: PasswordPool = field(default_factory=PasswordPool)
     source: AcknowledgedPings | None = None
+    what_if: AnswersQuestions | None = None
     history: CheckHistoryReader | None = None
     monitor_history: MonitorHistoryReader | None = None
     delivery_history: DeliveryHistoryReader | None = None

@@ -50,6 +50,7 @@ from pingfold.roles.open_files import connections
 from pingfold.roles.path_prefix import PathPrefix
 from pingfold.roles.replicas import Replicas, start_replicas
 from pingfold.roles.startup_app import StartupApp
+from pingfold.what_if.process import QuestionProcess
 from processors.history.writer import GROUP, Sources
 from processors.sender.preview import Previews
 from query_api.app import create_app
@@ -216,6 +217,7 @@ def _dependencies(
         library=AppriseLibrary().ask,
         preview=Previews(settings.base_url, settings.site_name, settings.smtp_from or "nobody@localhost").forms,
         source=source,
+        what_if=QuestionProcess(bootstrap),
         history=History(clickhouse, written, pings_written),
         monitor_history=MonitorHistory(clickhouse, written),
         delivery_history=DeliveryHistory(clickhouse, replicas.partitions, written),

@@ -122,13 +122,11 @@ class Refold:
         ]
         self._listening = [course for course in self.courses if course.telling.has_more]
         self._batch: list[Record] = []
-        self.read = 0
 
     def feed(self, records: Iterable[Record]) -> bool:
         """Fold records; whether further ones are wanted. Raises `TooManyAlerts`."""
         wants, batch, was = self._selection.wants, self._batch, self.courses[0]
         for record in records:
-            self.read += 1
             value = record.value
             if not wants(record.key, value):
                 continue
@@ -176,12 +174,10 @@ class WordsRefold:
         log = AlertLog(span, {}, Room(0), frozenset())
         self._courses = [Course(fold, partition, overlay, kept, log) for overlay in overlays]
         self.words: list[list[Retold]] = [[] for _ in overlays]
-        self.read = 0
 
     def feed(self, records: Iterable[Record]) -> bool:
         """Fold records; whether further ones are wanted."""
         for record in records:
-            self.read += 1
             if not self._selection.wants(record.key, record.value):
                 continue
             changes = record.value is not None and record.value.startswith(CHANGED)

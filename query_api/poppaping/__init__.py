@@ -26,6 +26,7 @@ from query_api.poppaping import (
     status_pages,
     tag_mutes,
     validity_events,
+    what_if,
 )
 from query_api.poppaping.limits import RateLimits
 from query_api.poppaping.responses import PoppaPingApiError, fault_answer, on_fault
@@ -64,6 +65,7 @@ API = PublicApi(
         reports.router,
         explain.router,
         report_schedule.router,
+        what_if.router,
     ),
     page=ReferencePage(
         title="PoppaPing API",

@@ -169,8 +169,8 @@ def fresh_checks(records: Iterable[Record], changes: Changes, chosen: frozenset[
 def with_own_words(records: Iterable[Record]) -> list[Record]:
     """The journal as it stands when the fold of monitors has told what depends on what is down."""
     folding, journal = Folding(Monitors()), list[Record]()
-    for given in records:
-        waiting = [given]
+    for first in records:
+        waiting = [first]
         while waiting:
             record = waiting.pop(0)._replace(offset=len(journal))
             journal.append(record)

@@ -1,0 +1,1 @@
+"""What would have been: the journals in Kafka folded again with other settings."""
