@@ -95,6 +95,7 @@ async def answers() -> list[Answer]:
         await _reports(story)
         await _on_call(story)
         await _templates(story)
+        await _what_if(story)
     return story.answers
 
 
@@ -382,6 +383,23 @@ async def _templates(story: Story) -> None:
     await ask("POST", templates, {"name": "x", "text": "one\n{{ nothing }}"})
     await ask("POST", f"{templates}/preview", words | {"language": "es", "timezone": "America/Lima"})
     await ask("DELETE", f"{templates}/{{id}}", id=made)
+
+
+async def _what_if(story: Story) -> None:
+    ask, log, path = story.ask, story.harness.log, f"{V1}/what-if"
+    made = await ask(
+        "POST", f"{V3}/checks/", {"name": "Nightly", "tags": "night", "timeout": 60, "grace": 60, "channels": "*"}
+    )
+    check = str(made["uuid"])
+    log.ping(check)
+    log.tick(150)
+    log.ping(check)
+    log.tick(2)
+    await ask("POST", path, {"thing": check, "set": {"grace": "20m"}, "since": "1d"})
+    await ask("POST", path, {"thing": "tag:night", "sweep": "grace=1m..3m/1m", "since": "1d"})
+    await ask("POST", path, {"thing": check, "set": {"interval": 5}})
+    await ask("POST", path, {"thing": check, "set": {"grace": "1s"}})
+    await ask("POST", path, {"thing": "tag:none"})
 
 
 def recorded(found: list[Answer]) -> dict[str, str]:

@@ -70,6 +70,7 @@ from schemas.transitions import DeliveryFinished, StatusChanged, ThingChanged
 from tests.conformance import Document
 from tests.imitated_sink import ImitatedSink
 from tests.measured_history import MemoryDecidingResults, MemoryResponseTimes, MemoryValidityHistory, results_of
+from tests.memory_questions import MemoryQuestions
 from tests.told_reports import Told, ToldReports, told_by
 
 START: Micros = 1_750_000_000 * SECOND
@@ -554,6 +555,7 @@ class Harness:
             "main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly", POP_KEY: "poppaping"}
         )
         self.other = self.make_project("other", {OTHER_KEY: "healthchecks", "p" * 32: "poppaping"})
+        self.questions = MemoryQuestions(self.log)
         self.app: FastAPI = create_app(
             Dependencies(
                 settings=self.settings,
@@ -579,6 +581,7 @@ class Harness:
                 page_history=self.page_history if history else None,
                 audit_history=self.audit_history if history else None,
                 report_history=self.report_history if history else None,
+                what_if=self.questions,
                 admin_password=ADMIN_PASSWORD,
                 guard=guard_of(self.settings),
                 preview=Previews(self.settings.base_url, "Pingfold", "Pingfold <ops@pingfold.example>").forms,

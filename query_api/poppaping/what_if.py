@@ -50,7 +50,7 @@ class WhatIfBody(Struct, forbid_unknown_fields=True, kw_only=True):
     "/what-if",
     summary="Ask what other settings would have told (Pingfold's own)",
     responses=one_of(WhatIfObject, "The alerts that would have been sent, beside those that were.") | errors(400, 404),
-    openapi_extra=body_of(WhatIfBody, {"thing": "tag:nightly", "set": {"grace": "20m"}, "since": "30d"}),
+    openapi_extra=body_of(WhatIfBody, {"thing": "project", "set": {"confirmations": 3}, "since": "30d"}),
 )
 async def what_if(service: ServiceDep, key: MonitorsReader, body: JsonObject) -> Response:
     """Fold the events of then again with other settings, and compare which alerts they make. Nothing is changed."""

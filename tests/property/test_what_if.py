@@ -27,21 +27,20 @@ from schemas.probes import DependencyChanged, MonitorDefined
 from schemas.schedules import Cron, OnCalendar, Simple
 from schemas.tag_mutes import TagMute, TagMuted, TagUnmuted, tag_mute_id
 from schemas.what_if.settings import Change, Changes
+from tests import check_courses as of_checks
+from tests import monitor_courses as of_monitors
 from tests.check_story import MIDNIGHT
 from tests.folding import Folding
-from tests.property import test_checks_fold as of_checks
-from tests.property import test_monitors_fold as of_monitors
 
 SPAN = Span(0, 2**62)
 TAKES = {channel: NOTICES for channel in ("hook", "pager", "chat")}
 WINDOW, MUTE = "window-1", tag_mute_id("p", "night")
 
 windows = st.tuples(st.sampled_from(["window", "no window", "mute tag", "unmute tag", "own mute"]), of_checks.checks)
-check_courses = of_checks.courses(
+courses_of_checks = of_checks.courses(
     of_checks.pings, of_checks.pings, of_checks.ticks, of_checks.troubles, of_checks.decisions, of_checks.oddities,
     windows,
 )  # fmt: skip
-monitor_courses = of_monitors.anything
 
 seconds = st.sampled_from([60, 90, 120, 600, 3_600])
 check_changes: st.SearchStrategy[Changes] = st.lists(
@@ -210,7 +209,7 @@ def what_if(
 
 
 @settings(max_examples=150, deadline=None)
-@given(check_courses, check_changes, check_changes, st.sets(of_checks.checks, min_size=1))
+@given(courses_of_checks, check_changes, check_changes, st.sets(of_checks.checks, min_size=1))
 def test_checks_come_to_what_they_would_have(
     course: list[tuple[float, Any]], one: Changes, other: Changes, ids: set[str]
 ) -> None:
@@ -223,7 +222,7 @@ def test_checks_come_to_what_they_would_have(
 
 
 @settings(max_examples=150, deadline=None)
-@given(monitor_courses, monitor_changes, st.sets(of_monitors.monitors, min_size=1))
+@given(of_monitors.anything, monitor_changes, st.sets(of_monitors.monitors, min_size=1))
 def test_monitors_come_to_what_they_would_have(
     course: list[tuple[float, Any]], changes: Changes, ids: set[str]
 ) -> None:
@@ -263,7 +262,7 @@ def test_monitors_come_to_what_they_would_have(
 
 
 @settings(max_examples=60, deadline=None)
-@given(check_courses)
+@given(courses_of_checks)
 def test_without_settings_all_that_was_sent_is_kept(course: list[tuple[float, Any]]) -> None:
     journal = list(ChecksWriter().write(course))
     was, imagined = what_if(Checks(), journal, [()], frozenset(of_checks.CHECKS))

@@ -30,7 +30,8 @@ def test_a_longer_grace_would_have_spared_a_false_alarm(pingfold: Pingfold, rece
     assert [one["verdict"] for one in spared["alerts"]] == ["spared"]
     assert spared["things"][0]["imagined_uptime_percentage"] == 100
     body = {"thing": "tag:night", "set": {"grace": "20m"}, "since": "30d"}
-    answer = pingfold.api("POST", "/api/v1/what-if", body)
+    key = {"X-API-Key": pingfold.credentials.poppaping_key}
+    answer = pingfold.request("POST", "/api/v1/what-if", json=body, headers=key)
     assert answer.status_code == 200, answer.text
     assert answer.json()["data"]["alerts"] == spared["alerts"]
 

@@ -1,0 +1,73 @@
+"""Questions about what would have been, answered from the log in memory, without a process of its own."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from infra.log.reading import Stored
+from pingfold.what_if.parts import NotAnswerable
+from pingfold.what_if.run import answer
+from processors.checks.fold import Checks
+from processors.monitors.fold import Monitors
+from query_api.what_if.port import NoAnswer
+from schemas.base import encode
+from schemas.schedules import TZDATA_VERSION
+from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.topics import JOURNAL_OF, Topic
+from schemas.what_if.answers import Answer
+from schemas.what_if.questions import Question
+
+
+class Journals(Protocol):
+    """`tests.harness.Memory`."""
+
+    partitions: int
+    records: dict[tuple[str, int], list[tuple[str, bytes]]]
+
+    def records_of(self, journal: Topic, partition: int) -> Mapping[str, msgspec.Struct]: ...
+
+
+class MemoryQuestions:
+    """As `pingfold.what_if.process.QuestionProcess`; also the log that is read (`processors.refold.log.Log`).
+
+    refuses: what is answered instead. most: so many events are read at most.
+    """
+
+    def __init__(self, log: Journals, most: int = 1_000_000) -> None:
+        self._log, self._most = log, most
+        self.refuses: NoAnswer | None = None
+
+    async def ask(self, question: Question) -> Answer:
+        if self.refuses is not None:
+            raise self.refuses
+        try:
+            return answer(question, self, (Checks(), Monitors()), Path("none"), lambda _read, _total: None, self._most)
+        except NotAnswerable as error:
+            raise NoAnswer(str(error)) from None
+
+    def begins(self, topic: Topic) -> dict[int, int]:
+        return dict.fromkeys(range(self._log.partitions), 0)
+
+    def ends(self, topic: Topic) -> dict[int, int]:
+        return {number: len(list(self._all(topic, number))) for number in range(self._log.partitions)}
+
+    def settle(self, topic: Topic) -> dict[int, int]:
+        return self.ends(topic)
+
+    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
+        for offset, (key, value) in enumerate(self._all(topic, partition)):
+            if start <= offset < end:
+                yield Stored(partition, offset, 0, key.encode(), value, None)
+
+    def _all(self, topic: Topic, partition: int) -> Iterator[tuple[str, bytes]]:
+        """The records of a journal; of a state topic only the partition's own."""
+        if topic not in JOURNAL_OF:
+            yield from self._log.records.get((topic.name, partition), ())
+            return
+        own = self._log.records_of(JOURNAL_OF[topic], partition)[PROGRESS_KEY]
+        assert isinstance(own, Progress)
+        epochs = tuple(replace(epoch, tzdata=TZDATA_VERSION) for epoch in own.epochs)
+        yield PROGRESS_KEY, encode(replace(own, epochs=epochs))
