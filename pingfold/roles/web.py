@@ -217,7 +217,7 @@ def _dependencies(
         library=AppriseLibrary().ask,
         preview=Previews(settings.base_url, settings.site_name, settings.smtp_from or "nobody@localhost").forms,
         source=source,
-        what_if=QuestionProcess(bootstrap),
+        what_if=QuestionProcess(),
         history=History(clickhouse, written, pings_written),
         monitor_history=MonitorHistory(clickhouse, written),
         delivery_history=DeliveryHistory(clickhouse, replicas.partitions, written),

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException
 from infra.log.reading import NotRead
 from infra.process.lifecycle import end_with_parent
 from infra.settings.settings import Settings
+from pingfold.addresses import kafka_of
 from pingfold.folds import FOLDS
 from pingfold.what_if.messages import Answered, Asked
 from pingfold.what_if.parts import NotAnswerable
@@ -35,9 +36,9 @@ def main() -> None:
 
 
 def _answered(asked: Asked) -> Answered:
-    folder = Settings().data / "snapshots"
+    settings = Settings()
     try:
-        log = KafkaLog(asked.bootstrap)
+        log, folder = KafkaLog(kafka_of(settings)), settings.data / "snapshots"
         return Answered(answer(asked.question, log, FOLDS, folder, lambda _read, _total: None, asked.most))
     except TooManyEvents as error:
         return Answered(refused=f"{error}; ask about fewer things, or with `pingfold what-if` on the machine")

@@ -7,10 +7,9 @@ from schemas.what_if.questions import Question
 
 
 class Asked(Struct, frozen=True):
-    """bootstrap: of Kafka. most: so many events are read at most. seconds: the process ends after so long."""
+    """most: so many events are read at most. seconds: the process ends after so long."""
 
     question: Question
-    bootstrap: str
     most: int
     seconds: int
 

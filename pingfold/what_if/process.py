@@ -29,10 +29,10 @@ _decode = msgspec.json.Decoder(Answered).decode
 
 
 class QuestionProcess:
-    """To be used inside one event loop. bootstrap: of Kafka."""
+    """To be used inside one event loop. The processes find Kafka as this one does."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap, self._turn = bootstrap, asyncio.Semaphore(1)
+    def __init__(self) -> None:
+        self._turn = asyncio.Semaphore(1)
 
     async def ask(self, question: Question) -> Answer:
         """The answer. Raises `NoAnswer`."""
@@ -47,7 +47,7 @@ class QuestionProcess:
             self._turn.release()
 
     async def _ask(self, question: Question) -> Answer:
-        asked = msgspec.json.encode(Asked(question, self._bootstrap, MOST_EVENTS, _WITHIN_SECONDS + 5))
+        asked = msgspec.json.encode(Asked(question, MOST_EVENTS, _WITHIN_SECONDS + 5))
         process = await _started()
         try:
             async with asyncio.timeout(_WITHIN_SECONDS):
