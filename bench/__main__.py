@@ -34,6 +34,7 @@ from bench.storm import storm
 from bench.updown_list import updown_list
 from bench.updown_metrics import updown_metrics
 from bench.uptime import uptime
+from bench.what_if import what_if
 
 app = typer.Typer(
     help="Measure Pingfold. Each command prints one JSON object on stdout; progress goes to stderr.",
@@ -68,6 +69,7 @@ _COMMANDS = (
     disk,
     dns,
     cli,
+    what_if,
 )
 _LONGEST_SECONDS = 1_200.0
 for command in _COMMANDS:

@@ -1,0 +1,166 @@
+"""Questions about what would have been: what is taken, and what is said of one that makes no sense."""
+
+import pytest
+
+from query_api.what_if.question import Inventory, Said, question_of
+from query_api.what_if.settings import InvalidQuestion, Reader
+from schemas.base import SECOND
+from schemas.definitions import Channel, Check
+from schemas.ids import derived_id
+from schemas.monitors import Monitor
+from schemas.what_if.settings import Change
+
+NOW = 1_800_000_000 * SECOND
+DAY = 86_400 * SECOND
+CHECK, OTHER, MONITOR, HOOK = (derived_id(name) for name in ("check", "other", "monitor", "hook"))
+CHANNELS = [Channel(id=HOOK, project="p", kind="webhook", url="", created=0, name="Ops")]
+MONITORS = [Monitor(id=MONITOR, project="p", version=1, created=0, revised=0, name="Shop")]
+CHECKS = [
+    Check(id=CHECK, project="p", version=1, created=0, name="Backup", slug="backup", tags="night db"),
+    Check(id=OTHER, project="p", version=1, created=0, name="Shop"),
+]
+HAVE = Inventory("p", CHECKS, MONITORS, CHANNELS)
+READER = Reader(CHANNELS, MONITORS)
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ({"grace": "20m"}, 1_200),
+        ({"grace": 90}, 90),
+        ({"late_limit": None}, None),
+        ({"late_limit": "0"}, 0),
+        ({"confirmations": "3"}, 3),
+        ({"filter_body": True}, True),
+        ({"filter_body": "off"}, False),
+        ({"failure_kw": " ERROR "}, " ERROR "),
+        ({"channels": "none"}, ()),
+        ({"channels": "*"}, (HOOK,)),
+        ({"channels": "Ops"}, (HOOK,)),
+        ({"depends_on": MONITOR}, (MONITOR,)),
+        ({"schedule": "*/5 * * * *"}, "*/5 * * * *"),
+        ({"tz": "Europe/Berlin"}, "Europe/Berlin"),
+        ({"mute": "none"}, "none"),
+    ],
+)
+def test_settings_are_taken_as_people_write_them(given: dict[str, object], value: object) -> None:
+    [name] = given
+    assert READER.changes(given) == (Change(name, value),)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"grace": "1s"}, "has a 'grace' that is not from 1m to 365d"),
+        ({"grace": "forever"}, "has 'grace=forever'; a duration such as 20m"),
+        ({"grace": "9" * 30}, "a duration such as 20m"),
+        ({"grace": 1.5}, "must have texts, whole numbers"),
+        ({"grace": None}, "has 'grace=null'; a duration"),
+        ({"confirmations": 0}, "has a 'confirmations' that is not from 1 to 10"),
+        ({"confirmations": "2m"}, "a whole number is taken"),
+        ({"filter_body": "maybe"}, "true or false is taken"),
+        ({"failure_kw": "x" * 201}, "longer than 200 characters"),
+        ({"channels": "nobody"}, "names no channel of the project: 'nobody'"),
+        ({"depends_on": CHECK}, "names no monitor of the project"),
+        ({"schedule": "every day"}, "has a 'schedule' that is not an OnCalendar expression"),
+        ({"tz": "Mars/Olympus"}, "has a 'tz' that"),
+        ({"mute": "2h"}, "only 'mute=none' can be asked about"),
+        ({"interval": 5}, "results of other probes were never made"),
+        ({"timeout": 5}, "of a check, give `period`"),
+        ({"regions": "eu"}, "the regions take turns"),
+        ({"methods": "POST"}, "which pings are accepted"),
+        ({"gracee": 5}, "has 'gracee', which is no setting; these are: grace,"),
+    ],
+)
+def test_what_is_wrong_with_a_setting_is_said(given: dict[str, object], text: str) -> None:
+    with pytest.raises(InvalidQuestion, match="Field 'set'") as refused:
+        READER.changes(given)
+    assert text in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        ("grace=5m..1h", [300 * n for n in range(1, 13)]),
+        ("grace=5m..1h/20m", [300, 1_500, 2_700, 3_600]),
+        ("grace=1h, 5m,1h", [3_600, 300]),
+        ("confirmations=1..4", [1, 2, 3, 4]),
+        ("grace=60..62", [60, 61, 62]),
+        ("failure_kw=bad,worse", ["bad", "worse"]),
+    ],
+)
+def test_a_sweep_tries_values_in_order(given: str, values: list[object]) -> None:
+    assert [change.value for change in READER.sweep(given)] == values
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("grace", "must be a setting and a range"),
+        ("grace=", "must be a setting and a range"),
+        ("grace=1h..5m", "ends before it begins"),
+        ("grace=5m..5m", "ends before it begins"),
+        ("grace=5m..1h/0", "a step that is not greater than 0"),
+        ("grace=5m..365d/1m", "has more than 24 steps"),
+        ("grace=5m..", "a duration such as 20m"),
+        ("grace=1s..1h", "not from 1m to 365d"),
+        ("grace=" + ",".join(f"{n}m" for n in range(1, 30)), "tries 29 values; at most 24"),
+        ("failure_kw=a..b", "has a range of 'failure_kw'"),
+        ("interval=1..5", "results of other probes were never made"),
+    ],
+)
+def test_what_is_wrong_with_a_sweep_is_said(given: str, text: str) -> None:
+    with pytest.raises(InvalidQuestion, match="Field 'sweep'") as refused:
+        READER.sweep(given)
+    assert text in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "ids"),
+    [
+        (Said(CHECK), [CHECK]),
+        (Said("backup"), [CHECK]),
+        (Said("Backup"), [CHECK]),
+        (Said("tag:db"), [CHECK]),
+        (Said("project"), sorted([CHECK, OTHER, MONITOR])),
+        (Said(MONITOR.upper()), [MONITOR]),
+    ],
+)
+def test_things_are_chosen(said: Said, ids: list[str]) -> None:
+    assert [one.id for one in question_of(said, HAVE, NOW).chosen] == ids
+
+
+@pytest.mark.parametrize(
+    ("said", "field", "text"),
+    [
+        (Said(derived_id("nobody's")), "thing", "names no check and no monitor"),
+        (Said(""), "thing", "names no check and no monitor"),
+        (Said("Shop"), "thing", "is the name of 2 things"),
+        (Said("tag:a b"), "thing", "one tag"),
+        (Said("tag:none"), "thing", "no heartbeat check of the project has"),
+        (Said(CHECK, {"confirmations": 3}), "set", "a setting of monitors only"),
+        (Said(MONITOR, {}, "grace=5m..1h"), "sweep", "a setting of checks only"),
+        (Said(CHECK, {"grace": 90}, "grace=5m..1h"), "sweep", "is set as well"),
+        (Said(since="soon"), "since", "a duration before now"),
+        (Said(since="2030-01-01"), "since", "must be a time that has passed"),
+        (Said(since="0001-01-01"), "since", "at most 400 days"),
+        (Said(since="900d"), "since", "at most 400 days"),
+        (Said(since="forever"), "since", "at most 400 days"),
+        (Said(until="2999-01-01"), "until", "must be a time that has passed"),
+        (Said(since="1d", until="1d"), "until", "later than 'since'"),
+        (Said(since="1d", until="2d"), "until", "later than 'since'"),
+        (Said(short="0s"), "short", "from 1s to 1d"),
+        (Said(short="long"), "short", "from 1s to 1d"),
+    ],
+)
+def test_what_is_wrong_with_a_question_is_said(said: Said, field: str, text: str) -> None:
+    with pytest.raises(InvalidQuestion) as refused:
+        question_of(said, HAVE, NOW)
+    assert refused.value.field == field
+    assert text in str(refused.value)
+
+
+def test_the_span_is_as_it_was_said() -> None:
+    question = question_of(Said(CHECK, since="2d", until="1d", short="10m"), HAVE, NOW)
+    assert (question.since, question.until, question.short) == (NOW - 2 * DAY, NOW - DAY, 600 * SECOND)
+    assert question.takes == {HOOK: CHANNELS[0].notices}
