@@ -2,55 +2,59 @@
 
 from processors.history.roll_ups import RollUp
 
-_RANGE = "check_id >= {first:String} AND check_id <= {last:String}"
-_NEW_FACTS = f"ping_facts WHERE inserted_at >= {{since:DateTime('UTC')}} AND {_RANGE}"
-_NEW_PINGS = f"pings WHERE inserted_at >= {{since:DateTime('UTC')}} AND {_RANGE}"
+RANGE = "check_id >= {first:String} AND check_id <= {last:String}"
+_SINCE = "inserted_at >= {since:DateTime('UTC')} AND inserted_at < {until:DateTime('UTC')}"
+NEW_FACTS = f"ping_facts WHERE {_SINCE} AND {RANGE}"
+NEW_PINGS = f"pings WHERE {_SINCE} AND {RANGE}"
 
-_NEW = f"""
-SELECT check_id, count() FROM (SELECT check_id FROM {_NEW_PINGS} UNION ALL SELECT check_id FROM {_NEW_FACTS})
+NEW = f"""
+SELECT check_id, count() FROM (SELECT check_id FROM {NEW_PINGS} UNION ALL SELECT check_id FROM {NEW_FACTS})
 GROUP BY check_id ORDER BY check_id
 """
 
 # Checks and hours of the rows that came since, and of the pings whose facts came since: long after them, perhaps.
 _TOUCHED = f"""
-    SELECT check_id, toStartOfHour(at) AS hour FROM {_NEW_PINGS}
+    SELECT check_id, toStartOfHour(at) AS hour FROM {NEW_PINGS}
     UNION DISTINCT
     SELECT check_id, toStartOfHour(at) AS hour FROM pings
-    WHERE {_RANGE} AND (check_id, off, part) IN (SELECT check_id, off, part FROM {_NEW_FACTS})
+    WHERE {RANGE} AND (check_id, off, part) IN (SELECT check_id, off, part FROM {NEW_FACTS})
 """
 
-_ROWS = f"{_RANGE} AND (check_id, toStartOfHour(at)) IN touched"
+_ROWS = f"{RANGE} AND (check_id, toStartOfHour(at)) IN touched"
 
 _CHECKS = f"""
 WITH touched AS ({_TOUCHED})
 SELECT check_id, count() FROM pings WHERE {_ROWS} GROUP BY check_id ORDER BY check_id
 """
 
-# FINAL merges copies as it reads, in little memory.
+# Pings, each once, as they counted: `known` are those of which the fold told more. FINAL merges copies as it reads, in
+# little memory.
+PINGS_WITH_FACTS = """
+    SELECT p.check_id AS check_id, p.at AS at, f.known AS known,
+           if(known, f.counted, 1) AS counted, if(known, f.duration, -1) AS lasted,
+           if(f.kind = '', p.kind, f.kind) AS kind
+    FROM (
+        SELECT check_id, off, part, at, CAST(kind, 'String') AS kind
+        FROM pings FINAL
+        WHERE {rows}
+    ) AS p LEFT ANY JOIN (
+        SELECT check_id, off, part, CAST(kind, 'String') AS kind, duration, counted, 1 AS known
+        FROM ping_facts
+        WHERE (check_id, off, part) IN (SELECT check_id, off, part FROM pings WHERE {rows})
+    ) AS f ON p.check_id = f.check_id AND p.off = f.off AND p.part = f.part
+"""
+
 _HOURS = f"""
 INSERT INTO ping_hours (check_id, hour, successes, starts, fails, logs, ignored,
                         durations, duration_sum, duration_max, version)
 WITH touched AS ({_TOUCHED})
-SELECT check_id, toDateTime(hour, 'UTC'),
+SELECT check_id, toDateTime(toStartOfHour(at), 'UTC') AS begin,
        countIf(counted AND kind = 'success'), countIf(counted AND kind = 'start'), countIf(counted AND kind = 'fail'),
        countIf(counted AND kind = 'log'), countIf(counted AND kind = 'ign'),
        countIf(counted AND lasted >= 0), sumIf(lasted, counted AND lasted >= 0), maxIf(lasted, counted AND lasted >= 0),
        count() + sum(known)
-FROM (
-    SELECT p.check_id AS check_id, p.hour AS hour, f.known AS known,
-           if(known, f.counted, 1) AS counted, if(known, f.duration, -1) AS lasted,
-           if(f.kind = '', p.kind, f.kind) AS kind
-    FROM (
-        SELECT check_id, off, part, toStartOfHour(at) AS hour, CAST(kind, 'String') AS kind
-        FROM pings FINAL
-        WHERE {_ROWS}
-    ) AS p LEFT ANY JOIN (
-        SELECT check_id, off, part, CAST(kind, 'String') AS kind, duration, counted, 1 AS known
-        FROM ping_facts
-        WHERE (check_id, off, part) IN (SELECT check_id, off, part FROM pings WHERE {_ROWS})
-    ) AS f ON p.check_id = f.check_id AND p.off = f.off AND p.part = f.part
-)
-GROUP BY check_id, hour
+FROM ({PINGS_WITH_FACTS.format(rows=_ROWS)})
+GROUP BY check_id, begin
 """
 
-PING_HOURS = RollUp("pings", _NEW, _CHECKS, (_HOURS,))
+PING_HOURS = RollUp("pings", ("pings", "ping_facts"), NEW, _CHECKS, (_HOURS,))

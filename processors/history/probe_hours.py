@@ -6,7 +6,10 @@ A day is made of all its hours, those among them whose results have expired.
 from processors.history.roll_ups import RollUp
 
 RANGE = "monitor >= {first:String} AND monitor <= {last:String}"
-NEW_RESULTS = f"probe_results WHERE inserted_at >= {{since:DateTime('UTC')}} AND {RANGE} AND confirm = 0"
+NEW_RESULTS = f"""
+probe_results WHERE inserted_at >= {{since:DateTime('UTC')}} AND inserted_at < {{until:DateTime('UTC')}} AND {RANGE}
+AND confirm = 0
+"""
 
 NEW = f"SELECT monitor, count() FROM {NEW_RESULTS} GROUP BY monitor ORDER BY monitor"
 
@@ -50,4 +53,4 @@ WHERE {RANGE} AND kind = 1
 GROUP BY monitor, day
 """
 
-PROBE_HOURS = RollUp("probe_results", NEW, MONITORS, (_HOURS, _DAYS))
+PROBE_HOURS = RollUp("probe_results", ("probe_results",), NEW, MONITORS, (_HOURS, _DAYS))

@@ -33,4 +33,4 @@ WHERE {RANGE} AND kind = 4
 GROUP BY monitor, day, n
 """
 
-RESPONSE_TIMES = RollUp("response_times", NEW, MONITORS, (_HOURS, _DAYS))
+RESPONSE_TIMES = RollUp("response_times", ("probe_results",), NEW, MONITORS, (_HOURS, _DAYS))

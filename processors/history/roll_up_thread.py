@@ -1,5 +1,5 @@
-"""A thread that keeps the roll-ups of history up to date: pings by hour, results of probes and their
-response times by hour and day."""
+"""A thread that keeps the roll-ups of history up to date: pings by hour, results of probes, their response
+times and the runs of checks by hour and day, uptimes by day and month."""
 
 import threading
 import time
@@ -13,11 +13,15 @@ from infra.process.liveness import LIVENESS
 from processors.history.ping_hours import PING_HOURS
 from processors.history.probe_hours import PROBE_HOURS
 from processors.history.response_times import RESPONSE_TIMES
+from processors.history.result_days import RESULT_DAYS
 from processors.history.roll_ups import RollUp, roll_up
+from processors.history.run_times import RUN_TIMES
+from processors.history.signal_days import SIGNAL_DAYS
+from processors.history.span_days import SPAN_DAYS
 
 log = structlog.get_logger(__name__)
 
-_KINDS = (PING_HOURS, PROBE_HOURS, RESPONSE_TIMES)
+KINDS = (PING_HOURS, PROBE_HOURS, RESPONSE_TIMES, SPAN_DAYS, RESULT_DAYS, SIGNAL_DAYS, RUN_TIMES)
 
 _EVERY_SECONDS = 60.0
 # An hour is read again each time: where there is much to read, do so less often.
@@ -59,7 +63,7 @@ class RollUpThread:
                 continue
             self._news.clear()
             began = time.monotonic()
-            for kind in _KINDS:
+            for kind in KINDS:
                 self._roll_up(kind)
             due = time.monotonic() + max(_EVERY_SECONDS, (time.monotonic() - began) / _DUTY)
         LIVENESS.end(self._activity)
