@@ -35,7 +35,7 @@ def newest_period(kind: PeriodKind, tz: str, at: Micros) -> Period:
     at = min(max(at, _FIRST + 62 * 86_400 * SECOND), _LAST)
     # One day later than UTC says: no zone is ahead by more. From there back to the first that has begun.
     end = _first_day(kind, utc(at).date() + _DAY)
-    while _begins(tz, end) > at:
+    while day_begins(tz, end) > at:
         end = _before(kind, end)
     return _period(kind, tz, end)
 
@@ -51,7 +51,7 @@ def period_before(period: Period, tz: str) -> Period:
 
 
 def _period(kind: PeriodKind, tz: str, end: date) -> Period:
-    return Period(kind, _begins(tz, _before(kind, end)), _begins(tz, end), day_text(end))
+    return Period(kind, day_begins(tz, _before(kind, end)), day_begins(tz, end), day_text(end))
 
 
 def _first_day(kind: PeriodKind, day: date) -> date:
@@ -68,6 +68,7 @@ def _after(kind: PeriodKind, first: date) -> date:
 
 
 @lru_cache(10_000)
-def _begins(tz: str, day: date) -> Micros:
+def day_begins(tz: str, day: date) -> Micros:
+    """The first moment of a day. Raises `BadTimezone`."""
     # Of a midnight that is not there, Python takes the offset before the change: that is the moment of the change.
     return micros_of(datetime(day.year, day.month, day.day, tzinfo=zone(tz)))

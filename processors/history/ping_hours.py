@@ -1,5 +1,6 @@
 """Pings of checks by hour. A ping counts in the hour of its own time."""
 
+from infra.clickhouse.uptime_days import PINGS_WITH_FACTS
 from processors.history.roll_ups import RollUp
 
 RANGE = "check_id >= {first:String} AND check_id <= {last:String}"
@@ -25,23 +26,6 @@ _ROWS = f"{RANGE} AND (check_id, toStartOfHour(at)) IN touched"
 _CHECKS = f"""
 WITH touched AS ({_TOUCHED})
 SELECT check_id, count() FROM pings WHERE {_ROWS} GROUP BY check_id ORDER BY check_id
-"""
-
-# Pings, each once, as they counted: `known` are those of which the fold told more. FINAL merges copies as it reads, in
-# little memory.
-PINGS_WITH_FACTS = """
-    SELECT p.check_id AS check_id, p.at AS at, f.known AS known,
-           if(known, f.counted, 1) AS counted, if(known, f.duration, -1) AS lasted,
-           if(f.kind = '', p.kind, f.kind) AS kind
-    FROM (
-        SELECT check_id, off, part, at, CAST(kind, 'String') AS kind
-        FROM pings FINAL
-        WHERE {rows}
-    ) AS p LEFT ANY JOIN (
-        SELECT check_id, off, part, CAST(kind, 'String') AS kind, duration, counted, 1 AS known
-        FROM ping_facts
-        WHERE (check_id, off, part) IN (SELECT check_id, off, part FROM pings WHERE {rows})
-    ) AS f ON p.check_id = f.check_id AND p.off = f.off AND p.part = f.part
 """
 
 _HOURS = f"""

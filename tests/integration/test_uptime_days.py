@@ -1,128 +1,37 @@
-"""Days and months of uptime and the run times of checks, rolled up on the real ClickHouse, against the rows they are of.
+"""Days and months of uptime, and run times of checks, as they are rolled up on the real ClickHouse.
 
 What must be true: in whatever order rows come, late, and however often, the roll-ups are those that one roll-up of all
 rows makes; a roll-up that was killed goes on where it was; what has expired stays counted.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from collections.abc import Iterator
 from random import Random
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from clickhouse_connect.driver.client import Client
 
 from infra.clickhouse.address import Address
 from infra.clickhouse.migrations import migrate
-from processors.history.result_days import RESULT_DAYS
-from processors.history.roll_ups import RollUp, roll_up
-from processors.history.rows import PING_FACTS, PINGS, PROBES, SPANS, Row, Table
-from processors.history.run_times import RUN_TIMES
-from processors.history.signal_days import SIGNAL_DAYS
-from processors.history.span_days import SPAN_DAYS
-from query_api.history.uptime import Span, time_in_states
-from schemas.base import SECOND, Micros
-from schemas.transitions import VisibleStatus
 from tests.history_store import connected
+from tests.uptime_rows import UptimeStore, random_rows
 
 pytestmark = pytest.mark.stack
 
-MIDNIGHT: Micros = 1_795_046_400 * SECOND
-MINUTE: Micros = 60 * SECOND
-DAY: Micros = 86_400 * SECOND
-DAYS = 5
-KINDS = (SPAN_DAYS, RESULT_DAYS, SIGNAL_DAYS, RUN_TIMES)
-STATES: tuple[VisibleStatus, ...] = ("up", "late", "down", "not_observed", "maintenance", "paused")
-THINGS = ("a", "b", "c")
-
-# What stands in each roll-up, without what tells two makings of it apart.
-ROLLED = (
-    "day, thing, source, version, total, good, totals, goods, up, down, not_observed, pieces FROM uptime_days",
-    "thing, month, source, version, totals, goods, ups, downs, not_observed FROM uptime_months",
-    "check_id, length, begin, runs, took, longest, arraySort(arrayZip(buckets, times)) FROM run_times",
-)
-
-Inserted = tuple[Table, Row]
-
-
-class Store:
-    """A database with the rows of history, inserted at times of its own."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.time = datetime.now(UTC) + timedelta(hours=1)  # ahead of the server: new to each roll-up
-
-    def insert(self, rows: Sequence[Inserted]) -> None:
-        """All at this moment; the next ones come a minute later."""
-        for table in {table for table, _ in rows}:
-            values = [(*row, self.time) for its, row in rows if its is table]
-            columns, types = (*table.columns, "inserted_at"), (*table.types, "DateTime('UTC')")
-            self.client.insert(table.name, values, columns, column_type_names=types)
-        self.time += timedelta(minutes=1)
-
-    def roll_up(self, kinds: Sequence[RollUp] = KINDS, beat: Callable[[], None] = lambda: None) -> None:
-        for kind in kinds:
-            roll_up(self.client, kind, beat)
-
-    def rolled(self) -> list[list[tuple[Any, ...]]]:
-        found = (self.client.query(f"SELECT {what} FINAL ORDER BY ALL").result_rows for what in ROLLED)
-        return [list(map(tuple, rows)) for rows in found]
-
-    def mark(self, kind: RollUp) -> datetime:
-        asked = {"source": kind.source}
-        [(at,)] = self.client.query(
-            "SELECT max(done_to) FROM rolled_up WHERE source = {source:String}", parameters=asked
-        ).result_rows
-        return at.replace(tzinfo=UTC)  # type: ignore[no-any-return]
-
 
 @pytest.fixture
-def stores(clickhouse_url: str) -> Iterator[tuple[Store, Store]]:
+def stores(clickhouse_url: str) -> Iterator[tuple[UptimeStore, UptimeStore]]:
     urls = [f"{clickhouse_url.rstrip('/')}/uptime{uuid4().hex[:8]}" for _ in range(2)]
     for url in urls:
         migrate(url)
     with connected(Address.parse(urls[0])) as one, connected(Address.parse(urls[1])) as other:
-        yield Store(one), Store(other)
-
-
-def random_rows(random: Random) -> list[Inserted]:
-    """The past of some things: spans without a hole, results, pings and their facts."""
-    return [row for thing in THINGS for make in (_spans, _results, _pings) for row in make(random, thing)]
-
-
-def _spans(random: Random, thing: str) -> Iterator[Inserted]:
-    times = sorted(MIDNIGHT + random.randrange(DAYS * DAY) for _ in range(random.randrange(2, 30)))
-    for n, (since, at) in enumerate(pairwise(times)):
-        was, now = random.sample(STATES, 2)
-        yield SPANS, (thing, n, "p", was, since, at, now, "probe", at, f"{thing}{n}", "", "", 0)
-
-
-def _results(random: Random, thing: str) -> Iterator[Inserted]:
-    for slot in random.sample(range(MIDNIGHT, MIDNIGHT + DAYS * DAY, 5 * MINUTE), 150):
-        ok, confirm, maintenance = random.random() < 0.8, random.choice((0, 0, 0, 1)), random.random() < 0.1
-        empty = {"String": "", "LowCardinality(String)": ""}
-        known = {"monitor": thing, "slot": slot, "confirm": confirm, "region": random.choice(("x", "y")), "at": slot,
-                 "ok": int(ok), "maintenance": int(maintenance)}  # fmt: skip
-        columns = zip(PROBES.columns, PROBES.types, strict=True)
-        yield PROBES, tuple(known.get(name, empty.get(kind, 0)) for name, kind in columns)
-
-
-def _pings(random: Random, thing: str) -> Iterator[Inserted]:
-    for off in range(150):
-        at = MIDNIGHT + random.randrange(DAYS * DAY)
-        kind = random.choice(("success", "success", "fail", "start", "log"))
-        yield PINGS, (thing, 0, off, at, kind, -1, "", "http", "GET", "", "", 0, b"")
-        if random.random() < 0.5:
-            duration = random.choice((-1, random.randrange(20 * MINUTE)))
-            told = random.choice(("", "", "ign"))
-            yield PING_FACTS, (thing, 0, off, at, told, duration, int(random.random() < 0.9))
+        yield UptimeStore(one), UptimeStore(other)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_any_order_of_arrival_gives_what_one_roll_up_of_all_rows_gives(stores: tuple[Store, Store], seed: int) -> None:
-    """Late rows and copies among them."""
+def test_any_order_of_arrival_gives_what_one_roll_up_of_all_rows_gives(
+    stores: tuple[UptimeStore, UptimeStore], seed: int
+) -> None:
+    """What one roll-up of all rows gives: with late rows, and with copies."""
     random, (bit_by_bit, at_once) = Random(seed), stores
     rows = random_rows(random)
     at_once.insert(rows)

@@ -1,0 +1,298 @@
+"""The uptime of many things in any parts of any time, by time and by count.
+
+By time, to the microsecond: what spans that are over say comes from roll-ups of days and months, what was said since
+the last roll-up from the spans themselves, the open span of each thing from its state. By count, in quarters of an
+hour: each counts, whole, in the part in which it begins; the first part also has the quarter in which that begins.
+Results and signals that came after `counted_until` may not be counted yet. When the last roll-up is long ago, such as
+while rows of before are rolled up for the first time, ClickHouse counts the rows: as right, and slower.
+
+Raises `infra.clickhouse.client.ClickHouseUnavailable` when ClickHouse does not answer.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from infra.clickhouse.client import ClickHouse
+from infra.clickhouse.uptime_days import result_days, signal_days
+from infra.clock import SYSTEM_CLOCK, Clock
+from infra.log.group_progress import GroupProgress
+from query_api.history.behind import is_written
+from query_api.history.rolled_to import RolledTo
+from query_api.history.time_parts import DAY, Parts
+from query_api.history.uptime import UP, Span, apart
+from schemas.base import SECOND, Micros
+from schemas.times import to_day
+from schemas.transitions import VisibleStatus
+
+# When the last roll-up is longer ago than this, rows are counted.
+_FRESH_WITHIN = 7_200
+# Of more things or days some are asked for at a time: a question has a greatest length, and an answer a greatest size.
+_THINGS_AT_ONCE, _DAYS_AT_ONCE = 2_500, 100
+
+_LISTS = ("totals", "goods", "ups", "downs", "not_observed")
+
+
+def _sums(lists: Iterable[str]) -> str:
+    """The sums of the slices of lists, by place."""
+    return ", ".join(
+        f"sumForEach(arrayMap(slice -> arraySum(arraySlice({name}, slice.1, slice.2)), slices))" for name in lists
+    )
+
+
+# FINAL drops copies.
+_MONTHS = f"""
+SELECT thing, {{place}} AS place, {_sums(_LISTS)}
+FROM (
+    SELECT thing, totals, goods, ups, downs, not_observed, indexOf({{months}}, toUInt32(month)) AS number,
+           {{slices}}[number] AS slices
+    FROM uptime_months FINAL PREWHERE thing IN {{{{things:Array(String)}}}} AND month IN {{dates}}
+)
+GROUP BY thing, place
+"""
+
+_DAYS = f"""
+SELECT thing, number, {_sums(("totals", "goods"))}, groupArrayArray(pieces)
+FROM (
+    SELECT thing, totals, goods, pieces, indexOf({{days}}, toUInt32(day)) AS number, {{slices}}[number] AS slices
+    FROM ({{source}})
+)
+GROUP BY thing, number
+SETTINGS output_format_json_named_tuples_as_objects = 0
+"""
+_ROLLED_UP = """
+SELECT day, thing, totals, goods, pieces FROM uptime_days FINAL
+PREWHERE day IN {dates} AND thing IN {{things:Array(String)}}
+"""
+_SPANS_ROLLED_UP = f"{_ROLLED_UP} AND source = 'spans'"
+_FROM_ROWS = f"""
+{_SPANS_ROLLED_UP}
+UNION ALL
+SELECT day, thing, totals, goods, [] AS pieces FROM ({
+    result_days("monitor IN {{things:Array(String)}} AND toDate(slot) IN {dates}")
+})
+UNION ALL
+SELECT day, thing, totals, goods, [] AS pieces FROM ({
+    signal_days("check_id IN {{things:Array(String)}} AND toDate(at) IN {dates}")
+})
+"""
+
+_NEW_SPANS = """
+SELECT thing, n, toUnixTimestamp64Micro(since), toUnixTimestamp64Micro(at), CAST(state, 'String') FROM spans
+WHERE inserted_at >= toDateTime({rolled_to:UInt32}, 'UTC') AND thing IN {things:Array(String)} AND at > since
+  AND at > fromUnixTimestamp64Micro({start:Int64}, 'UTC') AND since < fromUnixTimestamp64Micro({end:Int64}, 'UTC')
+"""
+
+# The parts of spans of some things on all days of a span of time.
+_ALL_DAYS = """
+SELECT thing, pieces FROM uptime_days FINAL
+PREWHERE day >= toDate({first:UInt32}) AND day <= toDate({last:UInt32}) AND thing IN {things:Array(String)}
+    AND source = 'spans'
+SETTINGS output_format_json_named_tuples_as_objects = 0
+"""
+
+
+class Part(NamedTuple):
+    """A thing in a part of the time. up, down, not_observed: microseconds. total: results or signals that count; good:
+    those that were well."""
+
+    up: Micros = 0
+    down: Micros = 0
+    not_observed: Micros = 0
+    total: int = 0
+    good: int = 0
+
+
+class Uptimes(NamedTuple):
+    """parts: of each thing one for each part of the time. counted_until: all results and signals that were inserted
+    before are counted."""
+
+    parts: dict[str, list[Part]]
+    counted_until: Micros
+
+
+class _Piece(NamedTuple):
+    n: int
+    since: Micros
+    until: Micros
+    state: VisibleStatus
+
+
+class _Month(NamedTuple):
+    thing: str
+    place: int
+    totals: list[int]
+    goods: list[int]
+    ups: list[int]
+    downs: list[int]
+    not_observed: list[int]
+
+
+class _Day(NamedTuple):
+    thing: str
+    place: int
+    totals: list[int]
+    goods: list[int]
+    pieces: list[_Piece]
+
+
+class _AllDays(NamedTuple):
+    thing: str
+    pieces: list[_Piece]
+
+
+class _NewSpan(NamedTuple):
+    thing: str
+    n: int
+    since: Micros
+    until: Micros
+    state: VisibleStatus
+
+
+class UptimeHistory:
+    """`facts` tells whether all that the folds said before a moment has been written."""
+
+    def __init__(self, clickhouse: ClickHouse, facts: GroupProgress | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._plain_rows, self._facts, self._clock = clickhouse.plain_rows, facts, clock
+        self._spans, self._results, self._signals = (
+            RolledTo(clickhouse, source) for source in ("span_days", "result_days", "signal_days")
+        )
+
+    async def is_written(self) -> bool:
+        """Whether history holds all that the folds had said before this call; waits for it for a moment."""
+        return await is_written(self._facts)
+
+    async def read(self, things: Sequence[str], borders: Sequence[Micros], current: Mapping[str, Span]) -> Uptimes:
+        """The parts of time between these borders, two or more in order. current: the open span of each thing."""
+        now = int(self._clock.real() // SECOND)
+        spans, results, signals = [await mark.known() for mark in (self._spans, self._results, self._signals)]
+        counted_to = min(results, signals)
+        from_rows = now - counted_to > _FRESH_WITHIN
+        parts = Parts(borders)
+        found: dict[str, list[Part]] = {}
+        for begin in range(0, len(things), _THINGS_AT_ONCE):
+            some = things[begin : begin + _THINGS_AT_ONCE]
+            found |= await self._read(some, parts, current, spans, from_rows)
+        return Uptimes(found, (now if from_rows else counted_to) * SECOND)
+
+    async def _read(
+        self, things: Sequence[str], parts: Parts, current: Mapping[str, Span], rolled_to: int, from_rows: bool
+    ) -> dict[str, list[Part]]:
+        cut = parts.all_days if from_rows else parts.cut_days
+        asked = {"things": list(things)}
+        new, months, days = await asyncio.gather(
+            self._new_spans(asked, parts, rolled_to),
+            self._months(asked, None if from_rows else parts),
+            self._days(asked, parts, cut, from_rows),
+        )
+        anew: list[_AllDays] = []
+        if new:
+            range_ = {"first": parts.all_days[0], "last": parts.all_days[-1]}
+            anew = await self._plain_rows(_ALL_DAYS, _AllDays, {"things": list(new)} | range_)
+        sums = _Sums(parts, things)
+        # In a thread: of many things or days it takes long enough to hold up others.
+        return await asyncio.to_thread(_put_together, sums, months, days, anew, new, current)
+
+    async def _new_spans(self, asked: dict[str, Any], parts: Parts, rolled_to: int) -> dict[str, list[_Piece]]:
+        # ClickHouse takes a small number for no time at all.
+        since = {"rolled_to": max(rolled_to, 86_400), "start": parts.start, "end": parts.end}
+        found: dict[str, list[_Piece]] = defaultdict(list)
+        for thing, *piece in await self._plain_rows(_NEW_SPANS, _NewSpan, asked | since):
+            found[thing].append(_Piece(*piece))
+        return found
+
+    async def _months(self, asked: dict[str, Any], parts: Parts | None) -> list[_Month]:
+        if parts is None or not (months := parts.months):
+            return []
+        question = _MONTHS.format(
+            months=list(months), slices=[[at[:2] for at in some] for some in months.values()],
+            dates=_dates(months), place="1" if parts.is_one else "number",
+        )  # fmt: skip
+        return await self._plain_rows(question, _Month, asked)
+
+    async def _days(self, asked: dict[str, Any], parts: Parts, days: Sequence[int], from_rows: bool) -> list[_Day]:
+        found: list[_Day] = []
+        for begin in range(0, len(days), _DAYS_AT_ONCE):
+            some = list(days[begin : begin + _DAYS_AT_ONCE])
+            slices = [[at[:2] for at in parts.quarters(day)] for day in some]
+            source = (_FROM_ROWS if from_rows else _ROLLED_UP).format(dates=_dates(some))
+            rows = await self._plain_rows(_DAYS.format(days=some, slices=slices, source=source), _Day, asked)
+            found += [row._replace(place=some[row.place - 1]) for row in rows]
+        return found
+
+
+def _dates(days: Iterable[int]) -> str:
+    """Days as ClickHouse reads them."""
+    return "(" + ", ".join(f"'{to_day(day * DAY)}'" for day in days) + ")"
+
+
+class _Sums:
+    """What is summed for each thing, part by part."""
+
+    def __init__(self, parts: Parts, things: Iterable[str]) -> None:
+        self.parts = parts
+        many = len(parts.borders) - 1
+        self._sums = {thing: [[0] * many for _ in Part._fields] for thing in things}
+
+    def add(self, thing: str, part: int, *more: int) -> None:
+        for its, number in zip(self._sums[thing], more, strict=False):
+            its[part] += number
+
+    def add_counts(self, thing: str, part: int, total: int, good: int) -> None:
+        sums = self._sums[thing]
+        sums[3][part] += total
+        sums[4][part] += good
+
+    def add_spans(self, thing: str, spans: Iterable[Span]) -> None:
+        """Spans that do not overlap; of each its share in every part."""
+        borders, sums = self.parts.borders, self._sums[thing]
+        for start, end, state in spans:
+            if (which := _WHICH.get(state)) is None or end <= borders[0] or start >= borders[-1]:
+                continue
+            its, part = sums[which], max(0, bisect_right(borders, start) - 1)
+            while part < len(its) and borders[part] < end:
+                its[part] += min(end, borders[part + 1]) - max(start, borders[part])
+                part += 1
+
+    def result(self) -> dict[str, list[Part]]:
+        return {thing: [Part(*one) for one in zip(*sums, strict=True)] for thing, sums in self._sums.items()}
+
+
+_WHICH = dict.fromkeys(UP, 0) | {"down": 1, "not_observed": 2}
+
+
+def _put_together(
+    sums: _Sums,
+    months: Iterable[_Month],
+    days: Iterable[_Day],
+    anew: Iterable[_AllDays],
+    new: Mapping[str, list[_Piece]],
+    current: Mapping[str, Span],
+) -> dict[str, list[Part]]:
+    """new: spans that may not be rolled up, of things whose times are made `anew` from the pieces of all days."""
+    parts = sums.parts
+    of_month = list(parts.months.values())
+    for thing, place, *lists in months:
+        for (_, _, part), total, good, *times in zip(of_month[place - 1], *lists, strict=True):
+            sums.add_counts(thing, part, total, good)
+            if thing not in new:
+                sums.add(thing, part, *times)
+    pieces: dict[str, list[_Piece]] = defaultdict(list)
+    for thing, day, totals, goods, its in days:
+        for (_, _, part), total, good in zip(parts.quarters(day), totals, goods, strict=True):
+            sums.add_counts(thing, part, total, good)
+        if thing not in new:
+            pieces[thing] += its
+    for thing, its in anew:
+        known = {piece.n for piece in new[thing]}
+        pieces[thing] += (piece for piece in its if piece.n not in known)
+    for thing, its in new.items():
+        pieces[thing] += its
+    for thing in {*pieces, *current}:
+        spans = [Span(one.since, one.until, one.state) for one in sorted(set(pieces[thing]))]
+        if (now := current.get(thing)) is not None:
+            spans.append(now)
+        sums.add_spans(thing, apart(spans))
+    return sums.result()

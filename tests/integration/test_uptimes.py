@@ -1,0 +1,116 @@
+"""The uptime of things in parts of a span of time, on the real ClickHouse, against a count by hand.
+
+What must be true: the answer is the same whatever of it is rolled up, while it is being rolled up, and after rows have
+expired.
+"""
+
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from itertools import pairwise
+from random import Random
+from uuid import uuid4
+
+import pytest
+
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import ClickHouse
+from infra.clickhouse.migrations import migrate
+from processors.history.rows import PING_FACTS, PINGS, PROBES, SPANS
+from query_api.history.uptime import UP, Span, time_in_states
+from query_api.history.uptimes import Part, UptimeHistory
+from schemas.base import SECOND, Micros
+from schemas.time_bins import BinKind, borders
+from tests.history_store import connected
+from tests.uptime_rows import DAY, DAYS, MIDNIGHT, THINGS, Inserted, UptimeStore, random_rows
+
+pytestmark = pytest.mark.stack
+
+QUARTER: Micros = 900 * SECOND
+ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/New_York")
+BY: tuple[BinKind | None, ...] = (None, None, "hour", "day", "week", "month")
+
+
+@pytest.fixture
+def address(clickhouse_url: str) -> Address:
+    url = f"{clickhouse_url.rstrip('/')}/uptimes{uuid4().hex[:8]}"
+    migrate(url)
+    return Address.parse(url)
+
+
+@pytest.fixture
+def store(address: Address) -> Iterator[UptimeStore]:
+    with connected(address) as client:
+        yield UptimeStore(client)
+
+
+@pytest.fixture
+async def clickhouse(address: Address) -> AsyncIterator[ClickHouse]:
+    clickhouse = ClickHouse(address)
+    yield clickhouse
+    await clickhouse.close()
+
+
+def by_hand(rows: Sequence[Inserted], cuts: Sequence[Micros], current: Mapping[str, Span]) -> dict[str, list[Part]]:
+    found = {}
+    for thing in THINGS:
+        spans = [Span(row[4], row[5], row[3]) for table, row in rows if table is SPANS and row[0] == thing]
+        spans.append(current[thing])
+        counted = counts_by_hand(rows, thing, cuts)
+        found[thing] = [
+            Part(sum(spent[state] for state in UP), spent["down"], spent["not_observed"], *counted[number])
+            for number, spent in enumerate(time_in_states(spans, *cut) for cut in pairwise(cuts))
+        ]
+    return found
+
+
+def counts_by_hand(rows: Sequence[Inserted], thing: str, cuts: Sequence[Micros]) -> list[tuple[int, int]]:
+    facts = {row[2]: row for table, row in rows if table is PING_FACTS and row[0] == thing}
+    judged: list[tuple[Micros, bool]] = []
+    for table, row in rows:
+        if table is PROBES and row[0] == thing:
+            told = dict(zip(table.columns, row, strict=True))
+            if not told["confirm"] and not told["maintenance"]:
+                judged.append((told["slot"], bool(told["ok"])))
+        elif table is PINGS and row[0] == thing:
+            fact = facts.get(row[2])
+            kind = (fact and fact[4]) or row[4]
+            if kind in ("success", "fail") and (fact is None or fact[6]):
+                judged.append((row[3], kind == "success"))
+    totals = [[0, 0] for _ in cuts[1:]]
+    for at, well in judged:
+        begin = at // QUARTER * QUARTER
+        if begin + QUARTER <= cuts[0] or begin >= cuts[-1]:
+            continue
+        its = totals[max(0, bisect_right(cuts, begin) - 1)]
+        its[0] += 1
+        its[1] += well
+    return [(total, good) for total, good in totals]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_agree_with_a_count_by_hand_at_every_stage(store: UptimeStore, clickhouse: ClickHouse, seed: int) -> None:
+    """All is counted from rows; it is rolled up; more has come since, late rows and copies among it."""
+    random = Random(seed)
+    rows = random_rows(random)
+    later = [row for row in rows if row[0] is SPANS and row[1][1] >= 4]
+    ends = {thing: max(row[5] for table, row in rows if table is SPANS and row[0] == thing) for thing in THINGS}
+    current = {thing: Span(end, MIDNIGHT + DAYS * DAY, random.choice(("up", "down"))) for thing, end in ends.items()}
+    shown = [row for row in rows if row not in later]
+    for stage in ("rows", "rolled up", "more", "rolled up again"):
+        if stage == "rows":
+            store.insert(shown)
+        elif stage == "more":
+            store.insert(later + [row for row in shown if row[0] is SPANS][::2])
+            shown = rows
+        else:
+            store.settle()
+        history = UptimeHistory(clickhouse)
+        for _ in range(8):
+            start, end = sorted(random.sample(range(MIDNIGHT - DAY, MIDNIGHT + (DAYS + 1) * DAY), 2))
+            if random.random() < 0.3:
+                start, end = start // DAY * DAY, -(-end // DAY) * DAY
+            cuts = borders(random.choice(BY), random.choice(ZONES), start, end, 10_000)
+            known = current if shown is rows else dict.fromkeys(THINGS, Span(end, end, "up"))
+            told = await history.read(THINGS, cuts, known)
+            expected = by_hand(shown, cuts, known)
+            assert told.parts == expected, (stage, cuts)

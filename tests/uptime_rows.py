@@ -1,0 +1,106 @@
+"""Random rows of history, and a ClickHouse database with what is rolled up from them for uptimes and run times."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from processors.history.result_days import RESULT_DAYS
+from processors.history.roll_ups import RollUp, roll_up
+from processors.history.rows import PING_FACTS, PINGS, PROBES, SPANS, Row, Table
+from processors.history.run_times import RUN_TIMES
+from processors.history.signal_days import SIGNAL_DAYS
+from processors.history.span_days import SPAN_DAYS
+from schemas.base import SECOND, Micros
+from schemas.transitions import VisibleStatus
+
+MIDNIGHT: Micros = 1_795_046_400 * SECOND
+MINUTE: Micros = 60 * SECOND
+DAY: Micros = 86_400 * SECOND
+DAYS = 5
+KINDS = (SPAN_DAYS, RESULT_DAYS, SIGNAL_DAYS, RUN_TIMES)
+STATES: tuple[VisibleStatus, ...] = ("up", "late", "down", "not_observed", "maintenance", "paused")
+THINGS = ("a", "b", "c")
+
+# What stands in each roll-up, without what tells two makings of it apart.
+ROLLED = (
+    "day, thing, source, version, total, good, totals, goods, up, down, not_observed, pieces FROM uptime_days",
+    "thing, month, source, version, totals, goods, ups, downs, not_observed FROM uptime_months",
+    "check_id, length, begin, runs, took, longest, arraySort(arrayZip(buckets, times)) FROM run_times",
+)
+
+Inserted = tuple[Table, Row]
+
+
+class UptimeStore:
+    """A database with the rows of history, inserted at times of its own."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.time = datetime.now(UTC) + timedelta(hours=1)  # ahead of the server: new to each roll-up
+
+    def insert(self, rows: Sequence[Inserted]) -> None:
+        """All at this moment; the next ones come a minute later."""
+        for table in {table for table, _ in rows}:
+            values = [(*row, self.time) for its, row in rows if its is table]
+            columns, types = (*table.columns, "inserted_at"), (*table.types, "DateTime('UTC')")
+            self.client.insert(table.name, values, columns, column_type_names=types)
+        self.time += timedelta(minutes=1)
+
+    def roll_up(self, kinds: Sequence[RollUp] = KINDS, beat: Callable[[], None] = lambda: None) -> None:
+        for kind in kinds:
+            roll_up(self.client, kind, beat)
+
+    def settle(self, kinds: Sequence[RollUp] = KINDS) -> None:
+        """Roll up, and let so much time pass that what comes next is all that is new."""
+        self.roll_up(kinds)
+        for kind in kinds:
+            asked = {"source": kind.source, "time": self.time}
+            self.client.command("INSERT INTO rolled_up SELECT {source:String}, {time:DateTime('UTC')}", asked)
+
+    def rolled(self) -> list[list[tuple[Any, ...]]]:
+        found = (self.client.query(f"SELECT {what} FINAL ORDER BY ALL").result_rows for what in ROLLED)
+        return [list(map(tuple, rows)) for rows in found]
+
+    def mark(self, kind: RollUp) -> datetime:
+        asked = {"source": kind.source}
+        [(at,)] = self.client.query(
+            "SELECT max(done_to) FROM rolled_up WHERE source = {source:String}", parameters=asked
+        ).result_rows
+        return at.replace(tzinfo=UTC)  # type: ignore[no-any-return]
+
+
+def random_rows(random: Random) -> list[Inserted]:
+    """The past of some things: spans without a hole, results, pings and their facts."""
+    return [row for thing in THINGS for make in (_spans, _results, _pings) for row in make(random, thing)]
+
+
+def _spans(random: Random, thing: str) -> Iterator[Inserted]:
+    times = sorted(MIDNIGHT + random.randrange(DAYS * DAY) for _ in range(random.randrange(2, 30)))
+    for n, (since, at) in enumerate(pairwise(times)):
+        was, now = random.sample(STATES, 2)
+        yield SPANS, (thing, n, "p", was, since, at, now, "probe", at, f"{thing}{n}", "", "", 0)
+
+
+def _results(random: Random, thing: str) -> Iterator[Inserted]:
+    for slot in random.sample(range(MIDNIGHT, MIDNIGHT + DAYS * DAY, 5 * MINUTE), 150):
+        ok, confirm, maintenance = random.random() < 0.8, random.choice((0, 0, 0, 1)), random.random() < 0.1
+        empty = {"String": "", "LowCardinality(String)": ""}
+        known = {"monitor": thing, "slot": slot, "confirm": confirm, "region": random.choice(("x", "y")), "at": slot,
+                 "ok": int(ok), "maintenance": int(maintenance)}  # fmt: skip
+        columns = zip(PROBES.columns, PROBES.types, strict=True)
+        yield PROBES, tuple(known.get(name, empty.get(kind, 0)) for name, kind in columns)
+
+
+def _pings(random: Random, thing: str) -> Iterator[Inserted]:
+    for off in range(150):
+        at = MIDNIGHT + random.randrange(DAYS * DAY)
+        kind = random.choice(("success", "success", "fail", "start", "log"))
+        yield PINGS, (thing, 0, off, at, kind, -1, "", "http", "GET", "", "", 0, b"")
+        if random.random() < 0.5:
+            duration = random.choice((-1, random.randrange(20 * MINUTE)))
+            told = random.choice(("", "", "ign"))
+            yield PING_FACTS, (thing, 0, off, at, told, duration, int(random.random() < 0.9))
