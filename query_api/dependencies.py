@@ -28,6 +28,7 @@ from query_api.history.ports import (
     PageHistoryReader,
     PastThingsReader,
     ReportHistoryReader,
+    UptimeHistoryReader,
 )
 from query_api.password_pool import PasswordPool
 from query_api.state.delivery_states import DeliveryStates
@@ -89,6 +90,7 @@ class Dependencies:
     report_history: ReportHistoryReader | None = None
     past_things: PastThingsReader | None = None
     explaining: Explaining | None = None
+    uptime_history: UptimeHistoryReader | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key_uses", KeyUses(self.sink))

@@ -72,6 +72,7 @@ from tests.imitated_sink import ImitatedSink
 from tests.measured_history import MemoryDecidingResults, MemoryResponseTimes, MemoryValidityHistory, results_of
 from tests.memory_questions import MemoryQuestions
 from tests.told_reports import Told, ToldReports, told_by
+from tests.told_uptimes import ToldUptimes
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -264,13 +265,13 @@ class MemoryHistory:
         self.late = 0
 
     async def pings(self, check_id: str, last: int, total: int, limit: int) -> list[PingRow]:
-        rows = self._rows(check_id)
+        rows = self.rows(check_id)
         assert len(rows) == total
         assert not rows or rows[0][0] == last
         return [row for _, row, _ in rows][:limit]
 
     async def body(self, check_id: str, n: int, last: int, total: int) -> bytes | None:
-        return next((body for _, row, body in self._rows(check_id) if row.n == n), None)
+        return next((body for _, row, body in self.rows(check_id) if row.n == n), None)
 
     async def transitions(self, thing: str, start: Micros = 0) -> list[Transition]:
         told = (msgspec.convert(value, StatusChanged) for key, value in self._log.of(TRANSITIONS) if key == thing
@@ -299,7 +300,7 @@ class MemoryHistory:
     async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]:
         return flips_of([one for one in await self.transitions(check_id, start) if one.at < end])
 
-    def _rows(self, check_id: str) -> list[tuple[int, PingRow, bytes]]:
+    def rows(self, check_id: str) -> list[tuple[int, PingRow, bytes]]:
         """Offset, row and body of each ping, newest first."""
         facts = {told["offset"]: told for _, told in self._log.of(TRANSITIONS) if told["type"] == "ping.folded"}
         number = partition_of(check_id.encode(), self._log.partitions)
@@ -547,6 +548,7 @@ class Harness:
         self.page_history = MemoryPageHistory(self.log)
         self.audit_history = MemoryAuditHistory(self.log)
         self.report_history = ToldReports(self._told, self.log.now)
+        self.uptime_history = ToldUptimes(self._told, self._signals, self.log.now)
         self.settings = Settings(_env_file=None, **settings)
         self.links = ConfirmationLinks(b"a key of links")
         self.incident_links = IncidentLinks(b"a key of links of incidents")
@@ -582,6 +584,7 @@ class Harness:
                 audit_history=self.audit_history if history else None,
                 report_history=self.report_history if history else None,
                 what_if=self.questions,
+                uptime_history=self.uptime_history if history else None,
                 admin_password=ADMIN_PASSWORD,
                 guard=guard_of(self.settings),
                 preview=Previews(self.settings.base_url, "Pingfold", "Pingfold <ops@pingfold.example>").forms,
@@ -616,6 +619,11 @@ class Harness:
     def _told(self) -> Told:
         results = {id: list(results_of(self.log, id)) for id in {key for key, _ in self.log.of(PROBE_RESULTS)}}
         return told_by(self.log, TRANSITIONS, results)
+
+    def _signals(self, check: str) -> list[tuple[Micros, bool]]:
+        """When pings of a check said success or failure."""
+        rows = self.history.rows(check)
+        return [(row.at, row.kind == "success") for _, row, _ in rows if row.kind in ("success", "fail")]
 
     def make_channel(self, name: str) -> str:
         """A webhook channel of the main project; answers its id."""

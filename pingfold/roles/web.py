@@ -63,6 +63,7 @@ from query_api.history.monitors import MonitorHistory
 from query_api.history.past_things import PastThings
 from query_api.history.reports import ReportHistory
 from query_api.history.status_pages import PageHistory
+from query_api.history.uptimes import UptimeHistory
 from query_api.http.application import Application
 from query_api.http.route_index import include
 from query_api.ops import operations
@@ -226,6 +227,7 @@ def _dependencies(
         report_history=ReportHistory(clickhouse, written),
         past_things=PastThings(clickhouse),
         explaining=LogExplaining(settings, bootstrap, replicas.partitions, replicas.progress),
+        uptime_history=UptimeHistory(clickhouse, written),
     )
 
 

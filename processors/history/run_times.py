@@ -3,6 +3,7 @@
 A day is made of all its hours, those among them whose facts have expired.
 """
 
+from infra.clickhouse.run_times import run_hours
 from processors.history.roll_ups import RollUp
 
 _RANGE = "check_id >= {first:String} AND check_id <= {last:String}"
@@ -13,24 +14,14 @@ ping_facts WHERE inserted_at >= {{since:DateTime('UTC')}} AND inserted_at < {{un
 _NEW = f"SELECT check_id, count() FROM {_NEW_FACTS} GROUP BY check_id ORDER BY check_id"
 
 _ROWS = f"""
-    {_RANGE} AND counted AND duration >= 0
-    AND (check_id, toStartOfHour(at)) IN (SELECT check_id, toStartOfHour(at) FROM {_NEW_FACTS})
+    {_RANGE} AND (check_id, toStartOfHour(at)) IN (SELECT check_id, toStartOfHour(at) FROM {_NEW_FACTS})
 """
 
 _CHECKS = f"SELECT check_id, count() FROM ping_facts WHERE {_ROWS} GROUP BY check_id ORDER BY check_id"
 
-# FINAL merges copies as it reads, in little memory.
 _HOURS = f"""
 INSERT INTO run_times (check_id, length, begin, runs, took, longest, buckets, times)
-SELECT check_id, 3600, toDateTime(hour, 'UTC'), sum(many), sum(spent), max(most), groupArray(bucket), groupArray(many)
-FROM (
-    SELECT check_id, toStartOfHour(at) AS hour, toUInt16(ceil(log(greatest(duration, 1)) / log(1.04))) AS bucket,
-           count() AS many, sum(duration) AS spent, max(duration) AS most
-    FROM ping_facts FINAL
-    WHERE {_ROWS}
-    GROUP BY check_id, hour, bucket
-)
-GROUP BY check_id, hour
+SELECT check_id, 3600, begin, runs, took, longest, buckets, times FROM ({run_hours(_ROWS)})
 """
 
 _DAYS = f"""

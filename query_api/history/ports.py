@@ -1,6 +1,6 @@
 """What the APIs need of history in ClickHouse, as protocols: a process injects the real readers, tests their own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from query_api.history import audit as audit_history
@@ -11,7 +11,10 @@ from query_api.history.deliveries import FinishedRow, SentRow
 from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, ResultRow, Which
 from query_api.history.reports import Counted, Span3, StateTime, Took, Unacknowledged
 from query_api.history.response_times import Figures, Measured
+from query_api.history.run_times import CheckRunTimes
 from query_api.history.status_pages import DayRow, EndedIncident
+from query_api.history.uptime import Span
+from query_api.history.uptimes import Uptimes
 from query_api.history.validity import ToldRow
 from schemas.base import Micros
 
@@ -147,3 +150,20 @@ class ReportHistoryReader(Protocol):
     async def runs(self, checks: Sequence[str], span: Span3) -> dict[str, Took]: ...
 
     async def gaps(self, partitions: Sequence[int], span: Span3) -> list[tuple[Micros, Micros | None]]: ...
+
+
+class RunTimesReader(Protocol):
+    """query_api.history.run_times.RunTimesHistory."""
+
+    async def read(self, checks: Sequence[str], borders: Sequence[Micros]) -> CheckRunTimes: ...
+
+
+class UptimeHistoryReader(Protocol):
+    """query_api.history.uptimes.UptimeHistory."""
+
+    @property
+    def run_times(self) -> RunTimesReader: ...
+
+    async def is_written(self) -> bool: ...
+
+    async def read(self, things: Sequence[str], borders: Sequence[Micros], current: Mapping[str, Span]) -> Uptimes: ...

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from infra.clickhouse.uptime_days import QUARTER, QUARTERS
 from schemas.base import SECOND, Micros
 
-DAY: Micros = 86_400 * SECOND
+HOUR: Micros = 3_600 * SECOND
+DAY: Micros = 24 * HOUR
 _QUARTER: Micros = QUARTER * SECOND
 _FIRST = date(1970, 1, 1)
 

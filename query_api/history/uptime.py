@@ -7,7 +7,7 @@ Three figures that must never be mixed, each named:
                neither. None when nothing was watched: no data is not 0 % and not 100 %.
 `of_counts`    good / all results. PoppaPing's.
 
-`format_percent` rounds for people, and never up to 100.
+`format_percent` rounds for people, and never up to 100; `percent` does the same, for thousands of figures.
 """
 
 from collections import Counter
@@ -88,3 +88,12 @@ def format_percent(share: Fraction, decimals: int) -> Decimal:
     exact = Decimal(100) * share.numerator / share.denominator
     rounded = exact.quantize(step, ROUND_HALF_UP)
     return min(rounded, 100 - step) if share < 1 else rounded
+
+
+def percent(part: int, whole: int, decimals: int) -> float | None:
+    """`part` of `whole` in per cent, as `format_percent` of it; None without a whole."""
+    if not whole:
+        return None
+    full: int = 100 * 10**decimals
+    rounded = (2 * full * part + whole) // (2 * whole)
+    return (min(rounded, full - 1) if part < whole else rounded) / 10**decimals

@@ -21,6 +21,7 @@ from infra.clock import SYSTEM_CLOCK, Clock
 from infra.log.group_progress import GroupProgress
 from query_api.history.behind import is_written
 from query_api.history.rolled_to import RolledTo
+from query_api.history.run_times import RunTimesHistory
 from query_api.history.time_parts import DAY, Parts
 from query_api.history.uptime import UP, Span, apart
 from schemas.base import SECOND, Micros
@@ -152,10 +153,12 @@ class _NewSpan(NamedTuple):
 
 
 class UptimeHistory:
-    """`facts` tells whether all that the folds said before a moment has been written."""
+    """`facts` tells whether all that the folds said before a moment has been written. run_times: a further question,
+    about checks."""
 
     def __init__(self, clickhouse: ClickHouse, facts: GroupProgress | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self._plain_rows, self._facts, self._clock = clickhouse.plain_rows, facts, clock
+        self.run_times = RunTimesHistory(clickhouse, clock)
         self._spans, self._results, self._signals = (
             RolledTo(clickhouse, source) for source in ("span_days", "result_days", "signal_days")
         )

@@ -25,6 +25,7 @@ from query_api.poppaping import (
     reports,
     status_pages,
     tag_mutes,
+    uptime_ranges,
     validity_events,
     what_if,
 )
@@ -34,8 +35,9 @@ from query_api.poppaping.uptimes import RecentUptimes
 
 
 def _state(deps: Dependencies) -> Mapping[str, Any]:
-    """uptimes: what was asked of history a moment ago. reports: what computes them."""
-    return {"uptimes": RecentUptimes(deps), "reports": reports.Reports(deps)}
+    """uptimes: what was asked of history a moment ago. reports: what computes them. history_turns: of requests that ask
+    much of history."""
+    return {"uptimes": RecentUptimes(deps), "reports": reports.Reports(deps), "history_turns": uptime_ranges.Turns()}
 
 
 def _layers(deps: Dependencies) -> tuple[Layer, ...]:
@@ -62,6 +64,7 @@ API = PublicApi(
         deliveries.router,
         status_pages.router,
         maintenance.router,
+        uptime_ranges.router,
         reports.router,
         explain.router,
         report_schedule.router,

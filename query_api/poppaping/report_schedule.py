@@ -11,9 +11,10 @@ from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.openapi import ERRORS, errors, one_of
 from query_api.poppaping.read_only import without_read_only
-from query_api.poppaping.reports import ReportsDep, of_period, timezone_of
+from query_api.poppaping.reports import ReportsDep, of_period
 from query_api.poppaping.responses import PoppaPingApiError, one, time
 from query_api.poppaping.service import Service, ServiceDep
+from query_api.poppaping.time_ranges import timezone_of
 from query_api.reports.summary import content_of
 from query_api.test_sends import TooManyTests
 from schemas.channels.kinds import CHANNEL_KINDS

@@ -3,7 +3,6 @@ or any span of time.
 """
 
 import asyncio
-import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -15,29 +14,19 @@ from query_api.poppaping.history import answering_history, known_history
 from query_api.poppaping.openapi import ERRORS, errors, one_of
 from query_api.poppaping.responses import PoppaPingApiError, one
 from query_api.poppaping.service import ServiceDep
+from query_api.poppaping.time_ranges import From, To, Zone, moment_of, timezone_of, whole_seconds
 from query_api.reports.compute import ReportOf, compute
 from query_api.reports.objects import ReportObject
-from schemas.base import SECOND, Micros
+from schemas.base import Micros
 from schemas.report_periods import PeriodKind, newest_period, period_before
-from schemas.schedules import BadTimezone, canonical_tz, zone
-from schemas.times import LAST, micros_of, read_moment
 
 router = APIRouter(tags=["reports"], responses=ERRORS)
 
-_DAY: Micros = 86_400 * SECOND
-LONGEST: Micros = 400 * _DAY
+_LONGEST_DAYS = 400
 _AT_ONCE, _WITHIN_SECONDS = 2, 30.0
-# Of an offset in a URL the sign is lost unless it is written as %2B.
-_LOST_SIGN = re.compile(r"(T[0-9:.,]+) (\d\d:?\d\d)\Z")
 
 _At = Annotated[
     str | None, Query(max_length=60, description="The newest `period` that had ended at this time; now if left out.")
-]
-_From = Annotated[str | None, Query(alias="from", max_length=60, description="Instead of `period`: from this time on.")]
-_To = Annotated[str | None, Query(max_length=60, description="Up to this time; now if left out.")]
-_Zone = Annotated[
-    str | None,
-    Query(max_length=100, description="The IANA time zone of days, and of times without an offset; UTC if left out."),
 ]
 
 
@@ -79,15 +68,15 @@ async def read_report(
     key: MonitorsReader,
     period: Annotated[PeriodKind | None, Query(description="`week` if no span is given.")] = None,
     at: _At = None,
-    start: _From = None,
-    to: _To = None,
-    timezone: _Zone = None,
+    start: From = None,
+    to: To = None,
+    timezone: Zone = None,
 ) -> Response:
     """Read the report of a week (from Monday), of a month, or of a span of at most 400 days."""
     tz = timezone_of(timezone)
     now = service.deps.clock.now()
     if start is None and to is None:
-        moment = now if at is None else _time("at", at, tz)
+        moment = now if at is None else moment_of("at", at, tz)
         if moment > now:
             raise PoppaPingApiError(400, "Field 'at' must be a time that has passed.")
         wanted = of_period(key.project, period or "week", tz, moment)
@@ -96,7 +85,7 @@ async def read_report(
     elif start is None:
         raise PoppaPingApiError(400, "Field 'from' is required with 'to'.")
     else:
-        begin, end = _time("from", start, tz), now if to is None else _time("to", to, tz)
+        begin, end = moment_of("from", start, tz), now if to is None else moment_of("to", to, tz)
         wanted = ReportOf(key.project, "custom", _span(begin, end, now), tz)
     return one(await reports.of(wanted))
 
@@ -108,31 +97,5 @@ def of_period(project: str, kind: PeriodKind, tz: str, at: Micros) -> ReportOf:
 
 
 def _span(start: Micros, end: Micros, now: Micros) -> Span3:
-    if end <= start:
-        raise PoppaPingApiError(400, "Field 'to' must be later than 'from'.")
-    if end - start > LONGEST:
-        raise PoppaPingApiError(400, f"A report is of at most {LONGEST // _DAY} days; ask for a shorter span.")
-    if start >= now:
-        raise PoppaPingApiError(400, "Field 'from' must be a time that has passed.")
-    # Whole seconds: that is what answers tell.
-    start, end = start // SECOND * SECOND, -(-end // SECOND) * SECOND
+    start, end = whole_seconds(start, end, now, _LONGEST_DAYS, "A report is")
     return Span3(max(0, start - (end - start)), start, end)
-
-
-def _time(field: str, text: str, tz: str) -> Micros:
-    try:
-        moment = read_moment(_LOST_SIGN.sub(r"\1+\2", text.strip()))
-        at = micros_of(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone(tz)))
-    except (ValueError, OverflowError):
-        raise PoppaPingApiError(400, f"Field '{field}' must be a date or a time in ISO 8601.") from None
-    if not 0 <= at <= LAST - LONGEST:
-        raise PoppaPingApiError(400, f"Field '{field}' must be a time since 1970.")
-    return at
-
-
-def timezone_of(given: str | None) -> str:
-    """The name under which a time zone is kept; UTC without one. Raises `PoppaPingApiError` 400."""
-    try:
-        return canonical_tz("UTC" if given is None else given)
-    except BadTimezone as error:
-        raise PoppaPingApiError(400, f"Field 'timezone' {error}.") from None

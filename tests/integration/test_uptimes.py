@@ -4,7 +4,6 @@ What must be true: the answer is the same whatever of it is rolled up, while it 
 expired.
 """
 
-from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import pairwise
 from random import Random
@@ -18,14 +17,14 @@ from infra.clickhouse.migrations import migrate
 from processors.history.rows import PING_FACTS, PINGS, PROBES, SPANS
 from query_api.history.uptime import UP, Span, time_in_states
 from query_api.history.uptimes import Part, UptimeHistory
-from schemas.base import SECOND, Micros
+from schemas.base import Micros
 from schemas.time_bins import BinKind, borders
 from tests.history_store import connected
+from tests.told_uptimes import counts_of
 from tests.uptime_rows import DAY, DAYS, MIDNIGHT, THINGS, Inserted, UptimeStore, random_rows
 
 pytestmark = pytest.mark.stack
 
-QUARTER: Micros = 900 * SECOND
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/New_York")
 BY: tuple[BinKind | None, ...] = (None, None, "hour", "day", "week", "month")
 
@@ -76,15 +75,7 @@ def counts_by_hand(rows: Sequence[Inserted], thing: str, cuts: Sequence[Micros])
             kind = (fact and fact[4]) or row[4]
             if kind in ("success", "fail") and (fact is None or fact[6]):
                 judged.append((row[3], kind == "success"))
-    totals = [[0, 0] for _ in cuts[1:]]
-    for at, well in judged:
-        begin = at // QUARTER * QUARTER
-        if begin + QUARTER <= cuts[0] or begin >= cuts[-1]:
-            continue
-        its = totals[max(0, bisect_right(cuts, begin) - 1)]
-        its[0] += 1
-        its[1] += well
-    return [(total, good) for total, good in totals]
+    return counts_of(judged, cuts)
 
 
 @pytest.mark.parametrize("seed", range(3))

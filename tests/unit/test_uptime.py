@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.history.uptime import Span, apart, format_percent, of_counts, of_observed, of_window, time_in_states
+from query_api.history.uptime import (
+    Span,
+    apart,
+    format_percent,
+    of_counts,
+    of_observed,
+    of_window,
+    percent,
+    time_in_states,
+)
 from schemas.base import SECOND
 from schemas.transitions import VisibleStatus
 
@@ -151,3 +160,11 @@ class TestShown:
         figure = format_percent(Fraction(good, total), decimals)
         assert (figure == 100) == (good == total)
         assert abs(figure - Decimal(100 * good) / total) <= Decimal(1).scaleb(-decimals)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 4))
+def test_both_ways_to_round_agree(part: int, more: int, decimals: int) -> None:
+    whole = part + more
+    told = percent(part, whole, decimals)
+    assert told == (float(format_percent(Fraction(part, whole), decimals)) if whole else None)
+    assert told is None or (told == 100) == (not more)
