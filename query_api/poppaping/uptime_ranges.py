@@ -223,7 +223,7 @@ def _things(
     if tags:
         wanted = set(tags)
         found = [one for one in found if isinstance(one, Check) and wanted <= set(one.tags.split())]
-    return sorted((one for one in found if one.created < range.end), key=lambda one: (_name(one), one.id))
+    return sorted((one for one in found if one.created <= range.end), key=lambda one: (_name(one), one.id))
 
 
 def _thing(deps: Dependencies, key: ApiKey, id: str) -> Monitor | Check:
