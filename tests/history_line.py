@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from typing import Any
 from uuid import uuid4
 
@@ -35,7 +36,7 @@ DISTINCT = "uniqExact(part, off) FROM pings"
 
 def sources_of(name: str) -> Sources:
     """The topics of a line."""
-    return Sources(f"{name}-pings", f"{name}-probes", f"{name}-transitions", f"{name}-letters")
+    return Sources(f"{name}-pings", f"{name}-probes", f"{name}-transitions", f"{name}-letters", f"{name}-names")
 
 
 class Line:
@@ -44,7 +45,7 @@ class Line:
     def __init__(self, bootstrap: str, clickhouse: str) -> None:
         self.name = f"history{uuid4().hex[:8]}"
         self.sources = sources_of(self.name)
-        topics = (self.sources.pings, self.sources.probes, self.sources.transitions, self.sources.dead_letters)
+        topics = astuple(self.sources)
         new = [NewTopic(topic, PARTITIONS, 1) for topic in topics]
         admin = admin_client(bootstrap)  # kept: what it promises dies with it
         for made in admin.create_topics(new).values():

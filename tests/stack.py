@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.embedded import kafka
-from infra.embedded.logins import Login, login_file, made_login
+from infra.embedded.logins import ANALYST, Login, login_file, made_analyst_login, made_login
 from infra.embedded.ports import HOST, remembered
 from infra.log.cluster import embedded_cluster, prefix_of, security_of
 from pingfold.addresses import clickhouse_url
@@ -114,12 +114,14 @@ def start_clickhouse(data: Path) -> Server:
     data.mkdir(parents=True, exist_ok=True)
     port = remembered(data, "clickhouse")
     url = f"http://{HOST}:{port}"
+    made_analyst_login(data)
     return Server(
         name="clickhouse",
         address=clickhouse_url(f"{HOST}:{port}", made_login(data, "clickhouse")),
         command=[
             sys.executable, "-m", "infra.embedded.clickhouse",
             "--data", str(data / "clickhouse"), "--port", str(port), "--login", str(login_file(data, "clickhouse")),
+            "--analyst", str(login_file(data, ANALYST)),
         ],
         answers=lambda: _pings(url),
         output=data / "clickhouse.out",

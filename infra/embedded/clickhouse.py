@@ -2,10 +2,11 @@
 
 `python -m infra.embedded.clickhouse --data DIR --port N --login FILE` serves on loopback only until SIGTERM, at which
 it ends within 3 s. FILE holds the user and the password that it asks for (infra/embedded/logins.py); `GET /ping` needs
-none. It answers no web page, and no statement reaches files, programs or the network (clickhouse_statements.py). An
-answered INSERT survives SIGKILL. clickhouse-connect's ordinary clients and curl work unchanged, but it is not a whole
-ClickHouse server: no sessions and temporary tables, no external data, no cancelling of queries, and results are
-complete in memory before they are sent (at most 512 MiB).
+none. `--analyst FILE` is a second login, which may ask the views of one database only (clickhouse_analyst.py), two
+questions at a time. It answers no web page, and no statement reaches files, programs or the network
+(clickhouse_statements.py). An answered INSERT survives SIGKILL. clickhouse-connect's ordinary clients and curl work
+unchanged, but it is not a whole ClickHouse server: no sessions and temporary tables, no external data, no cancelling of
+queries, and results are complete in memory before they are sent (at most 512 MiB).
 """
 
 import argparse
@@ -13,6 +14,7 @@ import asyncio
 import os
 import signal
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -21,8 +23,8 @@ from typing import Any
 
 import uvicorn
 
-from infra.embedded.clickhouse_access import check_caller, check_login
-from infra.embedded.clickhouse_answers import Response, answer, failure
+from infra.embedded.clickhouse_access import caller_of, check_caller
+from infra.embedded.clickhouse_answers import Outcome, Response, answer, failure
 from infra.embedded.clickhouse_codec import BadCompression, UnknownCompression
 from infra.embedded.clickhouse_connection import ClickHouseConnection
 from infra.embedded.clickhouse_engine import MIB, Engine
@@ -34,6 +36,8 @@ from infra.embedded.ports import HOST
 _THREADS = 8
 # Calls that wait for a thread; more than this and the callers had better hear of it.
 _WAITING = 256
+_ANALYST_THREADS, _ANALYSTS_WAITING = 2, 16
+_LARGEST_QUESTION = MIB
 _LARGEST_BODY = 512 * MIB
 _STOP_SECONDS = 2
 _METHODS = ("GET", "HEAD", "POST", "PUT", "OPTIONS")
@@ -45,8 +49,12 @@ Message = dict[str, Any]
 class Application:
     """The ASGI application: reads a request, runs it on a thread, answers."""
 
-    def __init__(self, engine: Engine, login: Login) -> None:
-        self._engine, self._login = engine, login
+    def __init__(self, engine: Engine, login: Login, analyst: Login | None = None) -> None:
+        self._engine, self._analyst = engine, analyst
+        self._logins = (login,) if analyst is None else (login, analyst)
+        self._asking = 0
+        # What analysts ask may take long, and must not keep from a thread what Pingfold asks.
+        self._analysts = ThreadPoolExecutor(_ANALYST_THREADS, thread_name_prefix="analyst")
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="query")
         self._pending = 0
         self._health = Health(partial(engine.run, _SELECT_ONE), _THREADS)
@@ -85,8 +93,28 @@ class Application:
         if method in READING_METHODS and not scope["query_string"]:
             return Response(200, b"Ok.\n")
         headers = dict(_pairs(scope))
-        check_login(headers, scope["query_string"], self._login)
-        return await self._respond(method, scope["query_string"], headers, await _body(receive))
+        caller = caller_of(headers, scope["query_string"], self._logins)
+        query = scope["query_string"]
+        if caller is self._analyst:
+            return await self._inform(method, query, headers, await _body(receive, _LARGEST_QUESTION))
+        return await self._respond(method, query, headers, await _body(receive))
+
+    async def _inform(self, method: str, query: bytes, headers: dict[str, str], body: bytes | None) -> Response:
+        """What an analyst asks: few at a time, and no insert."""
+        if body is None:
+            too_large = StatementRejected(
+                229, f"The query is larger than {_LARGEST_QUESTION} bytes. (QUERY_IS_TOO_LARGE)"
+            )
+            return failure(str(too_large), self._engine.version)
+        if self._asking >= _ANALYST_THREADS + _ANALYSTS_WAITING:
+            busy = StatementRejected(202, "Too many simultaneous queries of analysts. (TOO_MANY_SIMULTANEOUS_QUERIES)")
+            return failure(str(busy), self._engine.version)
+        self._asking += 1
+        try:
+            run = partial(self._run, method, query, headers, body, self._engine.run_for_analyst)
+            return await asyncio.get_running_loop().run_in_executor(self._analysts, run)
+        finally:
+            self._asking -= 1
 
     async def _respond(self, method: str, query: bytes, headers: dict[str, str], body: bytes | None) -> Response:
         if body is None:
@@ -102,17 +130,21 @@ class Application:
         self._pending += 1
         self._health.begins()
         try:
-            work = asyncio.get_running_loop().run_in_executor(self._pool, self._run, method, query, headers, body)
+            work = asyncio.get_running_loop().run_in_executor(
+                self._pool, self._run, method, query, headers, body, self._engine.run
+            )
             return await work
         finally:
             self._pending -= 1
             self._health.ended()
 
-    def _run(self, method: str, query: bytes, headers: dict[str, str], body: bytes) -> Response:
+    def _run(
+        self, method: str, query: bytes, headers: dict[str, str], body: bytes, run: Callable[[Call], Outcome]
+    ) -> Response:
         try:
             call = decode(method, query, headers, body)
             call = replace(call, query_id=call.query_id or str(uuid.uuid4()))
-            return answer(call, self._engine.run(call), self._engine.timezone)
+            return answer(call, run(call), self._engine.timezone)
         except BadCompression as error:
             rejected = StatementRejected(271, f"The request: {error}. (CANNOT_DECOMPRESS)")
             return failure(str(rejected), self._engine.version)
@@ -123,8 +155,8 @@ class Application:
             return failure(str(error), self._engine.version)
 
 
-async def _body(receive: Any) -> bytes | None:
-    """The whole request body, or None when it is too large."""
+async def _body(receive: Any, largest: int = _LARGEST_BODY) -> bytes | None:
+    """The whole request body, or None when it is larger than `largest` bytes."""
     first = await receive()
     if not first.get("more_body"):
         return bytes(first.get("body", b""))
@@ -134,7 +166,7 @@ async def _body(receive: Any) -> bytes | None:
         message = await receive()
         if fits:
             body += message.get("body", b"")
-            if len(body) > _LARGEST_BODY:
+            if len(body) > largest:
                 fits = False
                 body.clear()
         if not message.get("more_body"):
@@ -150,10 +182,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps the tables")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--login", type=Path, required=True, help="file with the user and password to ask for")
+    parser.add_argument("--analyst", type=Path, help="file with the user and password of analysts")
     parser.add_argument("--memory", type=int, default=1536, help="MiB that the engine may use (%(default)s)")
     arguments = parser.parse_args()
     try:
         login = read_login(arguments.login)
+        analyst = read_login(arguments.analyst) if arguments.analyst else None
     except NoLogin as error:
         parser.error(str(error))
     # uvicorn raises the signal that ended it once more when it is done: by then it has been heeded.
@@ -161,7 +195,7 @@ def main() -> None:
         signal.signal(ending, lambda *_: None)
     server = uvicorn.Server(
         uvicorn.Config(
-            Application(Engine(arguments.data, arguments.memory * MIB), login),
+            Application(Engine(arguments.data, arguments.memory * MIB), login, analyst),
             host=HOST,
             port=arguments.port,
             http=ClickHouseConnection,

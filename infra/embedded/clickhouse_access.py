@@ -1,4 +1,4 @@
-"""Access control of the embedded ClickHouse: its own user with the password, and no web page. Pure.
+"""Access control of the embedded ClickHouse: its own users with their passwords, and no web page. Pure.
 
 A web page can make a browser send requests to loopback: under a name of its own that resolves to it (so `Host` is
 checked), or across origins (which browsers tell by `Origin`, so whatever has one is refused).
@@ -7,7 +7,7 @@ checked), or across origins (which browsers tell by `Origin`, so whatever has on
 import base64
 import binascii
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from infra.embedded.clickhouse_http import StatementRejected, arguments_of
 from infra.embedded.logins import Login
@@ -24,17 +24,22 @@ def check_caller(headers: Iterable[tuple[str, str]]) -> None:
         raise StatementRejected(497, "this server does not talk to web pages. (ACCESS_DENIED)")
 
 
-def check_login(headers: Mapping[str, str], query_string: bytes, login: Login) -> None:
-    """Raise `StatementRejected` unless the request carries the user and password in one of three ways: Basic
-    authentication, ClickHouse's own headers, or `user` and `password` in the URL."""
+def caller_of(headers: Mapping[str, str], query_string: bytes, logins: Sequence[Login]) -> Login:
+    """The login that a request carries in one of three ways: Basic authentication, ClickHouse's own headers, or `user`
+    and `password` in the URL. Raises `StatementRejected` when it is none of `logins`."""
     user, password = _given(headers, arguments_of(query_string))
-    # Both are always compared, in a time that tells nothing.
-    right_user = hmac.compare_digest(user, login.user.encode())
-    right_password = hmac.compare_digest(password, login.password.encode())
-    if not (right_user and right_password):
+    found = None
+    for login in logins:
+        # All are always compared, in a time that tells nothing.
+        right_user = hmac.compare_digest(user, login.user.encode())
+        right_password = hmac.compare_digest(password, login.password.encode())
+        if right_user and right_password:
+            found = login
+    if found is None:
         raise StatementRejected(
             516, "Authentication failed: user and password stand in credentials.json. (AUTHENTICATION_FAILED)"
         )
+    return found
 
 
 def _given(headers: Mapping[str, str], arguments: Mapping[str, str]) -> tuple[bytes, bytes]:

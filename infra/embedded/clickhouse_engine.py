@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 from chdb.state import connect
 
+from infra.embedded.clickhouse_analyst import ANALYST_LIMITS, ROLE, analyst_call, check_analyst_statement
 from infra.embedded.clickhouse_answers import Outcome
 from infra.embedded.clickhouse_http import Call, StatementRejected, first_word
 from infra.embedded.clickhouse_statements import (
@@ -105,6 +106,11 @@ class _Connection:
         self._set(gone | new)
         self._settings = dict(settings)
 
+    def give_up_rights(self, role: str) -> None:
+        """From here on only what is granted to `role` is allowed, and no setting can be changed."""
+        self._chdb.query(f"SET ROLE {role}")
+        self._chdb.query("SET readonly = 1")
+
     def written_down(self, statement: str) -> str:
         """A statement as the engine writes it down again. Raises RuntimeError with ClickHouse's text for bad syntax."""
         given = "".join(_ESCAPES.get(sign, sign) for sign in statement)
@@ -160,6 +166,24 @@ class Engine:
         self.version, self.timezone = about[0], about[1]
         known = self._ask("SELECT name FROM system.table_functions").split()
         self._refused = refused_table_functions(frozenset(known))
+
+    def run_for_analyst(self, call: Call) -> Outcome:
+        """Run a call that may do no more than clickhouse_analyst.py says. Raises `StatementRejected` and what `run`
+        raises.
+
+        Each has a connection of its own: nothing that it sets is there for another, and rights that a connection has
+        given up it cannot take back, since it runs one statement, which is none that does.
+        """
+        call = analyst_call(call)
+        judged = self._judge(call)
+        check_analyst_statement(judged.decode())
+        connection = _Connection(self._address, self._base | ANALYST_LIMITS)
+        try:
+            connection.adopt(call.database, call.settings)
+            connection.give_up_rights(ROLE)
+            return connection.run(replace(call, statement=judged))
+        finally:
+            connection.close()
 
     def run(self, call: Call) -> Outcome:
         """Run a call on this thread's connection. Raises what chDB raises: RuntimeError with ClickHouse's text."""

@@ -1,7 +1,8 @@
 """User and password of an embedded server: made at the first start, kept in the data folder, readable by its owner.
 
-`data/clickhouse-login.json` and the like. Whoever needs one reads the file; it is never an argument of a program, nor a
-variable of its environment.
+`data/clickhouse-login.json` and the like; `data/analyst-login.json` is that of people who may only ask ClickHouse's
+views (infra/embedded/clickhouse_analyst.py). Whoever needs one reads the file; it is never an argument of a program,
+nor a variable of its environment.
 """
 
 import secrets
@@ -13,6 +14,7 @@ from infra.errors import InfraError
 from infra.secrets.private_files import write_once
 
 _USER = "pingfold"
+ANALYST = "analyst"
 _PASSWORD_BYTES = 24
 
 
@@ -37,9 +39,17 @@ def login_file(data: Path, server: str) -> Path:
 
 def made_login(data: Path, server: str) -> Login:
     """The login of an embedded server; it is made when there is none yet."""
-    file = login_file(data, server)
+    return _made(login_file(data, server), _USER)
+
+
+def made_analyst_login(data: Path) -> Login:
+    """The login of analysts at the embedded ClickHouse; it is made when there is none yet."""
+    return _made(login_file(data, ANALYST), ANALYST)
+
+
+def _made(file: Path, user: str) -> Login:
     if not file.exists():
-        fresh = Login(_USER, secrets.token_urlsafe(_PASSWORD_BYTES))
+        fresh = Login(user, secrets.token_urlsafe(_PASSWORD_BYTES))
         write_once(file, msgspec.json.format(msgspec.json.encode(fresh), indent=2) + b"\n")
     return read_login(file)
 

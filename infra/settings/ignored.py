@@ -32,6 +32,11 @@ def ignored_settings(settings: Settings) -> list[str]:
         for name in names:
             if getattr(settings, server.lower()) is not None and name in settings.model_fields_set:
                 lines.append(f"PINGFOLD_{name.upper()} is of the embedded server, and {server} names another one")
+    if settings.clickhouse_url is None and settings.analytics_database not in (None, "analytics"):
+        lines.append(
+            f"PINGFOLD_ANALYTICS_DATABASE is {settings.analytics_database} and CLICKHOUSE_URL is not set: the login of "
+            "analysts at the embedded ClickHouse reads the database analytics only"
+        )
     return [*lines, *_ignored_logins(settings)]
 
 

@@ -3,6 +3,7 @@
 Names are those of the table in docs/operations.md. Roles never read `os.environ` themselves: they take a `Settings`.
 """
 
+import re
 from collections.abc import Callable
 from functools import cached_property
 from ipaddress import ip_network
@@ -41,6 +42,9 @@ ControlTarget = Server | Literal["resolver", "gateway"]
 UNANNOUNCED_BODY_LIMIT = 1_000_000
 
 # IANA's list of the RDAP servers of all registries.
+_DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
+# ClickHouse's own databases.
+_OF_CLICKHOUSE = frozenset({"default", "information_schema", "system"})
 _RDAP_BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
 
 # Asked by probers whether their own network is there.
@@ -218,6 +222,8 @@ class Settings(ListeningSettings):
     clickhouse_user: str | None = None
     clickhouse_password: str | None = Field(None, repr=False)
     clickhouse_url: str | None = Field(None, validation_alias="CLICKHOUSE_URL", repr=False)
+    # The database of the views for analysts; None: there are none.
+    analytics_database: str | None = "analytics"
 
     @model_validator(mode="before")
     @classmethod
@@ -230,10 +236,17 @@ class Settings(ListeningSettings):
     def _body_limit(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
-    @field_validator("rdap", mode="before")
+    @field_validator("rdap", "analytics_database", mode="before")
     @classmethod
     def _bootstrap(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+    @field_validator("analytics_database")
+    @classmethod
+    def _database(cls, value: str | None) -> str | None:
+        if value is not None and not (_DATABASE.match(value) and value.lower() not in _OF_CLICKHOUSE):
+            raise ValueError("a name of letters, digits and _ is expected, such as pingfold_analytics, or none")
+        return value
 
     @field_validator("private_targets", mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 import typer
 
-from infra.clickhouse import migrations, retention
+from infra.clickhouse import analytics, migrations, retention
 from infra.log import admin
 from infra.log.retention import format_retention, topic_retention
 from infra.settings.ignored import fixed_partitions
@@ -11,7 +11,8 @@ from pingfold.addresses import answering_kafka_of, clickhouse_of
 
 
 def migrate() -> None:
-    """Create missing topics in Kafka and missing tables in ClickHouse, and apply the retention settings.
+    """Create missing topics in Kafka and missing tables and views in ClickHouse, and apply the retention
+    settings.
 
     `pingfold up` does so at each start.
 
@@ -23,5 +24,7 @@ def migrate() -> None:
         typer.echo(remark)
     applied = migrations.migrate(clickhouse_of(settings))
     retention.apply(clickhouse_of(settings), settings)
+    views = analytics.apply(clickhouse_of(settings), settings)
     typer.echo(f"topics: {count} partitions each; tables: {', '.join(applied) or 'up to date'}")
+    typer.echo(f"views for analysts: {settings.analytics_database if views else 'none'}")
     typer.echo(f"kept: {format_retention(settings)}")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from infra.availability import clickhouse_answers
+from infra.clickhouse import analytics as clickhouse_analytics
 from infra.clickhouse import migrations as clickhouse_migrations
 from infra.clickhouse import retention as clickhouse_retention
 from infra.clickhouse.address import Address
@@ -54,6 +55,7 @@ class HistoryStart:
                 return "ClickHouse does not answer"
             clickhouse_migrations.migrate(self._url)
             clickhouse_retention.apply(self._url, self._settings)
+            clickhouse_analytics.apply(self._url, self._settings)
         except Exception as error:  # told again and again: nothing else may stop because of it
             log.warning("history.not_ready", error=str(error))
             return str(error) or type(error).__name__

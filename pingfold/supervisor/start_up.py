@@ -20,7 +20,7 @@ from infra.availability import clickhouse_answers, kafka_answers, kafka_fault
 from infra.clickhouse.address import Address
 from infra.clock import SYSTEM_CLOCK
 from infra.embedded import kafka, ports
-from infra.embedded.logins import login_file, made_login
+from infra.embedded.logins import ANALYST, login_file, made_analyst_login, made_login
 from infra.log import admin
 from infra.log.clients import passes
 from infra.log.retention import topic_retention
@@ -75,11 +75,13 @@ def prepare_clickhouse(settings: Settings) -> Server:
     """The embedded ClickHouse."""
     port = ports.remembered(settings.data, "clickhouse", settings.clickhouse_port)
     made_login(settings.data, "clickhouse")
+    made_analyst_login(settings.data)
     folder, login = (settings.data / "clickhouse").resolve(), login_file(settings.data, "clickhouse").resolve()
     url = f"http://{ports.HOST}:{port}"
     command = (
         *(sys.executable, "-m", "infra.embedded.clickhouse"),
         *("--data", str(folder), "--port", str(port), "--login", str(login)),
+        *("--analyst", str(login_file(settings.data, ANALYST).resolve())),
     )
     answers = partial(clickhouse_answers, Address.parse(url))
     return Server(Role("clickhouse", 0, command, stage=0, nice=PATIENT, answers=answers, where=url), url)

@@ -10,6 +10,8 @@ import msgspec
 
 from schemas.base import Micros
 from schemas.dead_letters import DeadLetter
+from schemas.definitions import Channel, Check, Definition, Project
+from schemas.monitors import Monitor
 from schemas.pings import Ping, PingsEvent
 from schemas.probe_kinds import PROBER_ERRORS
 from schemas.probes import ProbeCompleted, ProbeResultsEvent
@@ -34,7 +36,7 @@ class Table(NamedTuple):
     types: tuple[str, ...]
 
 
-def _table(name: str, **columns: str) -> Table:
+def _table(name: str, /, **columns: str) -> Table:
     return Table(name, tuple(columns), tuple(columns.values()))
 
 
@@ -78,10 +80,15 @@ VALIDITY_TOLD = _table(
     silent="UInt8", id="String", detail="String", data="String",
 )  # fmt: skip
 
+THINGS = _table(
+    "things", kind=_WORD, id="String", removed="UInt8", off="UInt64", at=_TIME, project="String", name="String",
+    tags="Array(String)", type=_WORD, created=_TIME,
+)  # fmt: skip
+
 LOST_RECORDS = _table("lost_records", topic=_WORD, part="UInt16", since="UInt64", until="UInt64")
 
 # Facts stand before the pings they belong to: who sees a ping then sees what was folded with it.
-TABLES = (PING_FACTS, SPANS, GAPS, DELIVERIES_FINISHED, PINGS, PROBES, AUDIT, VALIDITY_TOLD, LOST_RECORDS)
+TABLES = (PING_FACTS, SPANS, GAPS, DELIVERIES_FINISHED, PINGS, PROBES, AUDIT, VALIDITY_TOLD, THINGS, LOST_RECORDS)
 
 # What every time column holds (an hour is a 32-bit DateTime). A time outside was never real.
 _LAST_TIME: Micros = 4_102_444_800_000_000  # 2100-01-01
@@ -89,6 +96,7 @@ _LAST_TIME: Micros = 4_102_444_800_000_000  # 2100-01-01
 _TICK = b'{"type":"tick"'
 _DEFINED = b'{"type":"check.defined"'
 _MONITOR = b'{"type":"monitor.'
+_NAMED = (b"project/", b"check/", b"monitor/", b"channel/")
 
 # The decoders of the folds, so that history and state agree on what is valid. Bytes from outside make them raise more
 # than msgspec's own errors (no UTF-8, endless nesting).
@@ -96,6 +104,7 @@ _decode_ping = msgspec.json.Decoder(PingsEvent).decode
 _decode_probe = msgspec.json.Decoder(ProbeResultsEvent).decode
 _decode_transition = msgspec.json.Decoder(Transition).decode
 _decode_letter = msgspec.json.Decoder(DeadLetter).decode
+_decode_definition = msgspec.json.Decoder(Definition).decode
 
 
 def _time(at: Micros) -> Micros:
@@ -219,3 +228,28 @@ def refused_row(value: bytes | None, journal: str) -> Row | None:
     if letter.topic != journal:
         return None
     return letter.key, letter.partition, letter.offset, _time(letter.at), "", -1, 0
+
+
+def thing_row(off: int, timestamp_ms: int, key: bytes | None, value: bytes | None) -> Row | None:
+    """The row of `THINGS` of a record of `definitions`, when it is of something that has a name; value None: it was
+    removed."""
+    if key is None or not key.startswith(_NAMED):
+        return None
+    written = _time(timestamp_ms * 1_000)
+    try:
+        kind, _, id = key.decode().partition("/")
+        if value is None:
+            return kind, id, 1, off + 1, written, "", "", [], "", 0
+        thing = _decode_definition(value)
+    except Exception:
+        return None
+    match thing:
+        case Project():
+            told = (thing.id, thing.name, [], "")
+        case Check():
+            told = (thing.project, thing.name, thing.tags.split(), thing.schedule.__struct_config__.tag)
+        case Monitor() | Channel():
+            told = (thing.project, thing.name, [], thing.kind)
+        case _:
+            return None
+    return kind, id, 0, off + 1, written, *told, _time(thing.created)

@@ -1,4 +1,4 @@
-"""The history writer: `pings` and `transitions` (and which pings were refused) from Kafka into ClickHouse.
+"""The history writer: `pings`, `transitions` (and which pings were refused) and names from Kafka into ClickHouse.
 
 Delivery is at least once: offsets are committed after the insert, so after any failure rows may be repeated but never
 lost; tables and readers count each row once (infra/clickhouse/tables/0001_history.sql). While ClickHouse is not
@@ -34,11 +34,13 @@ from processors.history.rows import (
     PINGS,
     PROBES,
     TABLES,
+    THINGS,
     Row,
     Table,
     ping_row,
     probe_row,
     refused_row,
+    thing_row,
     transition_row,
 )
 from processors.history.start import Starts
@@ -77,6 +79,7 @@ class Sources:
     probes: str = topics.PROBE_RESULTS.name
     transitions: str = topics.TRANSITIONS.name
     dead_letters: str = topics.DEAD_LETTERS.name
+    definitions: str = topics.DEFINITIONS.name
 
 
 class Block:
@@ -138,7 +141,7 @@ class HistoryWriter:
         consumer = new_consumer(self._bootstrap, self._config())
         sources = self._sources
         consumer.subscribe(
-            [sources.pings, sources.probes, sources.transitions, sources.dead_letters],
+            [sources.pings, sources.probes, sources.transitions, sources.dead_letters, sources.definitions],
             on_assign=self._took_over,
             on_revoke=self._gave_up,
             on_lost=self._gave_up,
@@ -233,8 +236,13 @@ class HistoryWriter:
                 continue
             value, timestamp_ms = message.value(), message.timestamp()[1]
             positions[topic, part] = off + 1
-            marks.note((topic, part), off, timestamp_ms, message.key(), value)
             block.bytes += len(value or b"")
+            if topic == sources.definitions:
+                # Compaction takes records away: that one is gone says nothing of the log.
+                if (row := thing_row(off, timestamp_ms, message.key(), value)) is not None:
+                    block.add(THINGS, row)
+                continue
+            marks.note((topic, part), off, timestamp_ms, message.key(), value)
             if topic == pings_topic:
                 row = ping_row(part, off, timestamp_ms, message.key(), value)
                 if row is not None:
