@@ -222,3 +222,65 @@ DISK_FREE = SampledSpec("pingfold_disk_free_bytes", "Free space where Kafka and 
 DISK_RESERVE = SampledSpec("pingfold_disk_reserve_bytes", "Free space below which new data is refused")
 
 METRICS: tuple[Spec, ...] = tuple(value for value in vars().copy().values() if isinstance(value, Spec))
+
+# Of what a project watches, on a page of its own (query_api/pages/project_metrics.py). Names with hc_ are those
+# of Healthchecks' exporter: dashboards and rules for them are there already.
+_OF_CHECK, _OF_MONITOR = ("name", "tags", "unique_key"), ("name", "kind", "monitor")
+
+CHECK_UP = SampledSpec("hc_check_up", "Whether the check is currently up (1 for yes, 0 for no).", _OF_CHECK)
+CHECK_STARTED = SampledSpec(
+    "hc_check_started", "Whether the check is currently started (1 for yes, 0 for no).", _OF_CHECK
+)
+CHECK_GRACE = SampledSpec(
+    "hc_check_grace", "Whether the check is currently in the grace period (1 for yes, 0 for no).", _OF_CHECK
+)
+CHECK_PAUSED = SampledSpec("hc_check_paused", "Whether the check is currently paused (1 for yes, 0 for no).", _OF_CHECK)
+TAG_UP = SampledSpec("hc_tag_up", "Whether all checks with this tag are up (1 for yes, 0 for no).", ("tag",))
+CHECKS = SampledSpec("hc_checks_total", "The total number of checks.")
+CHECKS_DOWN = SampledSpec("hc_checks_down_total", "The number of checks currently down.")
+CHECK_NOT_OBSERVED = SampledSpec(
+    "pingfold_check_not_observed", "Whether a run was due while Pingfold could not take its ping", _OF_CHECK
+)
+CHECK_LAST_PING = SampledSpec(
+    "pingfold_check_last_ping_timestamp_seconds", "When the newest success or failure came", _OF_CHECK
+)
+CHECK_LAST_SUCCESS = SampledSpec(
+    "pingfold_check_last_success_timestamp_seconds", "When the newest success came", _OF_CHECK
+)
+CHECK_LAST_DURATION = SampledSpec(
+    "pingfold_check_last_duration_seconds", "How long the newest run took whose start is known", _OF_CHECK
+)
+CHECK_DOWN_SECONDS = SampledCounterSpec(
+    "pingfold_check_down_seconds_total", "How long the check was down since it was made", _OF_CHECK
+)
+CHECK_UPTIME = SampledSpec("pingfold_check_uptime_ratio", "1 - time down / 30 days, over the last 30 days", _OF_CHECK)
+MONITOR_UP = SampledSpec("pingfold_monitor_up", "Whether the monitor is not down (1 for yes, 0 for no)", _OF_MONITOR)
+MONITOR_PAUSED = SampledSpec("pingfold_monitor_paused", "Whether the monitor is paused", _OF_MONITOR)
+MONITOR_NOT_OBSERVED = SampledSpec(
+    "pingfold_monitor_not_observed", "Whether no prober reports of the monitor", _OF_MONITOR
+)
+MONITOR_LAST_PROBE = SampledSpec(
+    "pingfold_monitor_last_probe_timestamp_seconds", "When the newest probe was made", _OF_MONITOR
+)
+MONITOR_LAST_PROBE_OK = SampledSpec(
+    "pingfold_monitor_last_probe_success", "Whether the newest probe succeeded", _OF_MONITOR
+)
+MONITOR_LAST_DURATION = SampledSpec(
+    "pingfold_monitor_last_probe_duration_seconds", "How long the newest probe took", _OF_MONITOR
+)
+MONITOR_CERTIFICATE = SampledSpec(
+    "pingfold_monitor_certificate_expiry_timestamp_seconds", "When the certificate of the target expires", _OF_MONITOR
+)
+MONITOR_DOMAIN = SampledSpec(
+    "pingfold_monitor_domain_expiry_timestamp_seconds", "When the registered domain of the target expires", _OF_MONITOR
+)
+MONITOR_DOWN_SECONDS = SampledCounterSpec(
+    "pingfold_monitor_down_seconds_total", "How long the monitor was down since it was made", _OF_MONITOR
+)
+MONITOR_UPTIME = SampledSpec(
+    "pingfold_monitor_uptime_ratio", "1 - time down / 30 days, over the last 30 days", _OF_MONITOR
+)
+
+WATCHED: tuple[Spec, ...] = tuple(
+    value for value in vars().copy().values() if isinstance(value, Spec) and value not in METRICS
+)
