@@ -1,5 +1,6 @@
 """The views for analysts: each fact once, and the questions of docs/analytics.md answered as a count by hand does."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -209,9 +210,9 @@ def test_names_are_the_newest_and_stay_when_a_thing_goes(client: Client, views: 
 def test_every_column_has_a_comment_and_every_view_is_on_the_page(client: Client, views: str) -> None:
     sql = f"SELECT table, name FROM system.columns WHERE database = '{views}' AND comment = ''"
     assert client.query(sql).result_rows == []
-    assert set(view_names()) == set(
-        re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.+?) \|", PAGE.read_text(), re.M)))
-    )
+    table = PAGE.read_text().partition("\n## ")[0]
+    listed = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)))
+    assert sorted(listed) == sorted(view_names())
 
 
 def test_uptime_by_day_is_that_of_every_second(client: Client, views: str) -> None:
@@ -258,3 +259,66 @@ def test_another_pingfold_does_not_take_the_views(client: Client, views: str) ->
 def test_views_are_not_made_where_none_are_wanted(url: str) -> None:
     assert apply(url, Settings(analytics_database=None)) is False
     assert apply(url, Settings(analytics_database=Address.parse(url).database)) is False
+
+
+DASHBOARD = json.loads((PAGE.parent / "grafana" / "pingfold.json").read_text())
+
+
+def expanded(sql: str, begin: datetime, end: datetime, variables: dict[str, list[str]]) -> str:
+    """A query as Grafana and the plugin send it: variables, and macros as the plugin documents them."""
+    for name, values in variables.items():
+        quoted = ",".join("'{}'".format(value.replace("'", "\\'")) for value in values)
+        sql = sql.replace(f"${{{name}:singlequote}}", quoted)
+    first, last = (f"toDateTime({int(at.timestamp())})" for at in (begin, end))
+    dates = [f"toDate('{at.date()}')" for at in (begin, end)]
+    for pattern, text in (
+        (r"\$__timeFilter\(([^()]+)\)", rf"\1 >= {first} AND \1 <= {last}"),
+        (r"\$__dateFilter\(([^()]+)\)", rf"\1 >= {dates[0]} AND \1 <= {dates[1]}"),
+        (r"\$__timeInterval\(([^()]+)\)", r"toStartOfInterval(toDateTime(\1), INTERVAL 3600 second)"),
+        (r"\$__fromTime\b", first),
+        (r"\$__toTime\b", last),
+    ):
+        sql = re.sub(pattern, text, sql)
+    assert "$" not in sql, sql
+    return sql
+
+
+def test_every_query_of_the_dashboard_is_answered(url: str, client: Client, views: str, past: AnalyticsPast) -> None:
+    begin, end = past.now - timedelta(days=30), past.now
+    variables: dict[str, list[str]] = {}
+    grafana = connect(Address.parse(url), database=views)
+    for variable in DASHBOARD["templating"]["list"]:
+        if variable["type"] == "query":
+            rows = grafana.query(expanded(variable["query"], begin, end, variables))
+            assert rows.column_names == ("__text", "__value")
+            variables[variable["name"]] = [row[1] for row in rows.result_rows]
+    assert {name: len(values) for name, values in variables.items()} == {"project": 1, "service": 3}
+    for panel in DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            answer = grafana.query(expanded(target["rawSql"], begin, end, variables))
+            assert answer.result_rows, panel["title"]
+            if target["format"] == 0:  # a series: times in order first, and numbers or a state last
+                assert answer.column_names[0] == "time", panel["title"]
+                times = [row[0] for row in answer.result_rows]
+                assert times == sorted(times), panel["title"]
+    grafana.close()
+
+
+def test_the_dashboard_is_well_formed() -> None:
+    panels = DASHBOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels) > 10
+    assert DASHBOARD["schemaVersion"] >= 39
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert place["x"] + place["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells
+        for target in panel["targets"]:
+            assert target["datasource"] == {"type": "grafana-clickhouse-datasource", "uid": "${datasource}"}
+            assert (target["format"], target["queryType"]) in ((0, "timeseries"), (1, "table"))

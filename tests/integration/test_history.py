@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from infra.clickhouse.address import Address
 from infra.clickhouse.client import ClickHouse, connect
@@ -32,6 +33,7 @@ from query_api.history.checks import Flip, History
 from query_api.history.uptime import Span
 from schemas.base import SECOND, encode
 from schemas.dead_letters import DeadLetter
+from schemas.definitions import Check
 from schemas.pings import Ping
 from schemas.ticks import Tick
 from schemas.transitions import PingFolded, StatusChanged, VisibleStatus
@@ -65,6 +67,20 @@ def changed(check: str, n: int, since: int, at: int, was: VisibleStatus, now: Vi
         id=f"{check}-{n}", n=n, thing=check, project="p", since=T0 + since, at=T0 + at, detected_at=T0 + at + 1,
         was=was, now=now, reason="ping",
     )  # fmt: skip
+
+
+class TestNames:
+    async def test_names_follow_definitions_and_removals(self, line: Line) -> None:
+        check = str(uuid4())
+        key, what = f"check/{check}", Check(id=check, project="p", version=1, created=T0, name="old")
+        for definition in (what, replace(what, version=2, name="new")):
+            line.plain.produce(line.sources.definitions, encode(definition), key, partition=1)
+        line.plain.flush(20)
+        with line.writing():
+            line.until(f"countIf(name = 'new') FROM things WHERE id = '{check}' AND NOT removed", 1)
+            line.plain.produce(line.sources.definitions, None, key, partition=1)
+            line.plain.flush(20)
+            line.until(f"count() FROM things FINAL WHERE id = '{check}' AND removed", 1)
 
 
 class TestPings:

@@ -23,15 +23,18 @@ from processors.history.rows import (
     PINGS,
     SPANS,
     TABLES,
+    THINGS,
     VALIDITY_TOLD,
     Row,
     Table,
     ping_row,
     refused_row,
+    thing_row,
     transition_row,
 )
 from schemas.base import Fact, encode
 from schemas.dead_letters import DeadLetter
+from schemas.definitions import Channel, Check
 from schemas.pings import CheckRemoved, Ping, PingsEvent
 from schemas.ticks import Tick
 from schemas.transitions import (
@@ -223,6 +226,35 @@ class TestRefused:
 
     def test_dead_letters_of_other_journals_are_no_history(self) -> None:
         assert refused_row(self.letter("projects"), "pings") is None
+
+
+class TestThings:
+    def test_a_definition_is_a_name(self) -> None:
+        check = Check(id=CHECK, project="p", version=1, created=7, name="backup", tags=" prod  night ")
+        row = thing_row(41, 2, f"check/{CHECK}".encode(), encode(check))
+        assert row == ("check", CHECK, 0, 42, 2_000, "p", "backup", ["prod", "night"], "simple", 7)
+
+    def test_a_tombstone_is_a_removal(self) -> None:
+        assert thing_row(41, 2, b"monitor/m", None) == ("monitor", "m", 1, 42, 2_000, "", "", [], "", 0)
+
+    def test_no_secret_is_in_a_row(self) -> None:
+        channel = Channel(id="c", project="p", kind="slack", url="https://a.invalid/secret", created=1, name="chat")
+        row = thing_row(0, 0, b"channel/c", encode(channel))
+        assert row is not None
+        assert "secret" not in repr(row)
+
+    @pytest.mark.parametrize("key", [b"partition", b"tokens", b"key/k", b"recipient/r", b"", None])
+    def test_what_has_no_name_gives_no_row(self, key: bytes | None) -> None:
+        assert thing_row(0, 0, key, None) is None
+        assert thing_row(0, 0, key, encode(Check(id=CHECK, project="p", version=1, created=7))) is None
+
+    @given(st.binary(max_size=40) | st.none(), st.binary(max_size=40), st.integers(0, 2**62), st.integers(-1, 2**62))
+    def test_whatever_a_record_holds_its_row_fits(
+        self, value: bytes | None, id: bytes, off: int, timestamp_ms: int
+    ) -> None:
+        row = thing_row(off, timestamp_ms, b"check/" + id, value)
+        if row is not None:
+            assert encoded(THINGS, [row])
 
 
 class TestTables:
