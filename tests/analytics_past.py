@@ -22,6 +22,7 @@ from schemas.transitions import (
     DeliveryFinished,
     FieldChange,
     GapSeen,
+    Outcome,
     PingFolded,
     StatusChanged,
     ThingChanged,
@@ -80,8 +81,8 @@ class AnalyticsPast:
         for off in range(8):
             ping = Ping(kind="success", at=self.at(1, off), body="secret", rid=derived_id("run", off), exitstatus=0)
             rows[PINGS].append(_there(ping_row(0, 1_000 + off, 0, BACKUP.encode(), encode(ping))))
-        for event in self._results():
-            rows[PROBES].append(_there(probe_row(API.encode(), encode(event))))
+        for result in self._results():
+            rows[PROBES].append(_there(probe_row(API.encode(), encode(result))))
         for table, each in rows.items():
             for _ in range(2):
                 client.insert(table.name, each, table.columns, column_type_names=table.types)
@@ -128,10 +129,11 @@ class AnalyticsPast:
         yield PingFolded(thing=BACKUP, offset=1_000, at=self.at(1), kind="fail")
         yield PingFolded(thing=BACKUP, offset=1_001, at=self.at(1, 1), counted=False)
         first, second, third = self.went_down(API)
-        for channel, change, outcome, attempts, after in (
+        ends: tuple[tuple[str, StatusChanged, Outcome, int, int], ...] = (
             (CHAT, first, "delivered", 1, 2), (CHAT, second, "exhausted", 5, 600), (CHAT, third, "delivered", 2, 30),
             (MAIL, third, "delivered", 1, 4),
-        ):  # fmt: skip
+        )  # fmt: skip
+        for channel, change, outcome, attempts, after in ends:
             yield DeliveryFinished(
                 id=derived_id(channel, change.id), channel=channel, notice="monitor.down", outcome=outcome,
                 attempts=attempts, at=change.detected_at + after * SECOND, event=change.id, body="{}",

@@ -245,11 +245,11 @@ def thing_row(off: int, timestamp_ms: int, key: bytes | None, value: bytes | Non
         return None
     match thing:
         case Project():
-            told = (thing.id, thing.name, [], "")
+            project, tags, type = thing.id, list[str](), ""
         case Check():
-            told = (thing.project, thing.name, thing.tags.split(), thing.schedule.__struct_config__.tag)
+            project, tags, type = thing.project, thing.tags.split(), str(thing.schedule.__struct_config__.tag)
         case Monitor() | Channel():
-            told = (thing.project, thing.name, [], thing.kind)
+            project, tags, type = thing.project, [], thing.kind
         case _:
             return None
-    return kind, id, 0, off + 1, written, *told, _time(thing.created)
+    return kind, id, 0, off + 1, written, project, thing.name, tags, type, _time(thing.created)

@@ -22,6 +22,7 @@ from infra.settings.settings import Settings
 from processors.history.rows import SPANS
 from query_api.history.uptime import Span, time_in_states
 from schemas.base import SECOND
+from schemas.transitions import VisibleStatus
 from tests.analytics_past import API, BACKUP, DAY, HOUR, MINUTE, REPORT, SHOP, AnalyticsPast
 
 pytestmark = pytest.mark.stack
@@ -116,15 +117,15 @@ def at_night(past: AnalyticsPast) -> list[tuple[Any, ...]]:
 def budget(past: AnalyticsPast) -> list[tuple[Any, ...]]:
     """Of 30 days, today among them: `report` was removed 15 days ago, and was down for one of these."""
     first = past.now.date() - timedelta(days=29)
-    minutes: dict[str, Counter[str]] = {}
+    seconds: dict[str, Counter[str]] = {}
     for thing in (BACKUP, REPORT):
-        spent = minutes.setdefault(thing, Counter())
-        for (day, status), seconds in days_of(past, thing).items():
+        spent = seconds.setdefault(thing, Counter())
+        for (day, status), lasted in days_of(past, thing).items():
             if day >= first:
-                spent["down" if status == "down" else "up" if status in ("up", "late") else "other"] += seconds / 60
+                spent["down" if status == "down" else "up" if status in ("up", "late") else "other"] += lasted
     rows = []
     for tag, things in (("nightly", [BACKUP]), ("prod", [BACKUP, REPORT])):
-        up, down = (sum(minutes[thing][status] for thing in things) for status in ("up", "down"))
+        up, down = (sum(seconds[thing][status] for thing in things) / 60 for status in ("up", "down"))
         rows.append((tag, len(things), down, (up + down) / 1000 - down))
     return rows
 
@@ -162,7 +163,7 @@ def alike(told: Any, meant: Any) -> bool:
     if isinstance(told, float) and meant is not None:
         return bool(told == pytest.approx(meant, abs=2, rel=0.001))
     if isinstance(told, datetime):
-        return (told if told.tzinfo else told.replace(tzinfo=UTC)) == meant
+        return bool((told if told.tzinfo else told.replace(tzinfo=UTC)) == meant)
     return bool(told == meant)
 
 
@@ -219,11 +220,12 @@ def test_uptime_by_day_is_that_of_every_second(client: Client, views: str) -> No
     """Spans of a random past, some of which overlap, against the arithmetic that the API uses."""
     begin = int(datetime(2024, 2, 27, tzinfo=UTC).timestamp()) * SECOND
     rng, thing, at, since, spans = Random(getrandbits(64)), f"random-{uuid4()}", begin, begin, []
-    states = ("up", "late", "down", "not_observed", "maintenance", "paused")
+    states: tuple[VisibleStatus, ...] = ("up", "late", "down", "not_observed", "maintenance", "paused")
     rows = []
     for n in range(60):
         at += rng.choice((0, SECOND, HOUR, 5 * HOUR, DAY)) + rng.randrange(MINUTE)
-        was, now = states[n % 6], states[(n + 1) % 6] if n < 59 else "removed"
+        was = states[n % 6]
+        now = states[(n + 1) % 6] if n < 59 else "removed"
         rows.append((thing, n, "p", was, since, at, now, "probe", at, "", "", "", 0))
         spans.append(Span(since, at, was))
         since = max(begin, at - rng.choice((0, 0, 0, HOUR)))

@@ -121,7 +121,7 @@ def watched_check(number: int, name: str = "", tags: str = "", state: CheckState
     return WatchedCheck(check, state, PresentedCheck("up", False, None), 99.5, 1_000 * SECOND)
 
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
 @given(texts, texts)

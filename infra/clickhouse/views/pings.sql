@@ -1,4 +1,5 @@
--- No bodies and no addresses: jobs write secrets into the one, and people stand behind the other.
+-- No bodies and no addresses: jobs write secrets into the one, and people stand behind the other. Both tables are in the
+-- order of what they are joined by: merging them takes little memory, however many rows there are.
 CREATE OR REPLACE VIEW {analytics}.pings (
     `thing` String COMMENT 'Id of the check',
     `received_at` DateTime64(6, 'UTC') COMMENT 'When it came',
@@ -21,3 +22,4 @@ FROM (SELECT * EXCEPT (body, remote_addr) FROM {history}.pings FINAL) AS p
 LEFT ANY JOIN (
     SELECT check_id, off, part, kind, duration, counted, 1 AS known FROM {history}.ping_facts
 ) AS f ON p.check_id = f.check_id AND p.off = f.off AND p.part = f.part
+SETTINGS join_algorithm = 'full_sorting_merge'
