@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from infra.clickhouse.address import Address
 from infra.clickhouse.analytics import ViewsNotMade, apply, make_views, view_names
 from infra.clickhouse.client import connect
-from infra.clickhouse.migrations import migrate
+from infra.clickhouse.migrations import migrate, statements
 from infra.settings.settings import Settings
 from processors.history.rows import SPANS
 from query_api.history.uptime import Span, time_in_states
@@ -214,6 +215,18 @@ def test_every_column_has_a_comment_and_every_view_is_on_the_page(client: Client
     table = PAGE.read_text().partition("\n## ")[0]
     listed = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)))
     assert sorted(listed) == sorted(view_names())
+
+
+def test_what_an_administrator_runs_is_sql(client: Client) -> None:
+    """The embedded engine has no users of SQL: it reads the statements, and refuses to run them."""
+    text = PAGE.read_text().partition("\n## A ClickHouse of your own\n")[2].partition("\n## ")[0]
+    found = [sql for block in re.findall(r"```sql\n(.*?)```", text, re.DOTALL) for sql in statements(block)]
+    assert [sql.split()[0] for sql in found] == ["GRANT", "CREATE", "CREATE", "GRANT"]
+    for sql in found:
+        read = client.query("SELECT formatQuerySingleLine({sql:String})", parameters={"sql": sql}).result_rows[0][0]
+        assert "analyst" in read or "analytics" in read
+        with pytest.raises(DatabaseError, match=r"ACCESS_DENIED|ACCESS_STORAGE|Not enough privileges"):
+            client.command(sql)
 
 
 def test_uptime_by_day_is_that_of_every_second(client: Client, views: str) -> None:
