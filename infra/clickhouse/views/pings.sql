@@ -1,5 +1,5 @@
--- No bodies and no addresses: jobs write secrets into the one, and people stand behind the other. Both tables are in the
--- order of what they are joined by: merging them takes little memory, however many rows there are.
+-- No bodies and no addresses: jobs write secrets into the one, and people stand behind the other. The side
+-- that is held in memory is that of the pings, of which a question names a time or a thing; facts pass by.
 CREATE OR REPLACE VIEW {analytics}.pings (
     `thing` String COMMENT 'Id of the check',
     `received_at` DateTime64(6, 'UTC') COMMENT 'When it came',
@@ -18,8 +18,8 @@ AS SELECT p.check_id AS thing, p.at AS received_at, if(f.kind = '', p.kind, f.ki
        if(f.known, f.counted, 1) AS counted, p.rid AS run, nullIf(p.exitstatus, -1) AS exit_status,
        if(f.known AND f.duration >= 0, f.duration / 1e6, NULL) AS seconds, p.scheme AS scheme, p.method AS method,
        p.ua AS user_agent, p.body_size AS body_bytes
-FROM (SELECT * EXCEPT (body, remote_addr) FROM {history}.pings FINAL) AS p
-LEFT ANY JOIN (
+FROM (
     SELECT check_id, off, part, kind, duration, counted, 1 AS known FROM {history}.ping_facts
-) AS f ON p.check_id = f.check_id AND p.off = f.off AND p.part = f.part
-SETTINGS join_algorithm = 'full_sorting_merge'
+) AS f
+RIGHT ANY JOIN (SELECT * EXCEPT (body, remote_addr) FROM {history}.pings FINAL) AS p
+ON p.check_id = f.check_id AND p.off = f.off AND p.part = f.part
