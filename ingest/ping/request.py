@@ -102,6 +102,15 @@ def has_body(headers: Headers) -> bool:
     return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
 
+class Origin(NamedTuple):
+    """Where a ping comes from, as it is recorded."""
+
+    scheme: str
+    method: str
+    remote_addr: str
+    ua: str
+
+
 class Events:
     """Makes the events of pings. `trusted`: networks of the proxies whose `X-Forwarded-*` headers are believed."""
 
@@ -113,23 +122,28 @@ class Events:
         peer = scope["client"][0] if scope.get("client") else ""
         return self._forwarded.client(peer, scope["headers"])
 
-    def encode(self, target: PingTarget, at: Micros, by: int, scope: Scope, headers: Headers, body: bytes) -> bytes:
-        """The event of a ping, as it stands in Kafka."""
+    def origin(self, scope: Scope, headers: Headers) -> Origin:
+        """Where a request comes from, as its pings tell it."""
         client = scope.get("client")
         peer = client[0] if client else ""
         scheme = scope.get("scheme", "http")
         if b"x-forwarded-for" in headers or b"x-forwarded-proto" in headers:
             scheme = self._forwarded.scheme(scheme, peer, scope["headers"])
             peer = self._forwarded.client(peer, scope["headers"])
+        agent = headers.get(b"user-agent", b"").decode(errors="replace")[:UA_LENGTH]
+        return Origin(scheme, scope["method"], peer, agent)
+
+    def encode(self, target: PingTarget, at: Micros, by: int, origin: Origin, body: bytes) -> bytes:
+        """The event of a ping, as it stands in Kafka."""
         event = Ping(
             kind=target.kind,
             at=at,
             exitstatus=target.exitstatus,
             rid=target.rid,
-            scheme=scheme,
-            method=scope["method"],
-            remote_addr=peer,
-            ua=headers.get(b"user-agent", b"").decode(errors="replace")[:UA_LENGTH],
+            scheme=origin.scheme,
+            method=origin.method,
+            remote_addr=origin.remote_addr,
+            ua=origin.ua,
             by=by,
         )
         return encode(event) if not body else _encode_with_body(event, body)

@@ -155,6 +155,10 @@ class Source:
         """A ping of this partition (None: of any) is answered 503. Told in every tick until one is acknowledged."""
         self._untold.refuse(partition, self._clock.now() if since is None else since)
 
+    def refuse_check(self, check: str | None) -> None:
+        """A ping of this check (None: of any) is answered 503."""
+        self.refuse(None if check is None else self.partition_of(check))
+
     def prove(self, name: str) -> str | None:
         """The answer to the synthetic ping `name` of any process; None when a ping would not get into the log here."""
         if self._installation is None or not self._ticking.leads_to_the_log:

@@ -246,7 +246,7 @@ async def test_only_accepted_requests_count() -> None:
 async def test_no_limit_and_bounded_memory() -> None:
     world = World(pings_per_minute=0)
     assert {(await world.ask(BY_UUID)).line for _ in range(50)} == {"200 OK"}
-    limiter = World(pings_per_minute=5).app._limiter
+    limiter = World(pings_per_minute=5).app._recorder._limiter
     for number in range(10_000):
         assert limiter.admit(f"check {number}", NOON + number * 1_000_000)
         assert len(limiter) <= 121
@@ -280,7 +280,7 @@ async def test_a_hundred_first_pings_at_once(limit: int, expected: dict[str, int
     assert len(world.directory.by_slug(PROJECT, "new")) == 1
     assert len(world.projects.asked) == 1
     assert len(world.sink.pings) == sum(count for line, count in expected.items() if line.startswith("20"))
-    assert world.app._making == {}
+    assert world.app._finder._making == {}
 
 
 async def test_the_first_to_ask_may_go_away() -> None:
@@ -309,7 +309,7 @@ class Overtaken(MemoryProjects):
 @pytest.mark.parametrize("limit", [1, 5])
 async def test_newcomers_cannot_take_the_place_of_the_ping_that_made_the_check(limit: int) -> None:
     world = World(pings_per_minute=limit)
-    world.app._decisions = projects = Overtaken(world, 20)
+    world.app._finder._decisions = projects = Overtaken(world, 20)
     assert (await world.ask(f"/{KEY}/new?create=1")).line == "201 Created"
     expected = {"200 OK": limit - 1, "429 rate limit exceeded": 21 - limit}
     assert projects.lines == {line: count for line, count in expected.items() if count}
@@ -341,10 +341,10 @@ async def test_a_check_that_was_made_elsewhere_meanwhile_leaves_no_place_behind(
             add(world.directory, made)
             return await super().ask(project, request, timeout)
 
-    world.app._decisions = Elsewhere(world.directory)
+    world.app._finder._decisions = Elsewhere(world.directory)
     assert (await world.ask(f"/{KEY}/new?create=1")).line == "200 OK"
-    assert len(world.app._limiter._young) == 2
-    assert [stamps for stamps in world.app._limiter._young.values() if stamps] == [(NOON,)]
+    assert len(world.app._recorder._limiter._young) == 2
+    assert [stamps for stamps in world.app._recorder._limiter._young.values() if stamps] == [(NOON,)]
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def nobodys(number: int) -> str:
 async def test_an_address_asks_for_so_many_that_are_not_known(fresh: bool) -> None:
     """Then it waits, and costs neither a look at the log nor a gap; others, and what is known, are served as ever."""
     world, now = World(), 0.0
-    world.app._unknown_checks = UnknownCheckLimiter(Forwarded(world.settings.trusted_proxies), lambda: now)
+    world.app._finder._unknown_checks = UnknownCheckLimiter(Forwarded(world.settings.trusted_proxies), lambda: now)
     world.replica.fresh = fresh
     for number in range(OF_ADDRESS.most):
         assert (await world.ask(nobodys(number))).status in ((200, 404) if fresh else (503,))
@@ -493,6 +493,6 @@ async def test_a_ping_that_is_abandoned_counts_as_refused() -> None:
 
 async def test_a_defect_is_a_503_and_never_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    monkeypatch.setattr(world.app._events, "encode", lambda *args: 1 / 0)
+    monkeypatch.setattr(world.app._recorder._events, "encode", lambda *args: 1 / 0)
     assert (await world.ask(BY_UUID)).status == 503
     assert (world.source.in_flight, len(world.source._untold._refused)) == (0, 8)
