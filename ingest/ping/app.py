@@ -13,6 +13,8 @@ Contract: docs/compatibility/pinging.md. The order in which a request is judged:
    resumes cannot take it;
 7. the rate limit, then the record. 200 and 201 mean that it is in the log, acknowledged by all in-sync brokers.
 
+A request with many pings is judged line by line by the same parts (`ingest.ping.bulk`).
+
 Whatever is answered 503 the source tells in its next ticks, so that nobody is accused of a ping we refused.
 """
 
@@ -23,6 +25,7 @@ from infra.disk import Disk
 from infra.log.directory import Directory
 from infra.log.ports import DecisionMaker, LogWriter, ReplicaProgress
 from infra.settings.settings import Settings
+from ingest.ping.bulk import BulkPings
 from ingest.ping.check_finder import CheckFinder
 from ingest.ping.limiter import Limiter
 from ingest.ping.public_url import PROOF_HEADER, synthetic_name
@@ -30,7 +33,7 @@ from ingest.ping.recorder import Recorder
 from ingest.ping.request import LIMITS, Bodies, End, Events, Headers, Limits, has_body
 from ingest.ping.responses import PingResponse, PingResponses, Receive, Scope, Send
 from ingest.ping.source import Source
-from ingest.ping.urls import PingTarget, parse
+from ingest.ping.urls import PingTarget, is_bulk, parse
 from schemas.base import Micros
 
 log = structlog.get_logger(__name__)
@@ -64,6 +67,9 @@ class PingApp:
             settings, clock, directory, replica, decisions, source, events, self._responses, limiter, disk
         )
         self._recorder = Recorder(settings, sink, directory, source, events, self._responses, limiter, limits, disk)
+        self._bulk = BulkPings(
+            source, self._finder, self._recorder, events, self._responses, self._bodies, settings.body_limit, limits
+        )
 
     @property
     def responses(self) -> PingResponses:
@@ -72,6 +78,9 @@ class PingApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            return
+        if is_bulk(scope["path"]):
+            await self._bulk(scope, receive, send)
             return
         headers: Headers = dict(scope["headers"])
         body, end = b"", End.COMPLETE

@@ -17,17 +17,25 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 METHODS = "GET, HEAD, POST, OPTIONS"
+BULK_METHODS = "POST, OPTIONS"
 _Headers = list[tuple[bytes, bytes]]
+
+# Headers of every answer.
+OF_ALL: _Headers = [(b"access-control-allow-origin", b"*"), (b"cache-control", b"no-cache")]
 
 
 class PingResponse:
-    """A response: a status and a text, as two ASGI messages. given: how often it was sent."""
+    """A response: a status and a text, as two ASGI messages. given: how often it was sent, or told of a line.
 
-    __slots__ = ("body", "given", "start", "status", "text")
+    retry_after: seconds, 0 without.
+    """
+
+    __slots__ = ("body", "given", "retry_after", "start", "status", "text")
 
     def __init__(self, status: int, text: str, *extra: tuple[bytes, bytes]) -> None:
         self.status, self.text, self.given = status, text, 0
-        headers: _Headers = [(b"access-control-allow-origin", b"*"), (b"cache-control", b"no-cache"), *extra]
+        self.retry_after = int(dict(extra).get(b"retry-after", b"0"))
+        headers: _Headers = [*OF_ALL, *extra]
         if status != 204:  # which has neither, by RFC 9110
             headers[:0] = [
                 (b"content-type", b"text/plain; charset=utf-8"),
@@ -54,13 +62,13 @@ _RETRY = (b"retry-after", b"1")
 _ALLOW = (b"allow", METHODS.encode())
 
 
-def preflight() -> PingResponse:
+def preflight(methods: str = METHODS) -> PingResponse:
     """The answer to OPTIONS: what a browser may send."""
     return PingResponse(
         204,
         "",
-        _ALLOW,
-        (b"access-control-allow-methods", METHODS.encode()),
+        (b"allow", methods.encode()),
+        (b"access-control-allow-methods", methods.encode()),
         (b"access-control-allow-headers", b"*"),
         (b"access-control-max-age", b"86400"),
     )
@@ -76,7 +84,7 @@ class PingResponses:
         self.created = PingResponse(201, "Created", *announced)
         # Stands for all answers to pulses, each of which has a text of its own.
         self.ok_pulse = PingResponse(200, "OK: <uuid>", *announced)
-        self._announced = announced
+        self.announced = announced
         self.ok_not_found = PingResponse(200, "OK (not found)", *announced)
         self.ok_rate_limited = PingResponse(200, "OK (rate limited)", *announced)
         self.not_found = PingResponse(404, "not found")
@@ -94,6 +102,17 @@ class PingResponses:
             503, "not recorded: Pingfold's disk is full, try again later", (b"retry-after", b"10")
         )
         self.preflight = preflight()
+        # Of requests with many pings, and of their lines.
+        self.post_only = PingResponse(405, "method not allowed", (b"allow", BULK_METHODS.encode()))
+        self.preflight_to_post = preflight(BULK_METHODS)
+        self.unknown_coding = PingResponse(
+            415, "packed by what is not read here: gzip is, or none", (b"accept-encoding", b"gzip, identity")
+        )
+        self.invalid_line = PingResponse(400, "invalid line")
+        self.not_unpacked = PingResponse(400, "could not unpack the request body")
+        self.line_too_long = PingResponse(413, "the line is too long")
+        self.too_many_lines = PingResponse(413, "too many lines in one request")
+        self.too_many_bytes = PingResponse(413, "too many bytes in one request")
 
     def all(self) -> list[PingResponse]:
         """Each of them."""
@@ -102,7 +121,7 @@ class PingResponses:
     def pulse(self, id: str) -> PingResponse:
         """The answer to a pulse, which tells its id."""
         self.ok_pulse.given += 1
-        return PingResponse(200, f"OK: {id}", *self._announced)
+        return PingResponse(200, f"OK: {id}", *self.announced)
 
     def rejected(self, code: RejectionCode) -> PingResponse:
         """The answer to a ping whose check the `projects` fold did not make."""

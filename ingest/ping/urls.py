@@ -7,6 +7,8 @@ use them: upper-case UUIDs, trailing slashes, doubled slashes.
 A pulse URL (`/pulse/<token>/<key>`, docs/decisions/0078-pulse-checks.md) means a check by its token; the key proves
 that the sender was told the URL. Whatever else begins so is the URL of no check.
 
+`/ping/bulk` takes many pings (`ingest.ping.bulk`). It cannot be mistaken: a lone segment that is no UUID is no ping.
+
 For a path in no valid form `parse` returns None (400 `invalid url format`). An exit status over 255 and an invalid
 `rid` are
 reported only after the check has been looked up: they are the target's `fault`.
@@ -40,6 +42,7 @@ _is_key = re.compile("[-a-zA-Z0-9_]+").fullmatch
 _is_slug = re.compile(f"[-a-z0-9_]{{1,{SLUG_LENGTH}}}").fullmatch
 _is_number = re.compile("[0-9]+").fullmatch
 _by_uuid = re.compile(rf"(?:/ping)?/({_UUID})(?:/(start|fail|log))?").fullmatch  # most pings there are
+_BULK = frozenset({"/ping/bulk", "/ping/bulk/", "/bulk", "/bulk/"})
 _ACTIONS: dict[str, Kind] = {"start": "start", "fail": "fail", "log": "log"}
 
 
@@ -65,6 +68,11 @@ class PingTarget(NamedTuple):
 def is_ping(path: str) -> bool:
     """Whether a path is the ping application's (else it is FastAPI's)."""
     return path.startswith("/ping/") or path.lstrip("/").partition("/")[0] not in RESERVED
+
+
+def is_bulk(path: str) -> bool:
+    """Whether a path takes many pings at once. It has the form of no other ping URL."""
+    return path in _BULK
 
 
 def parse(path: str, query: bytes = b"") -> PingTarget | None:

@@ -5,7 +5,6 @@ nothing: clients leave it out, or call JSON a form. A body may be packed by gzip
 """
 
 import json
-import zlib
 from codecs import BOM_UTF8
 from enum import Enum
 from typing import Any
@@ -13,13 +12,10 @@ from typing import Any
 import msgspec
 from fastapi import Request
 
+from infra.http_server.gunzip import CODINGS, PLAIN, Gunzip, NotGzip
 from query_api.errors import QueryApiError
 from query_api.http.bodies import LIMITS
 
-_GZIP_WINDOW = 31
-_PLAIN, _GZIP = ("", "identity"), ("gzip", "x-gzip")
-# Gzip's files may have several parts; of more than so many, each of which is copied anew, no client makes one.
-_MOST_PARTS = 64
 _UTF8 = ("utf-8", "utf-8-sig")
 
 
@@ -63,29 +59,25 @@ async def read_body(request: Request, known: bool = True) -> bytes:
         if len(body) > most:
             raise BadBody(Fault.TOO_LARGE)
     coding = request.headers.get("content-encoding", "").strip().lower()
-    if coding in _PLAIN or not body:
+    if coding in PLAIN or not body:
         return bytes(body)
-    if coding not in _GZIP:
+    if coding not in CODINGS:
         raise BadBody(Fault.CODING)
     return _unpacked(bytes(body), most)
 
 
 def _unpacked(packed: bytes, most: int) -> bytes:
-    unpacked = bytearray()
-    for _ in range(_MOST_PARTS):
-        part = zlib.decompressobj(_GZIP_WINDOW)
-        try:
-            unpacked += part.decompress(packed, most + 1 - len(unpacked))
-        except zlib.error:
-            raise BadBody(Fault.BROKEN) from None
-        if len(unpacked) > most:
-            raise BadBody(Fault.TOO_LARGE)
-        if not part.eof:
-            raise BadBody(Fault.BROKEN)
-        packed = part.unused_data
-        if not packed:
-            return bytes(unpacked)
-    raise BadBody(Fault.BROKEN)
+    unpacked, gunzip = bytearray(), Gunzip()
+    try:
+        for piece in gunzip.unpack(packed):
+            unpacked += piece
+            if len(unpacked) > most:
+                raise BadBody(Fault.TOO_LARGE)
+    except NotGzip:
+        raise BadBody(Fault.BROKEN) from None
+    if not gunzip.is_complete:
+        raise BadBody(Fault.BROKEN)
+    return bytes(unpacked)
 
 
 def json_object(body: bytes) -> dict[str, Any]:

@@ -200,6 +200,11 @@ def test_kafka_frozen(tmp_path: Path) -> None:
             assert (status, headers["retry-after"]) == ("503 Service Unavailable", "1")
             status, headers, _ = ask(server, f"GET /{server.check[:-12]}000000000000 HTTP/1.1\nHost: x")
             assert (status, headers["retry-after"]) == ("503 Service Unavailable", "1")
+            lines = f'{{"uuid":"{server.check}"}}\n'.encode() * 3_000  # some under way, the others refused at once
+            head = f"POST /ping/bulk HTTP/1.1\nHost: x\nContent-Length: {len(lines)}"
+            status, headers, body = ask(server, head, lines)
+            assert (status, headers["retry-after"]) == ("207 Multi-Status", "1")
+            assert body.count('"status":503,"answer":"not recorded, try again"') == 3_000
             kafka.thaw()
             deadline = time.monotonic() + 120
             told: list[int] = []

@@ -1,0 +1,73 @@
+"""The answer to a bulk request: a JSON object a line, in the order of the lines of the request.
+
+Its status is 200 when every line was recorded, else 207 (Multi-Status): some were not, and the lines say which.
+"""
+
+from msgspec.json import encode
+
+from ingest.ping.responses import OF_ALL, PingResponse, PingResponses, Send
+
+CONTENT_TYPE = b"application/x-ndjson"
+
+
+class BulkAnswer:
+    """What became of each line. count: lines that it tells of, or will."""
+
+    def __init__(self) -> None:
+        self._told: dict[int, bytes] = {}  # the end of each line of the answer
+        self._ends: dict[int, bytes] = {}  # by the identity of the response, which lives as long as the process
+        self._all_recorded, self._retry_after = True, 0
+        self.count = 0
+
+    def expect(self, number: int) -> None:
+        """A line is on its way to Kafka: it keeps its place."""
+        self.count += 1
+        self._told[number] = b""
+
+    def tell(self, number: int, response: PingResponse, detail: str = "") -> None:
+        """What became of a line."""
+        response.given += 1
+        if number not in self._told:
+            self.count += 1
+        self._all_recorded &= response.status < 300
+        self._retry_after = max(self._retry_after, response.retry_after)
+        if detail:
+            self._told[number] = _end(response.status, f"{response.text}: {detail}")
+            return
+        end = self._ends.get(id(response))
+        if end is None:
+            end = self._ends[id(response)] = _end(response.status, response.text)
+        self._told[number] = end
+
+    def stop(self, number: int, response: PingResponse) -> None:
+        """This line and those after it were not read."""
+        self.tell(number, response, "this line and those after it were not read")
+
+    async def send(self, send: Send, responses: PingResponses, close: bool) -> None:
+        """Send it. A line that nothing is known of may be in the log or not: 503.
+
+        `close`: end the connection, whose request has not been read to its end.
+        """
+        lost = responses.unavailable
+        unsettled = _end(lost.status, lost.text)
+        body = b"".join(b'{"line":%d,%b' % (number, end or unsettled) for number, end in self._told.items())
+        headers = [
+            (b"content-type", CONTENT_TYPE),
+            (b"content-length", str(len(body)).encode()),
+            *OF_ALL,
+            *responses.announced,
+        ]
+        if self._retry_after:
+            headers.append((b"retry-after", str(self._retry_after).encode()))
+        if close:
+            headers.append((b"connection", b"close"))
+        status = 200 if self._all_recorded else 207
+        try:
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+        except (OSError, RuntimeError):  # the client has gone away: uvloop's transport says so by RuntimeError
+            return
+
+
+def _end(status: int, text: str) -> bytes:
+    return b'"status":%d,"answer":%b}\n' % (status, encode(text))

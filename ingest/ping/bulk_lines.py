@@ -1,0 +1,170 @@
+"""The lines of a bulk request: cutting them out of a stream of bytes, and what each means. Pure; never raises.
+
+Contract: docs/bulk-pings.md. A line is a JSON object that names a check and says what its job tells. Each is judged by
+itself: what is wrong with one is a text that names the field, and the others are taken all the same.
+"""
+
+import re
+from codecs import BOM_UTF8
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from ingest.ping.urls import SLUG_LENGTH, PingTarget
+from schemas.pings import ExitStatus, Kind, Rid
+
+# Bytes of a line. A body of the default limit fits, however it is escaped.
+LONGEST_LINE = 2**20
+
+# Of fields whose type has a form, what is wrong with a value that has not.
+_FORMS = {
+    "uuid": "not a UUID with dashes",
+    "rid": "not a UUID with dashes",
+    "slug": f"not 1 to {SLUG_LENGTH} of the characters a-z 0-9 - _",
+    "ping_key": "not of the characters a-z A-Z 0-9 - _",
+    "kind": f"not one of {', '.join(get_args(Kind))}",
+}
+_MESSAGE = re.compile(r"(.*?) - at `\$\.?([^`]*)`", re.DOTALL)
+_NO_TIME = "at: a ping is stamped when it is received, and has no time of its own"
+_NO_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+
+_Uuid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")]
+_Slug = Annotated[str, Meta(pattern=r"^[-a-z0-9_]+\Z", max_length=SLUG_LENGTH)]
+_PingKey = Annotated[str, Meta(pattern=r"^[-a-zA-Z0-9_]+\Z")]
+
+
+class BulkLine(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A ping. Its check is named by `uuid`, or by `slug` and `ping_key`, which the request may give for all lines."""
+
+    uuid: _Uuid | UnsetType = UNSET
+    slug: _Slug | UnsetType = UNSET
+    ping_key: _PingKey | UnsetType = UNSET
+    kind: Kind | UnsetType = UNSET
+    exitstatus: ExitStatus | UnsetType = UNSET
+    rid: Rid | None = None
+    body: str = ""
+    body_base64: bytes = b""
+    create: bool | UnsetType = UNSET
+
+
+_decode = msgspec.json.Decoder(BulkLine).decode
+
+
+class BulkPing(NamedTuple):
+    """What a line means: the check and the signal, as of the URL of a ping, and its body."""
+
+    target: PingTarget
+    body: bytes
+
+
+class TooLong(NamedTuple):
+    """A line of more than `LONGEST_LINE` bytes; the rest of it was thrown away."""
+
+
+TOO_LONG = TooLong()
+
+
+class Lines:
+    """Cuts a stream into lines, none of them blank. held: bytes of the line that has not ended yet."""
+
+    def __init__(self, longest: int = LONGEST_LINE) -> None:
+        self._longest = longest
+        self._rest = bytearray()
+        self._skips = False  # until the end of a line that is too long
+        self.number = 0  # of the newest line, from 1; blank ones count
+
+    @property
+    def held(self) -> int:
+        return len(self._rest)
+
+    def cut(self, piece: bytes) -> Iterator[tuple[int, bytes | TooLong]]:
+        """The lines that end in a piece, with their numbers."""
+        first, *others = piece.split(b"\n")
+        if not others:
+            self._hold(first)
+            return
+        yield from self._end(self._taken() + first)
+        for line in others[:-1]:
+            yield from self._end(line)
+        self._hold(others[-1])
+
+    def last(self) -> Iterator[tuple[int, bytes | TooLong]]:
+        """What stands behind the last line feed."""
+        yield from self._end(self._taken())
+
+    def _taken(self) -> bytes:
+        rest = bytes(self._rest)
+        self._rest.clear()
+        return rest
+
+    def _hold(self, part: bytes) -> None:
+        if self._skips:
+            return
+        self._rest += part
+        if len(self._rest) > self._longest:
+            self._rest.clear()
+            self._skips = True
+
+    def _end(self, line: bytes) -> Iterator[tuple[int, bytes | TooLong]]:
+        self.number += 1
+        if self.number == 1:
+            line = line.removeprefix(BOM_UTF8)
+        skipped, self._skips = self._skips, False
+        if skipped or len(line) > self._longest:
+            yield self.number, TOO_LONG
+        elif line := line.strip():
+            yield self.number, line
+
+
+def read_line(line: bytes, ping_key: str = "", create: bool = False) -> BulkPing | str:
+    """What a line means, or what is wrong with it. ping_key, create: of lines with a slug that do not say so."""
+    try:
+        said = _decode(line)
+    except msgspec.ValidationError as error:
+        return _words(str(error))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "not JSON"
+    if (fault := _contradiction(said)) is not None:
+        return fault
+    status = None if said.exitstatus is UNSET else said.exitstatus
+    if said.kind is UNSET:
+        kind: Kind = "fail" if status else "success"
+    else:
+        kind = said.kind
+    body = said.body_base64 or said.body.encode()
+    rid = said.rid and said.rid.lower()  # one run, however its id is spelled
+    if said.uuid is not UNSET:
+        return BulkPing(PingTarget(kind, said.uuid.lower(), exitstatus=status, rid=rid), body)
+    assert said.slug is not UNSET
+    key = ping_key if said.ping_key is UNSET else said.ping_key
+    if not key:
+        return "ping_key: missing beside slug, in the line and in the query of the request"
+    makes = create if said.create is UNSET else said.create
+    return BulkPing(PingTarget(kind, "", key, said.slug, status, makes, rid), body)
+
+
+def _contradiction(said: BulkLine) -> str | None:
+    if said.uuid is UNSET and said.slug is UNSET:
+        return "uuid: missing, and there is no slug"
+    if said.uuid is not UNSET:
+        if said.slug is not UNSET:
+            return "slug: there is a uuid, too"
+        if said.ping_key is not UNSET or said.create is True:
+            return f"{'create' if said.create is True else 'ping_key'}: only of use with a slug"
+    if said.body and said.body_base64:
+        return "body_base64: there is a body, too"
+    if said.exitstatus is not UNSET and said.kind not in (UNSET, "fail" if said.exitstatus else "success"):
+        return f"kind: exitstatus {said.exitstatus} means {'fail' if said.exitstatus else 'success'}"
+    return None
+
+
+def _words(error: str) -> str:
+    """What msgspec says, in the order in which our errors say it: the field, and what is wrong with it."""
+    if (unknown := _NO_FIELD.match(error)) is not None:
+        return _NO_TIME if unknown[1] == "at" else f"{unknown[1][:50]}: no such field"
+    if (placed := _MESSAGE.fullmatch(error)) is not None:
+        what, field = placed.groups()
+        return f"{field}: {what if 'got' in what else _FORMS.get(field, what)}"
+    return error

@@ -1,0 +1,335 @@
+"""Requests with many pings: what becomes of each line, and what bounds them (docs/bulk-pings.md)."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from ingest.ping.bulk_room import BulkRoom
+from ingest.ping.request import Limits
+from ingest.ping.urls import is_ping, parse
+from schemas.rejections import RejectionCode
+from tests.ping_world import KEY, NOON, SLUG, STALL, UNKNOWN, UUID, Reply, World, receiver
+
+BULK = "/ping/bulk"
+RID = "123e4567-e89b-12d3-a456-426614174000"
+TWIN = f"{1:08d}-0000-4000-8000-000000000000"
+
+
+def lines(*objects: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(one).encode() + b"\n" for one in objects)
+
+
+def told(reply: Reply) -> list[tuple[int, int, str]]:
+    found = [json.loads(line) for line in reply.body.splitlines()]
+    assert all(set(one) == {"line", "status", "answer"} for one in found)
+    return [(one["line"], one["status"], one["answer"]) for one in found]
+
+
+async def post(world: World, body: bytes | Iterable[bytes | None], url: str = BULK, **headers: str) -> Reply:
+    return await world.ask(url, "POST", headers, body)
+
+
+async def test_every_line_is_recorded_in_order_as_a_ping_of_its_own() -> None:
+    world = World(pings_per_minute=0)
+    sent = lines(
+        {"uuid": UUID, "kind": "start", "rid": RID},
+        {"slug": SLUG, "ping_key": KEY, "exitstatus": 3, "rid": RID, "body": "out of room"},
+        {"uuid": TWIN, "kind": "log", "body_base64": "/w=="},
+    )
+    reply = await post(world, sent, **{"user-agent": "flusher/1"})
+    assert (reply.status, told(reply)) == (200, [(1, 200, "OK"), (2, 200, "OK"), (3, 200, "OK")])
+    assert reply.headers["content-type"] == "application/x-ndjson"
+    assert reply.headers["content-length"] == str(len(reply.body))
+    assert reply.headers["access-control-allow-origin"] == "*"
+    assert reply.headers["ping-body-limit"] == "100000"
+    pings = world.sink.pings
+    assert [(key, ping.kind, ping.exitstatus, ping.rid) for key, ping in pings] == [
+        (UUID, "start", None, RID), (UUID, "fail", 3, RID), (TWIN, "log", None, None),
+    ]  # fmt: skip
+    assert [(ping.body, ping.body_base64) for _, ping in pings] == [
+        (None, None),
+        ("out of room", None),
+        (None, b"\xff"),
+    ]
+    assert {(ping.method, ping.ua, ping.remote_addr, ping.scheme) for _, ping in pings} == {
+        ("POST", "flusher/1", "192.0.2.7", "http")
+    }
+    # No two have one stamp, though the clock stands: the later line is the later ping.
+    assert [ping.at for _, ping in pings] == [NOON, NOON + 1, NOON + 2]
+    assert (world.source.in_flight, world.app._bulk.room.lines, world.app._bulk.room.size) == (0, 0, 0)
+
+
+async def test_each_line_is_judged_by_itself() -> None:
+    world = World(pings_per_minute=1)
+    sent = lines(
+        {"uuid": UUID},
+        {"uuid": UUID},
+        {"uuid": UNKNOWN},
+        {"slug": "nothing"},
+        {"slug": "twin"},
+        {"slug": "new", "create": True},
+        {"slug": SLUG, "kind": "log"},
+        {"uuid": "?"},
+    )
+    reply = await post(world, sent + b"not json", f"{BULK}?ping_key={KEY}")
+    assert reply.status == 207
+    assert told(reply) == [
+        (1, 200, "OK"),
+        (2, 429, "rate limit exceeded"),
+        (3, 404, "not found"),
+        (4, 404, "not found"),
+        (5, 409, "ambiguous slug"),
+        (6, 201, "Created"),
+        (7, 200, "OK"),
+        (8, 400, "invalid line: uuid: not a UUID with dashes"),
+        (9, 400, "invalid line: not JSON"),
+    ]
+    assert [ping.kind for _, ping in world.sink.pings] == ["success", "success", "log"]
+    assert world.source._untold._refused == {}
+    assert [(request.fields.slug, request.actor.kind) for request in world.projects.asked if request.actor] == [
+        ("new", "ping_key")
+    ]
+
+
+async def test_create_for_all_lines_makes_a_check_once() -> None:
+    world = World(pings_per_minute=0)
+    sent = lines({"slug": "new"}, {"slug": "new"}, {"slug": "newer"}, {"slug": "none", "create": False})
+    reply = await post(world, sent, f"{BULK}?ping_key={KEY}&create=1")
+    assert [status for _, status, _ in told(reply)] == [201, 200, 201, 404]
+    world.projects.refusal = RejectionCode.LIMIT_REACHED
+    assert told(await post(world, lines({"slug": "more", "ping_key": KEY, "create": True}))) == [(1, 404, "not found")]
+
+
+async def test_unknown_checks_that_come_together_cost_one_look_at_the_log() -> None:
+    world = World()
+    unknown = [{"uuid": f"{number:08d}-d4c7-4bf5-bcc8-b8d8a82ea278"} for number in range(500)]
+    reply = await post(world, lines(*unknown))
+    assert {told[1:] for told in told(reply)} == {(404, "not found")}
+    assert world.replica.looks == 1
+    world.replica.fresh = False
+    assert {one[1] for one in told(await post(world, lines(*unknown)))} == {503}
+    assert world.replica.looks == 2
+    assert len(world.source._untold._refused) == 8
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("size", [1, 7, 1_000_000])
+async def test_bodies_in_pieces_packed_or_not(packed: bool, size: int) -> None:
+    world = World(pings_per_minute=0)
+    sent = lines({"uuid": UUID}, {"uuid": UUID, "kind": "fail"}).rstrip()
+    content = gzip.compress(sent) if packed else sent
+    pieces = [content[begin : begin + size] for begin in range(0, len(content), size)]
+    reply = await post(world, pieces, **({"content-encoding": "GZIP"} if packed else {}))
+    assert told(reply) == [(1, 200, "OK"), (2, 200, "OK")]
+    assert [ping.kind for _, ping in world.sink.pings] == ["success", "fail"]
+
+
+@pytest.mark.parametrize("url", [BULK, "/bulk", f"{BULK}/", "/bulk/"])
+async def test_the_paths_and_the_verbs(url: str) -> None:
+    assert is_ping(url)
+    assert parse(url) is None, "no other ping has such a URL"
+    world = World()
+    assert told(await post(world, lines({"uuid": UUID}), url)) == [(1, 200, "OK")]
+    for method in ("GET", "HEAD", "PUT"):
+        reply = await world.ask(url, method)
+        assert (reply.status, reply.headers["allow"]) == (405, "POST, OPTIONS")
+    preflight = await world.ask(url, "OPTIONS")
+    assert (preflight.status, preflight.headers["access-control-allow-methods"]) == (204, "POST, OPTIONS")
+    assert len(world.sink.pings) == 1
+    # A slug and a ping key may be called so all the same.
+    assert (await world.ask(f"/ping/{KEY}/bulk")).line == "404 not found"
+    assert (await world.ask("/bulk/backup")).line == "404 not found"
+
+
+async def test_what_cannot_be_unpacked_is_told_from_its_line_on() -> None:
+    world = World(pings_per_minute=0)
+    assert (await post(world, b"x", **{"content-encoding": "br"})).line.startswith("415 packed by what is not read")
+    whole = gzip.compress(lines({"uuid": UUID}) * 50, compresslevel=0)
+    reply = await post(world, whole[: len(whole) // 2], **{"content-encoding": "gzip"})
+    taken = len(world.sink.pings)
+    assert 0 < taken < 50
+    assert told(reply)[:taken] == [(number, 200, "OK") for number in range(1, taken + 1)]
+    stop = "could not unpack the request body: this line and those after it were not read"
+    assert told(reply)[taken:] == [(taken + 1, 400, stop)]
+    assert told(await post(world, b"garbage", **{"content-encoding": "gzip"})) == [(1, 400, stop)]
+    assert (await post(world, b"")).line == (await post(world, b"", **{"content-encoding": "gzip"})).line == "200 "
+
+
+async def test_a_bomb_is_cut_off_at_the_limit() -> None:
+    world = World(Limits(bulk_size=100_000))
+    bomb = gzip.compress(lines({"uuid": UUID}) + b" " * 50_000_000)
+    reply = await post(world, bomb, **{"content-encoding": "gzip"})
+    assert told(reply) == [
+        (1, 200, "OK"),
+        (2, 413, "too many bytes in one request: this line and those after it were not read"),
+    ]
+    assert "connection" not in reply.headers
+
+
+async def test_lines_beyond_the_limits_are_told_of() -> None:
+    world = World(Limits(bulk_lines=2, body_size=300), pings_per_minute=0)
+    sent = lines({"uuid": UUID}, {"uuid": UUID}, {"uuid": UUID}, {"uuid": UUID})
+    stop = (3, 413, "too many lines in one request: this line and those after it were not read")
+    reply = await post(world, sent)
+    assert told(reply) == [(1, 200, "OK"), (2, 200, "OK"), stop]
+    assert len(world.sink.pings) == 2
+    endless = await post(world, [sent, b"x" * 200, b"x" * 200, STALL])
+    assert told(endless)[2:] == [stop]
+    assert endless.headers["connection"] == "close"
+    long = await post(World(), b'{"uuid":"' + b"a" * 2**20 + b'"}\n' + lines({"uuid": UUID}))
+    assert told(long) == [(1, 413, "the line is too long"), (2, 200, "OK")]
+
+
+async def test_a_slow_body_is_answered_with_what_came() -> None:
+    world = World(Limits(body_time=0.05), pings_per_minute=0)
+    reply = await post(world, [lines({"uuid": UUID}), b'{"uuid"', STALL])
+    assert told(reply) == [
+        (1, 200, "OK"),
+        (2, 408, "the request body came too slowly: this line and those after it were not read"),
+    ]
+    assert reply.headers["connection"] == "close"
+
+
+async def test_a_line_holds_the_time_back_only_until_kafka_has_it() -> None:
+    """A client that sends a line now and then must not keep every deadline of the installation waiting."""
+    world = World()
+    asking = asyncio.create_task(post(world, [lines({"uuid": UUID}), STALL]))
+    while not world.sink.pings:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    assert world.source.in_flight == 0
+    assert world.source.acked[world.sink.order[0].partition] == 0
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert world.source._untold._refused == {}
+
+
+async def test_what_kafka_does_not_confirm_is_not_claimed_and_the_rest_is_refused() -> None:
+    world = World(Limits(bulk_in_flight=2), pings_per_minute=3)
+    world.sink.fails = lambda record: record.key == TWIN.encode()
+    sent = lines({"uuid": UUID}, {"uuid": TWIN}, {"uuid": UUID}, {"uuid": UUID}, {"uuid": TWIN})
+    reply = await post(world, sent)
+    assert (reply.status, reply.headers["retry-after"]) == (207, "1")
+    statuses = [status for _, status, _ in told(reply)]
+    assert statuses[:2] == [200, 503]
+    assert statuses[-1] == 503
+    assert told(reply)[1][2] == "not recorded, try again"
+    assert len(world.sink.pings) == statuses.count(200)
+    assert set(world.source._untold._refused) >= {world.source.partition_of(TWIN)}
+    assert (world.source.in_flight, world.app._bulk.room.lines) == (0, 0)
+    world.sink.fails = lambda record: False
+    assert told(await post(world, lines({"uuid": TWIN}) * 3)) == [(n, 200, "OK") for n in (1, 2, 3)]
+
+
+async def test_single_pings_find_room_beside_bulk_requests() -> None:
+    world = World(Limits(in_flight=4, bulk_in_flight=2), pings_per_minute=0)
+    world.sink.hold()
+    asking = [asyncio.create_task(post(world, lines({"uuid": UUID}) * 50)) for _ in range(3)]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (world.source.in_flight, world.app._bulk.room.lines) == (2, 2)
+    single = asyncio.create_task(world.ask(f"/{UUID}"))
+    await asyncio.sleep(0)
+    assert world.source.in_flight == 3
+    world.sink.release()
+    assert (await single).line == "200 OK"
+    for reply in await asyncio.gather(*asking):
+        assert {status for _, status, _ in told(reply)} == {200}
+    assert len(world.sink.pings) == 151
+
+
+async def test_overload_and_a_full_queue_are_told_of_each_line() -> None:
+    world = World(Limits(in_flight=0))
+    reply = await post(world, lines({"uuid": UUID}, {"uuid": TWIN}))
+    assert [status for _, status, _ in told(reply)] == [503, 503]
+    assert reply.headers["retry-after"] == "1"
+    world = World()
+    world.sink.full = True
+    assert [status for _, status, _ in told(await post(world, lines({"uuid": UUID})))] == [503]
+    assert (world.source.in_flight, world.app._bulk.room.lines) == (0, 0)
+
+
+@pytest.mark.parametrize("ends", ["gone", "cancelled"])
+async def test_lines_of_a_client_that_goes_away_are_settled_all_the_same(ends: str) -> None:
+    world = World()
+    world.sink.hold()
+    pieces: list[bytes | None] = [lines({"uuid": UUID}), None if ends == "gone" else STALL]
+    asking = asyncio.create_task(world.call(scope(), receiver(pieces)))
+    while not world.source.in_flight:
+        await asyncio.sleep(0)
+    if ends == "cancelled":
+        asking.cancel()
+    await asyncio.wait({asking})
+    world.sink.release()
+    await asyncio.sleep(0.01)
+    assert len(world.sink.pings) == 1
+    assert (world.source.in_flight, world.app._bulk.room.lines) == (0, 0)
+    # Where nobody hears the report any more, it counts as refused: it may not be in the log.
+    assert len(world.source._untold._refused) == (ends == "cancelled")
+
+
+def scope() -> dict[str, Any]:
+    headers = [(b"transfer-encoding", b"chunked")]
+    return {
+        "type": "http", "method": "POST", "path": BULK, "query_string": b"", "headers": headers, "scheme": "http",
+        "client": ("192.0.2.7", 40000),
+    }  # fmt: skip
+
+
+async def test_unfinished_lines_count_among_the_unfinished_bodies() -> None:
+    world = World(Limits(held=2_000, held_of_one=1_000))
+    reply = await post(world, [b'{"uuid": "' + b"a" * 1_500, b"b", STALL], f"{BULK}?ping_key={KEY}")
+    assert told(reply) == [
+        (1, 429, "too many unfinished request bodies, try again: this line and those after it were not read")
+    ]
+    assert not world.app._bodies.shares.held
+
+
+async def test_a_defect_is_told_of_what_is_not_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    monkeypatch.setattr(world.app._finder, "find", lambda target: 1 / 0)
+    reply = await post(world, lines({"uuid": UUID}, {"uuid": TWIN}))
+    assert told(reply)[-1][1] == 503
+    assert len(world.source._untold._refused) == 8
+    assert (world.source.in_flight, world.app._bulk.room.lines) == (0, 0)
+
+
+async def test_bodies_are_cut_and_the_bytes_of_a_day_count() -> None:
+    world = World(pings_per_minute=0, ping_body_limit=10, bytes_per_day=30)
+    reply = await post(world, lines({"uuid": UUID, "body": "ü" * 20}, {"uuid": UUID, "body": "abcdefgh"}))
+    assert [status for _, status, _ in told(reply)] == [200, 200]
+    assert [ping.body for _, ping in world.sink.pings] == ["ü" * 5, None]
+
+
+async def test_the_room_is_shared_in_turns_and_given_back_by_who_is_cancelled() -> None:
+    room = BulkRoom(lines=2, size=100)
+    order: list[str] = []
+
+    async def enter(name: str, size: int) -> None:
+        await room.enter(size)
+        order.append(name)
+
+    await enter("a", 60)
+    await enter("b", 30)
+    waiting = [asyncio.create_task(enter(name, 50)) for name in ("c", "d", "e")]
+    await asyncio.sleep(0)
+    assert (order, room.lines, room.size) == (["a", "b"], 2, 90)
+    waiting[0].cancel()
+    room.leave(60)
+    await asyncio.sleep(0)
+    assert order == ["a", "b", "d"]
+    room.leave(30)
+    waiting[2].cancel()  # it has just been given room
+    await asyncio.sleep(0)
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (order, room.lines, room.size) == (["a", "b", "d"], 1, 50)
+    room.leave(50)
+    await enter("more than there is room for", 1_000)
+    assert room.lines == 1
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await room.enter(1)
