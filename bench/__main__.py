@@ -7,6 +7,7 @@ import sys
 import typer
 
 from bench.attacks import attacks
+from bench.bulk import bulk
 from bench.cli import cli
 from bench.disk import disk
 from bench.dns import dns
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 _COMMANDS = (
     ingest,
+    bulk,
     fold,
     fold_events,
     fail_to_webhook,
