@@ -19,7 +19,17 @@ from query_api.http.bodies import BodiesInBounds
 from query_api.http.disk_space import RejectWritesWhenFull
 from query_api.http.public_api import PublicApi
 from query_api.http.refusals import ErrorForm
-from query_api.pages import api_reference, badges, dashboard, incident, on_call, project_metrics, recipients, status
+from query_api.pages import (
+    api_reference,
+    badges,
+    dashboard,
+    incident,
+    on_call,
+    project_metrics,
+    recipients,
+    status,
+    tag_badges,
+)
 from query_api.pages.downtimes import install as install_downtimes
 from query_api.state.freshness import Freshness
 
@@ -48,6 +58,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     install_downtimes(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)
+    tag_badges.install(app, deps)
     status.install(app, deps)
     recipients.install(app, deps)
     incident.install(app)

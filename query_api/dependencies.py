@@ -14,6 +14,7 @@ from infra.egress.guard import Guard
 from infra.http_server.forwarded import Forwarded
 from infra.log.directory import Directory
 from infra.log.ports import AcknowledgedPings, DecisionMaker, LogWriter, ReplicaProgress
+from infra.secrets.badge_links import BadgeLinks
 from infra.secrets.calendar_links import CalendarLinks
 from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.secrets.incident_links import IncidentLinks
@@ -48,7 +49,7 @@ class Dependencies:
 
     encrypt: makes a secret fit for storing at its place; decrypt: reads it again there. links: those of mails that ask
     for a confirmation; incident_links: those of notices, that acknowledge; calendar_links: those of on-call
-    calendars.
+    calendars; badge_links: those of badges.
     admin_password: opens the pages; None: there are no pages.
     disk: where changes are written; None: as the settings say. guard: what probes and webhooks may reach.
     library: judges URLs of Apprise (`infra.apprise_library.library`); None: the sender will.
@@ -73,6 +74,7 @@ class Dependencies:
     links: ConfirmationLinks
     incident_links: IncidentLinks
     calendar_links: CalendarLinks
+    badge_links: BadgeLinks
     admin_password: str | None = None
     disk: Disk | None = None
     guard: Guard = field(default_factory=Guard)

@@ -65,6 +65,7 @@ class World:
         told = router(readiness, FoldProgress(1), ClockReports(), "127.0.0.1:1", clock, disk, None, METRICS_KEY)
         include(self.app, told)
         self._ids: dict[str, str] = {}
+        self._badges: dict[str, str] = {}
 
     async def fill(self) -> "World":
         """Make what paths name."""
@@ -81,6 +82,11 @@ class World:
             "/b/{states}/{key}": badge,
             **{f"/api/v{version}/checks/{{code}}": check["uuid"] for version in (1, 2, 3)},
         }
+        links, project = self.harness.badge_links, self.harness.project
+        self._badges = {
+            "/badge/{key}/{signature}.{form}": links.path(project, "*", "svg", 3),
+            "/badge/{key}/{signature}/{tag:path}.{form}": links.path(project, "prod", "svg", 2),
+        }
         return self
 
     async def made(self, path: str, api: str, body: dict[str, Any]) -> Any:
@@ -96,7 +102,7 @@ class World:
             beginning = next((one for one in self._ids if form.startswith(one)), None)
             if beginning is not None:
                 path = re.sub(r"{(id|token|code|ref|key)}", self._ids[beginning], path, count=1)
-            path = re.sub(r"{\w+}", NOBODY, path)
+            path = self._badges.get(form) or re.sub(r"{\w+}", NOBODY, path)
             verbs = {verb for route in routes if route.path_regex.match(path) for verb in route.methods or ()}
             yield Place(path, verbs)
 

@@ -96,6 +96,7 @@ async def answers() -> list[Answer]:
         await _on_call(story)
         await _templates(story)
         await _what_if(story)
+        await _badges(story)
     return story.answers
 
 
@@ -140,6 +141,11 @@ async def _checks(story: Story) -> None:
     await ask("GET", f"{V3}/checks/{{code}}", code=_UNKNOWN)
     await ask("GET", f"{V3}/checks/{{code}}", key="w" * 32, code=check)
     await ask("DELETE", f"{V3}/checks/{{code}}", code=other)
+
+
+async def _badges(story: Story) -> None:
+    await story.ask("GET", f"{V3}/badges/")
+    await story.ask("GET", f"{V3}/status/")
 
 
 async def _channels(story: Story) -> None:

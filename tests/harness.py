@@ -20,6 +20,7 @@ from infra.log.decisions import NoDecision
 from infra.log.directory import Directory
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
+from infra.secrets.badge_links import BadgeLinks
 from infra.secrets.calendar_links import CalendarLinks
 from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.secrets.incident_links import IncidentLinks
@@ -553,6 +554,7 @@ class Harness:
         self.links = ConfirmationLinks(b"a key of links")
         self.incident_links = IncidentLinks(b"a key of links of incidents")
         self.calendar_links = CalendarLinks(b"a key of calendars")
+        self.badge_links = BadgeLinks(b"a key of badges")
         self.project = self.make_project(
             "main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly", POP_KEY: "poppaping"}
         )
@@ -576,6 +578,7 @@ class Harness:
                 links=self.links,
                 incident_links=self.incident_links,
                 calendar_links=self.calendar_links,
+                badge_links=self.badge_links,
                 source=self.log,
                 history=self.history if history else None,
                 monitor_history=MemoryMonitorHistory(self.log) if history else None,

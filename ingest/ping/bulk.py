@@ -186,7 +186,8 @@ class _BulkRequest:
         else:
             check = found[0]
         size = len(ping.body)
-        await bulk.room.enter(size)
+        if not bulk.room.enter_now(size):
+            await bulk.room.enter(size)
         if self._is_refused:
             bulk.room.leave(size)
             bulk.source.refuse_check(check)

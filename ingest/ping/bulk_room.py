@@ -16,10 +16,16 @@ class BulkRoom:
         self.lines = self.size = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
+    def enter_now(self, size: int) -> bool:
+        """Take room for a ping of `size` bytes if there is some, and nobody waits for it."""
+        if self._waiting or not self._has_room(size):
+            return False
+        self._take(size)
+        return True
+
     async def enter(self, size: int) -> None:
         """Wait until there is room for a ping of `size` bytes; it is taken then."""
-        if not self._waiting and self._has_room(size):
-            self._take(size)
+        if self.enter_now(size):
             return
         place = asyncio.get_running_loop().create_future()
         self._waiting.append((size, place))

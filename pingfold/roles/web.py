@@ -31,6 +31,7 @@ from infra.log.group_progress import GroupProgress
 from infra.log.sink import NotStored
 from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent, vital
+from infra.secrets.badge_links import badge_links
 from infra.secrets.calendar_links import calendar_links
 from infra.secrets.confirmation_links import confirmation_links
 from infra.secrets.incident_links import incident_links
@@ -213,6 +214,7 @@ def _dependencies(
         links=confirmation_links(vault),
         incident_links=incident_links(vault),
         calendar_links=calendar_links(vault),
+        badge_links=badge_links(vault),
         admin_password=_admin_password(settings),
         guard=guard_of(settings),
         library=AppriseLibrary().ask,

@@ -1,6 +1,14 @@
 """The Healthchecks Management API, v1 to v3 (docs/compatibility/management.md)."""
 
-from query_api.healthchecks import audit_routes, channel_routes, history_routes, project_routes, routes
+from query_api.healthchecks import (
+    audit_routes,
+    badge_routes,
+    channel_routes,
+    history_routes,
+    project_routes,
+    routes,
+    status_routes,
+)
 from query_api.http.public_api import PublicApi, ReferencePage
 from query_api.state.freshness import STALE_HEADER
 
@@ -13,6 +21,8 @@ API = PublicApi(
         project_routes.router,
         history_routes.router,
         audit_routes.router,
+        badge_routes.router,
+        status_routes.router,
     ),
     page=ReferencePage(
         title="Management API",

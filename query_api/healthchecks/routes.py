@@ -23,6 +23,7 @@ from query_api.healthchecks.fields import (
 )
 from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.service import Service, ServiceDep, is_unique_key, stale_header
+from query_api.healthchecks.tags import tags_of
 from query_api.http.openapi import Responses, answer, body_of, text_answer
 from query_api.http.refusals import ApiError, json_answer
 from schemas.definitions import Check
@@ -66,7 +67,7 @@ async def list_checks(
     checks = [
         check
         async for check in service.checks(caller)
-        if tags <= _tags(check) and (not slug or check.slug == slug)
+        if tags <= tags_of(check.tags) and (not slug or check.slug == slug)
     ]  # fmt: skip
     checks.sort(key=lambda check: (check.created, check.id))
     stale = await service.freshness.of_list(checks)
@@ -140,10 +141,6 @@ async def resume_check(service: ServiceDep, _body: Body, caller: Writer, code: s
         return Response("check is not paused", 409, media_type="text/plain")
     await service.command(caller, check, CheckResumed(at=service.deps.clock.now()))
     return await service.answer(check)
-
-
-def _tags(check: Check) -> set[str]:
-    return {tag for tag in check.tags.split(" ") if tag}
 
 
 def _said(service: Service, body: Mapping[str, Any]) -> dict[str, Any]:

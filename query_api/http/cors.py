@@ -35,6 +35,6 @@ class Scripts(NamedTuple):
 
 # Badges and status pages for everybody: their answers say themselves that any script may read them, so their errors do
 # here. No key opens them.
-PUBLIC = Scripts(lambda path: path.startswith(("/b/", "/status/")), keys=())
+PUBLIC = Scripts(lambda path: path.startswith(("/b/", "/badge/", "/status/")), keys=())
 # Of paths below `/api/` that are no API's: a script may read that nothing is there.
 NOBODYS = Scripts(lambda path: path.startswith("/api/"))

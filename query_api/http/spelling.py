@@ -13,11 +13,17 @@ _SLASHES = re.compile("/{2,}")
 _HEX = "[0-9A-Fa-f]"
 # A segment that is one, or one with the name of a form behind it: `/status/UUID.json`.
 _UUID = re.compile(rf"(?<=/){_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}(?=[/.]|\Z)")
+# How the address of a badge begins. What stands behind is signed as it is, be it a tag that looks like a UUID.
+_BADGE = re.compile(r"/+badge/+[^/]*")
 
 
 def with_lower_uuids(path: str) -> str:
     """The path with each UUID in it in lower case; keys and tokens, whose case counts, stay as they are."""
-    return path if path.islower() else _UUID.sub(lambda found: found[0].lower(), path)
+    if path.islower():
+        return path
+    badge = _BADGE.match(path)
+    end = len(path) if badge is None else badge.end()
+    return _UUID.sub(lambda found: found[0].lower(), path[:end]) + path[end:]
 
 
 def other_spellings(path: str) -> Iterator[str]:

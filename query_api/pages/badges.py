@@ -1,13 +1,11 @@
 """Badges of checks for everybody: `/b/<2 or 3>/KEY.svg`, `.json` and `.shields` (docs/compatibility/management.md).
 
 KEY is told by the management API as `badge_url`; neither it nor a badge tells the check's id, which is its ping URL. Of
-three statuses, `late` is one; of two, what is late is up. A check that is new or paused is up. Any cache may keep a
-badge for 15 s.
+three statuses, `late` is one; of two, what is late is up. `query_api.pages.tag_badges` has those of many checks.
 """
 
 import asyncio
 from functools import partial
-from typing import Literal
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
@@ -16,26 +14,16 @@ from query_api.dependencies import Dependencies, dependencies_of
 from query_api.healthchecks.check_object import badge_key
 from query_api.healthchecks.status import present_check
 from query_api.http.lookup import look_again
-from query_api.http.refusals import ApiError, json_answer
+from query_api.http.refusals import ApiError
 from query_api.http.route_index import include
-from query_api.pages.drawing import AMBER, GREEN, RED, SAFE, SVG, drawn
+from query_api.pages.badge_forms import FORMS, Counts, badge
 from schemas.definitions import Check
 from schemas.ids import is_uuid
 
 router = APIRouter(include_in_schema=False)
 
-_MAX_AGE = 15
 _AT_ONCE = 64
 _MOST_GONE = 1_000  # keys of checks that are gone are forgotten now and then
-
-Word = Literal["up", "late", "down"]
-
-# Of an SVG, and by the names of Shields.
-_COLOURS: dict[Word, tuple[str, str]] = {
-    "up": (GREEN, "success"),
-    "late": (AMBER, "important"),
-    "down": (RED, "critical"),
-}
 
 
 class BadgeKeys:
@@ -76,24 +64,13 @@ class BadgeKeys:
 
 @router.get("/b/{states}/{key}.{form}")
 async def check_badge(request: Request, states: str, key: str, form: str) -> Response:
-    if states not in ("2", "3") or form not in ("svg", "json", "shields"):
+    if states not in ("2", "3") or form not in FORMS:
         raise ApiError(404, "not found")
     deps, check = dependencies_of(request), await _find(request, key)
     at = request.app.state.freshness.speaks_of(check.id)
-    status = present_check(check, deps.states.state(check.id), at).status
-    late = status == "grace" and states == "3"
-    word: Word = "down" if status == "down" else "late" if late else "up"
-    colour, shields_colour = _COLOURS[word]
+    counts = Counts().plus(present_check(check, deps.states.state(check.id), at).status)
     # Not its id, as elsewhere, when it has no name: that is its ping URL.
-    title = check.name or deps.settings.site_name
-    headers = {"Cache-Control": f"public, max-age={_MAX_AGE}", "Access-Control-Allow-Origin": "*"}
-    if form == "shields":
-        told = {"schemaVersion": 1, "label": title, "message": word, "color": shields_colour}
-        return json_answer(told, headers=headers)
-    if form == "json":
-        counts = {"total": 1, "grace": int(word == "late"), "down": int(word == "down")}
-        return json_answer({"status": word} | counts, headers=headers)
-    return Response(drawn(title, word, colour), headers=headers | SAFE, media_type=SVG)
+    return badge(check.name or deps.settings.site_name, counts, int(states), form)
 
 
 async def _find(request: Request, key: str) -> Check:

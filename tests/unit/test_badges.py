@@ -61,6 +61,8 @@ async def test_statuses(harness: Harness) -> None:
     assert await both(harness, path) == ("up", "late")
     late = await told(harness, f"{path.replace('/2/', '/3/')}.json")
     assert late == {"status": "late", "total": 1, "grace": 1, "down": 0}
+    # Two states do not tell it, but count it, as on Healthchecks.
+    assert await told(harness, f"{path}.json") == late | {"status": "up"}
     harness.log.tick(MINUTE)
     assert await both(harness, path) == ("down", "down")
     assert (await told(harness, f"{path}.json"))["down"] == 1

@@ -11,7 +11,7 @@ from tests.raw_request import ask
 
 KEY_HEADERS = {"management": {"x-api-key"}, "poppaping": {"authorization", "x-api-key"}, "updown": {"x-api-key"}}
 # Badges and status pages.
-PUBLIC = ("/b/", "/status/")
+PUBLIC = ("/b/", "/badge/", "/status/")
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # What a rotation refuses: it can be done only so often.
 BODY = b'{"overlap": "x"}'

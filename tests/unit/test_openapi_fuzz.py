@@ -16,7 +16,7 @@ from tests.conformance import Document
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.updown_client import UPDOWN_KEY, with_updown_keys
 
-_PATHS = r"^/api/(v1/(account|monitors|incidents|alert|status|maintenance|reports|on-call)|v3/|(?!v[0-9]))"
+_PATHS = r"^/api/(v1/(account|monitors|incidents|alert|status-|maintenance|reports|on-call)|v3/|(?!v[0-9]))"
 HARNESS = with_updown_keys(Harness())
 DOCUMENT = Document(HARNESS.app)
 CHANNEL = HARNESS.make_channel("phone")
