@@ -1,13 +1,18 @@
 """Killed or frozen under load: the outcome is that of one pure pass (docs/design.md, statements 1 to 5)."""
 
+import contextlib
 import json
 import os
 import random
 import signal
+import socket
+from collections import Counter
+from collections.abc import Iterator
 
+import httpx
 import pytest
 
-from schemas.topics import TRANSITIONS
+from schemas.topics import PINGS, TRANSITIONS
 from tests.counting import assert_counted_once, make_checks
 from tests.pingfold_process import Load, Pingfold, Receiver, wait_until
 
@@ -116,17 +121,58 @@ def test_clickhouse_and_the_writer_killed_under_load(pingfold: Pingfold) -> None
         assert pingfold.get(one["body_url"].removeprefix(pingfold.url), headers=key).content == load.body
 
 
+def line(check: str, number: int) -> bytes:
+    return json.dumps({"uuid": check, "body": f"part {number}"}).encode() + b"\n"
+
+
+def send_many(pingfold: Pingfold, check: str, numbers: range) -> list[str]:
+    """One request with many pings, which must all be acknowledged; their bodies."""
+    answer = pingfold.request("POST", "/ping/bulk", content=b"".join(line(check, number) for number in numbers))
+    assert answer.status_code == 200, answer.text
+    assert [json.loads(told)["status"] for told in answer.text.splitlines()] == [200] * len(numbers)
+    return [f"part {number}" for number in numbers]
+
+
+@contextlib.contextmanager
+def half_sent(pingfold: Pingfold, check: str, numbers: range) -> Iterator[socket.socket]:
+    """A request with many pings that has not ended."""
+    address = httpx.URL(pingfold.url)
+    body = b"".join(line(check, number) for number in numbers)
+    with socket.create_connection((address.host, address.port or 80), 60.0) as connection:
+        head = f"POST /ping/bulk HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) + 100}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        yield connection
+
+
+def counted(pingfold: Pingfold, check: str) -> int:
+    return int(pingfold.api("GET", f"/checks/{check}").json().get("n_pings", -1))
+
+
 def test_a_killed_web_process_is_a_gap(pingfold: Pingfold, receiver: Receiver) -> None:
     """Statements 1 and 3: SIGKILL of the web process loses no acknowledged ping and accuses nobody."""
     checks = make_checks(pingfold, "killed-web", 4)
     short = pingfold.create("short-web", timeout=60, grace=60)
     pingfold.good_ping(short)
+    many = pingfold.create("killed-web-bulk", timeout=86_400)
+    acknowledged = send_many(pingfold, many, range(200))
     pingfold.advance(61)
-    with Load(pingfold, checks) as load:
+    with Load(pingfold, checks) as load, half_sent(pingfold, many, range(200, 500)) as connection:
         load.wait_for(10)
+        wait_until(lambda: counted(pingfold, many) == 500, 60.0, "the lines that have come are counted")
         pingfold.kill_and_wait("web")
         load.wait_for(10)
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(1) == b"", "nothing is claimed"
     pingfold.wait_working()
+    # Nobody was told of the second half: it may be sent again, and is then counted again, but nothing is lost.
+    acknowledged += send_many(pingfold, many, range(200, 500))
+    bodies = Counter(
+        json.loads(record.value)["body"]
+        for record in pingfold.records(PINGS)
+        if record.key == many.encode() and record.value and record.value.startswith(b'{"type":"ping.received"')
+    )
+    assert bodies == Counter(acknowledged + [f"part {number}" for number in range(200, 500)])
+    wait_until(lambda: counted(pingfold, many) == bodies.total(), 60.0, "each line in the log is counted once")
     pingfold.advance(62)
     receiver.wait(short, "monitor.not_observed")
     assert receiver.of(short, "monitor.down") == []
