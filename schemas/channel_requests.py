@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 from schemas.base import Fact
 from schemas.channels.kind import Options
 from schemas.definitions import Channel
+from schemas.managed import ManagedBy
 from schemas.message_templates import TemplateCreate, TemplateDelete, TemplateUpdate
 from schemas.mutes import PlainMute
 from schemas.notice_choices import RepeatMinutes
@@ -52,6 +53,7 @@ class ChannelFields(Fact, tag=False, frozen=True):
     quiet_hours: QuietHours | UnsetType | None = UNSET
     mute_until: PlainMute | UnsetType = UNSET
     repeat_minutes: RepeatMinutes | UnsetType | None = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class ChannelUpdate(Request, tag="channel.update", frozen=True):

@@ -17,6 +17,7 @@ from schemas.channels.kind import Options
 from schemas.channels.kinds import KindName
 from schemas.escalations import EscalationPolicy
 from schemas.maintenance import Maintenance
+from schemas.managed import ManagedBy
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.mutes import MuteUntil, PlainMute
@@ -127,6 +128,7 @@ class Channel(Fact, tag="channel", frozen=True):
     waits.
     repeat_minutes: after so many minutes it is told again that something is down, until somebody acknowledges that.
     noted: the folds of checks and monitors were told of it; False: of an older version, they are yet to be told.
+    managed_by: the set of declarations that made it, or has taken it over; empty: none.
     """
 
     id: str
@@ -150,6 +152,7 @@ class Channel(Fact, tag="channel", frozen=True):
     mute_until: PlainMute = None
     repeat_minutes: RepeatMinutes | None = None
     noted: bool = False
+    managed_by: ManagedBy = ""
 
 
 class Check(Fact, tag="check", frozen=True):
@@ -157,7 +160,7 @@ class Check(Fact, tag="check", frozen=True):
 
     Field names and rules: docs/compatibility/management.md; `version` grows by one with each change.
     token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
-    mute_until: nobody is told of the check until then.
+    mute_until: nobody is told of the check until then. managed_by: as of a channel.
     """
 
     id: str
@@ -184,6 +187,7 @@ class Check(Fact, tag="check", frozen=True):
     channels: tuple[str, ...] = ()
     token: str = ""
     mute_until: MuteUntil = None
+    managed_by: ManagedBy = ""
 
 
 Definition = (

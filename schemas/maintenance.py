@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas.base import SECOND, Fact, Micros
+from schemas.managed import ManagedBy
 from schemas.schedules import BadSchedule, BadTimezone, Cron, OnCalendar, next_after, parse_schedule
 
 # Of each time that a window recurs, and of one that begins when it is asked for.
@@ -59,6 +60,7 @@ class Maintenance(Fact, tag="maintenance", frozen=True):
     monitors, checks: ids of what it covers. tags: it covers what has one of them, from when to when that has it.
     everything: what a window covers that names nothing: all of the project; if false, all of its monitors.
     key: of the project's windows that are not over only one has it; empty: none was given.
+    managed_by: the set of declarations that made it, or has taken it over; empty: none.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Maintenance(Fact, tag="maintenance", frozen=True):
     tags: tuple[str, ...] = ()
     everything: bool = False
     key: str = ""
+    managed_by: ManagedBy = ""
 
 
 class MaintenanceDefined(Fact, tag="maintenance.defined", frozen=True):

@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas.base import Fact, Micros
+from schemas.managed import ManagedBy
 from schemas.mutes import MuteUntil
 from schemas.probe_kinds import MonitorKind as MonitorKind
 from schemas.targets import DnsRecord as DnsRecord
@@ -81,6 +82,7 @@ class Monitor(Fact, tag="monitor", frozen=True):
     published: it has a public page of its own, `/status/<token>`, as updown.io has it.
     excluded_regions: where it is not probed from, as requested; counts while `regions` is empty.
     mute_until: nobody is told of the monitor until then.
+    managed_by: the set of declarations that made it, or has taken it over; empty: none.
     """
 
     id: str
@@ -109,3 +111,4 @@ class Monitor(Fact, tag="monitor", frozen=True):
     published: bool = False
     excluded_regions: tuple[str, ...] = ()
     mute_until: MuteUntil = None
+    managed_by: ManagedBy = ""

@@ -34,6 +34,7 @@ class RejectionCode(StrEnum):
     ON_CALL_IDENTIFIER_INVALID = "on_call_identifier_invalid"
     ON_CALL_NAMED = "on_call_named"
     TARGET_TAKEN = "target_taken"
+    NAME_TAKEN = "name_taken"
     CHANNEL_IDENTIFIER_EMPTY = "channel_identifier_empty"
     CHANNEL_IDENTIFIER_INVALID = "channel_identifier_invalid"
     CHANNEL_IDENTIFIER_AMBIGUOUS = "channel_identifier_ambiguous"
@@ -79,6 +80,7 @@ _WORDS: Mapping[RejectionCode, str] = {
     _C.ON_CALL_IDENTIFIER_INVALID: "names no such on-call rotation",
     _C.ON_CALL_NAMED: "an escalation policy names the on-call rotation",
     _C.TARGET_TAKEN: "another monitor has this target",
+    _C.NAME_TAKEN: "another one has this name",
     _C.CHANNEL_IDENTIFIER_EMPTY: "empty channel identifier",
     _C.CHANNEL_IDENTIFIER_INVALID: "invalid channel identifier",
     _C.CHANNEL_IDENTIFIER_AMBIGUOUS: "non-unique channel identifier",

@@ -29,6 +29,7 @@ from schemas.incident_requests import IncidentComment as IncidentComment
 from schemas.incident_requests import IncidentRelease as IncidentRelease
 from schemas.incident_requests import TagMuteSet as TagMuteSet
 from schemas.maintenance import MOST_NAMED, Tag, Window
+from schemas.managed import ManagedBy
 from schemas.message_templates import TemplateCreate as TemplateCreate
 from schemas.message_templates import TemplateDelete as TemplateDelete
 from schemas.message_templates import TemplateUpdate as TemplateUpdate
@@ -108,6 +109,7 @@ class CheckFields(Fact, tag=False, frozen=True):
     tz: str | UnsetType = UNSET
     slug_when_renamed: Slug | UnsetType = UNSET
     filter_subject_while: Literal["success_kw", "failure_kw"] | UnsetType = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class ProjectCreate(Request, tag="project.create", frozen=True):
@@ -199,6 +201,7 @@ class MonitorFields(Fact, tag=False, frozen=True):
     published: bool | UnsetType = UNSET
     excluded_regions: tuple[Region, ...] | UnsetType = UNSET
     mute_until: MuteUntil | UnsetType = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class MonitorCreate(Request, tag="monitor.create", frozen=True):
@@ -243,6 +246,7 @@ class StatusPageFields(Fact, tag=False, frozen=True):
     password: PasswordHash | UnsetType = UNSET
     access_key: AccessKey | UnsetType = UNSET
     private: bool | UnsetType = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class StatusPageCreate(Request, tag="status-page.create", frozen=True):
@@ -270,6 +274,7 @@ class MaintenanceFields(Fact, tag=False, frozen=True):
     checks: tuple[str, ...] | UnsetType = UNSET
     tags: Annotated[tuple[Tag, ...], Meta(max_length=MOST_NAMED)] | UnsetType = UNSET
     everything: bool | UnsetType = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class MaintenanceRequest(Request, frozen=True):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from schemas.base import Fact, Micros
+from schemas.managed import ManagedBy
 
 ComponentKind = Literal["monitor", "check"]
 
@@ -42,6 +43,7 @@ class StatusPage(Fact, tag="status-page", frozen=True):
     slug: part of its address `/status/<slug>-<first 8 of id>`; `/status/<id>` works too.
     password: hashed; empty: the page is public, unless it is private.
     access_key: the password, encrypted, where its owner may read it again. private: only the admin password opens it.
+    managed_by: the set of declarations that made it, or has taken it over; empty: none.
     token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
     """
 
@@ -58,3 +60,4 @@ class StatusPage(Fact, tag="status-page", frozen=True):
     token: str = ""
     access_key: str = ""
     private: bool = False
+    managed_by: ManagedBy = ""

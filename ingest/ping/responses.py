@@ -151,6 +151,7 @@ class PingResponses:
                 | RejectionCode.ON_CALL_IDENTIFIER_INVALID
                 | RejectionCode.ON_CALL_NAMED
                 | RejectionCode.TARGET_TAKEN
+                | RejectionCode.NAME_TAKEN
                 | RejectionCode.CHANNEL_IDENTIFIER_EMPTY
                 | RejectionCode.CHANNEL_IDENTIFIER_INVALID
                 | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS

@@ -25,6 +25,7 @@ from processors.projects.calendar_feeds import ProjectCalendarFeeds
 from processors.projects.channel_notes import ProjectChannelNotes
 from processors.projects.checks import ProjectChecks
 from processors.projects.decisions import decision, rejected
+from processors.projects.declared_names import DeclaredNames
 from processors.projects.escalations import ProjectEscalations
 from processors.projects.incidents import pass_on
 from processors.projects.index import ProjectIndex, RequestRejected, must_have_uuid
@@ -130,6 +131,7 @@ class ProjectsPartition:
     def __init__(self, view: View, partition: int) -> None:
         self._view = view
         self.index = ProjectIndex(view)
+        self._names = DeclaredNames(view, self.index)
         self._tokens = ProjectTokens(view, partition)
         self._checks = ProjectChecks(view, self.index, self._tokens)
         self._monitors = ProjectMonitors(view, self.index, self._tokens)
@@ -253,6 +255,7 @@ class ProjectsPartition:
         if isinstance(request, ProjectCreate):
             return self._create_project(request, owner, at)
         project = self.index.project(owner)
+        self._names.must_be_free(request, owner)
         match request:
             case CheckCreate():
                 return self._checks.create(request, project, at)

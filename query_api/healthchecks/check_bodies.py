@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.mutes import TAKES
 from query_api.slugs import MAX_SLUG
+from schemas.managed import ManagedBy
 from schemas.requests import UniqueField
 from schemas.schedules import MAX_EXPRESSION
 
@@ -49,6 +50,7 @@ class UpdateCheckBody(Struct, kw_only=True):
     filter_default_fail: bool | UnsetType = UNSET
     grace: _Grace | UnsetType = UNSET
     late_limit: _LateLimit | UnsetType = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
     manual_resume: bool | UnsetType = UNSET
     methods: _Methods | UnsetType = UNSET
     mute_until: Annotated[str | None, Meta(description=TAKES)] | UnsetType = UNSET

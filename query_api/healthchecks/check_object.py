@@ -1,7 +1,7 @@
 """The check object of the Management API: the 29 keys of Healthchecks (24 for a read-only key) and ours. Pure.
 
 Ours, which clients must tolerate: `last_success`, `last_exitstatus`, `late_limit`, `run_limit`, `not_observed`,
-`mute_until`.
+`mute_until`, `managed_by`.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
 from schemas.definitions import Check
 from schemas.ids import derived_id
+from schemas.managed import ManagedBy
 from schemas.schedules import Simple
 from schemas.times import iso_or_none
 
@@ -92,6 +93,7 @@ class CheckObject(Struct, kw_only=True, gc=False):
     mute_until: Annotated[
         str | None, Meta(description="Nobody is told of it until then: `recovery`, `forever` or a time.")
     ]
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 def check_object(
@@ -142,6 +144,7 @@ def check_object(
         made.pause_url = f"{url}/pause"
         made.resume_url = f"{url}/resume"
         made.channels = ",".join(sorted(check.channels))
+        made.managed_by = check.managed_by or UNSET
     if isinstance(check.schedule, Simple):
         made.timeout = check.schedule.period
     else:

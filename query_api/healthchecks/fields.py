@@ -120,6 +120,7 @@ def _mute(value: object) -> MuteUntil:
 # What is more than its type says.
 _SPECIAL: dict[str, Rule] = {
     "slug": _slug,
+    "managed_by": _slug,
     "schedule": _schedule,
     "tz": _tz,
     "unique": _unique,

@@ -23,6 +23,7 @@ def refusal_of(rejection: Rejection) -> ApiError:
             | RejectionCode.DEPENDENCY_LOOP
             | RejectionCode.ON_CALL_IDENTIFIER_INVALID
             | RejectionCode.TARGET_TAKEN
+            | RejectionCode.NAME_TAKEN
             | RejectionCode.INVALID_REQUEST
         ):
             return ApiError(400, reason)

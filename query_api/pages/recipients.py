@@ -207,6 +207,7 @@ def no_page_of(code: RejectionCode) -> _NoPage:
             | RejectionCode.ON_CALL_IDENTIFIER_INVALID
             | RejectionCode.ON_CALL_NAMED
             | RejectionCode.TARGET_TAKEN
+            | RejectionCode.NAME_TAKEN
             | RejectionCode.CHANNEL_IDENTIFIER_EMPTY
             | RejectionCode.CHANNEL_IDENTIFIER_INVALID
             | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS

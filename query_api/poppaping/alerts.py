@@ -40,6 +40,7 @@ from schemas.base import Micros
 from schemas.channels.kind import InvalidChannelField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import new_id
+from schemas.managed import ManagedBy
 from schemas.mutes import PlainMute
 from schemas.notice_choices import RepeatMinutes
 from schemas.notices import Notice
@@ -80,6 +81,7 @@ class _NewChannel(msgspec.Struct):
     quiet_hours: _QuietHours | None = None
     repeat_minutes: _Repeat | None = None
     on_every_monitor: Annotated[bool, Meta(description="Put it on every monitor that exists, too.")] = False
+    managed_by: ManagedBy = ""
 
 
 class _ChannelChanges(msgspec.Struct):
@@ -91,6 +93,7 @@ class _ChannelChanges(msgspec.Struct):
     quiet_hours: _QuietHours | UnsetType | None = UNSET
     repeat_minutes: _Repeat | UnsetType | None = UNSET
     mute_until: Annotated[str, Meta(max_length=100, description=PLAIN_TAKES)] | UnsetType | None = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 CreateAlertChannelBody = body_with("CreateAlertChannelBody", _NewChannel, "config")
@@ -153,6 +156,7 @@ async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject)
             wanted.quiet_hours,
             wanted.repeat_minutes,
         )
+        channel = replace(channel, managed_by=wanted.managed_by)
     except InvalidChannelField as invalid:
         raise _fault(invalid) from None
     request = ChannelCreate(
@@ -192,6 +196,7 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
             quiet_hours=quiet_of(changes.quiet_hours),
             repeat_minutes=changes.repeat_minutes,
             mute_until=_mute(changes.mute_until, deps.clock.now()),
+            managed_by=changes.managed_by,
             **stored_fields(deps, key.project, channel.id, kind, given, channel),
         )
     except InvalidChannelField as invalid:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.channel_fields import blocked_addresses, confirmation_error
 from query_api.dependencies import Dependencies
@@ -13,6 +13,7 @@ from query_api.poppaping.responses import time
 from schemas.channels.kinds import CHANNEL_KINDS, KindName
 from schemas.channels.reading import shown, shown_type
 from schemas.definitions import Channel
+from schemas.managed import ManagedBy
 from schemas.notices import Notice
 from schemas.quiet_hours import QuietHours
 
@@ -45,6 +46,7 @@ class AlertChannelObject(Struct, kw_only=True):
     failures: Annotated[Count, Meta(description="Attempts that failed since the last success.")]
     last_success_at: Time | None
     mute_until: Annotated[str | None, Meta(description=PLAIN_TAKES)]
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 def channel_object(deps: Dependencies, channel: Channel) -> AlertChannelObject:
@@ -69,4 +71,5 @@ def channel_object(deps: Dependencies, channel: Channel) -> AlertChannelObject:
         failures=health.failures,
         last_success_at=time(health.last_success),
         mute_until=show_plain_mute(channel.mute_until, deps.clock.now()),
+        managed_by=channel.managed_by or UNSET,
     )

@@ -211,7 +211,9 @@ async def _fields(
     monitors = await _named(service, key, wanted.monitor_ids, directory.monitor, "monitor")
     checks = await _named(service, key, wanted.check_ids, directory.check, "check")
     tags = wanted.tags if wanted.tags is UNSET else tuple(sorted(set(wanted.tags or ())))
-    fields = MaintenanceFields(name=wanted.name, window=window, monitors=monitors, checks=checks, tags=tags)
+    fields = MaintenanceFields(
+        name=wanted.name, window=window, monitors=monitors, checks=checks, tags=tags, managed_by=wanted.managed_by
+    )
     if known is not None and all(
         given is UNSET or given == there
         for given, there in ((monitors, known.monitors), (checks, known.checks), (tags, known.tags))

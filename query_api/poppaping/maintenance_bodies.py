@@ -15,6 +15,7 @@ from query_api.poppaping.maintenance_object import MaintenanceWindow
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import SECOND, Micros
 from schemas.maintenance import LONGEST_KEY, LONGEST_SECONDS, MOST_NAMED, Once, Recurring, Tag, Window, fault_of
+from schemas.managed import ManagedBy
 from schemas.schedules import BadSchedule, BadTimezone, parse_schedule
 from schemas.times import LAST, micros_of
 
@@ -55,6 +56,7 @@ class UpdateMaintenanceWindowBody(Struct, forbid_unknown_fields=True, kw_only=Tr
     monitor_ids: _Monitors | UnsetType | None = UNSET
     check_ids: _Checks | UnsetType | None = UNSET
     tags: _Tags | UnsetType | None = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class CreateMaintenanceWindowBody(UpdateMaintenanceWindowBody, kw_only=True):

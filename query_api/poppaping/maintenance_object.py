@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.http.field_types import Count, Time, Uuid
 from query_api.poppaping.responses import time
 from schemas.base import Micros
 from schemas.maintenance import Maintenance, Once, Recurring, Window, concerns_checks, is_over, open_until, opens_after
+from schemas.managed import ManagedBy
 
 
 class MaintenanceWindow(Struct, kw_only=True, gc=False):
@@ -31,6 +32,7 @@ class MaintenanceWindow(Struct, kw_only=True, gc=False):
     ended_at: Annotated[Time | None, Meta(description="When it ended that was open last, as far as that is known.")]
     created_at: Time
     updated_at: Time
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 def maintenance_object(maintenance: Maintenance, now: Micros) -> MaintenanceWindow:
@@ -58,6 +60,7 @@ def maintenance_object(maintenance: Maintenance, now: Micros) -> MaintenanceWind
         ended_at=time(None if until is not None else _ended(window, now)),
         created_at=time(maintenance.created),
         updated_at=time(maintenance.revised),
+        managed_by=maintenance.managed_by or UNSET,
     )
 
 

@@ -5,13 +5,13 @@ one would otherwise be silently ignored. Fields of a single type of monitor come
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Protocol, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import fields, replace
 
-from infra.egress.guard import Guard, TargetRefused
+from infra.egress.guard import TargetRefused
 from query_api.confirm_intervals import after_change
 from query_api.mutes import TAKES, InvalidMute, read_mute
 from query_api.plans import Plan
@@ -21,6 +21,7 @@ from query_api.poppaping.monitor_object import HIDDEN, PoppaPingMethod, ShownFam
 from query_api.poppaping.monitor_places import places_of
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import encode
+from schemas.managed import ManagedBy
 from schemas.monitors import (
     DEFAULT_INTERVAL,
     FRAMING_HEADERS,
@@ -92,6 +93,13 @@ _MOVED = (
 )
 
 
+class JudgesHosts(Protocol):
+    """`infra.egress.guard.Guard`, as far as it is needed here."""
+
+    def check_host(self, host: str, port: int | None = None) -> None:
+        """Raises `TargetRefused` when a monitor may not probe this host."""
+
+
 class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     """The fields of a body that every type of monitor takes. Null means the default."""
 
@@ -141,6 +149,7 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     depends_on: _DependsOn | UnsetType | None = UNSET
     dependency_wait_seconds: Annotated[int, Meta(ge=0, le=3_600)] | UnsetType | None = UNSET
     mute_until: _MuteUntil | UnsetType | None = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 def _body(name: str, doc: str, *more: tuple[str, Any]) -> type[CommonFields]:
@@ -161,7 +170,7 @@ def fields_of(
     known_regions: tuple[str, ...],
     plan: Plan,
     encrypt: Callable[[str], str],
-    guard: Guard,
+    guard: JudgesHosts,
 ) -> MonitorFields:
     """What a request changes. `current` None: a new monitor. `guard`: of the project, says what may be probed. Raises
     `PoppaPingApiError` 400 and says what is wrong."""
@@ -194,6 +203,7 @@ def fields_of(
         "published": wanted.published,
         "dependency_wait": wanted.dependency_wait_seconds,
         "mute_until": _mute(wanted),
+        "managed_by": wanted.managed_by,
         **places_of(wanted.regions, wanted.excluded_regions, current, known_regions),
     }
     if wanted.depends_on is not UNSET:
@@ -273,7 +283,7 @@ def _place(target: ProbeTarget) -> tuple[str, str, int, str]:
     return target.url, target.host, target.port, target.resolver
 
 
-def _must_be_allowed(kind: MonitorKind, target: ProbeTarget, guard: Guard) -> None:
+def _must_be_allowed(kind: MonitorKind, target: ProbeTarget, guard: JudgesHosts) -> None:
     """Whether an address may be probed is told at once; what a name means is seen when it is probed."""
     for place in PROBE_KINDS[kind].places(target):
         try:

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from msgspec import UNSET, Meta, Struct, defstruct, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, structs
 
 from query_api.http.field_types import Count, Time, Uuid
 from query_api.mutes import show_mute
 from query_api.poppaping.responses import time
 from query_api.validity import certificate_shown
+from schemas.managed import ManagedBy
 from schemas.monitor_states import MonitorState, Validity, visible_status
 from schemas.monitors import Method, Monitor, MonitorKind, Sealed
 from schemas.probe_kinds import PROBE_KINDS
@@ -128,6 +129,7 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     domain: Annotated[DomainObject | None, Meta(description="Its registered domain; null while nothing is known.")]
     created_at: Time
     updated_at: Time
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 def _with_fields_of_kinds() -> type[_CommonFields]:
@@ -260,5 +262,6 @@ def _fields(monitor: Monitor, state: MonitorState | None, validity: Validity | N
         "domain": _domain_object(validity),
         "created_at": time(monitor.created),
         "updated_at": time(monitor.revised),
+        "managed_by": monitor.managed_by or UNSET,
         **PROBE_KINDS[monitor.kind].shown(target),
     }

@@ -59,6 +59,7 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
         case (
             RejectionCode.ALREADY_EXISTS
             | RejectionCode.TARGET_TAKEN
+            | RejectionCode.NAME_TAKEN
             | RejectionCode.AMBIGUOUS_SLUG
             | RejectionCode.WRONG_CHANNEL_KIND
             | RejectionCode.WRONG_KEY_KIND

@@ -22,6 +22,7 @@ from query_api.poppaping.service import Service, ServiceDep
 from query_api.slugs import slugify
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
+from schemas.managed import ManagedBy
 from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate
 from schemas.status_pages import (
     MOST_COMPONENTS,
@@ -61,6 +62,7 @@ class UpdateStatusPageBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=T
     description: Description | UnsetType = UNSET
     components: _Components | UnsetType = UNSET
     password: Annotated[_Password | None, Meta(description="Null: the page is public.")] | UnsetType = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class CreateStatusPageBody(UpdateStatusPageBody, kw_only=True):
@@ -80,6 +82,7 @@ class StatusPageObject(Struct, kw_only=True):
     public: Annotated[bool, Meta(description="It has no password, and is not private.")]
     created_at: Time
     updated_at: Time
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class StatusPageComponent(Struct, kw_only=True):
@@ -187,6 +190,7 @@ async def _fields(service: Service, key: ApiKey, wanted: UpdateStatusPageBody) -
         description=wanted.description,
         components=UNSET if wanted.components is UNSET else _components(wanted.components),
         password=password,
+        managed_by=wanted.managed_by,
     )
 
 
@@ -211,6 +215,7 @@ def _fields_of(service: Service, page: StatusPage) -> dict[str, Any]:
         "public": not page.password and not page.private,
         "created_at": time(page.created),
         "updated_at": time(page.revised),
+        "managed_by": page.managed_by or UNSET,
     }
 
 

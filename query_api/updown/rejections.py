@@ -43,6 +43,7 @@ def error_of(rejection: Rejection) -> UpdownError:
             | RejectionCode.DEPENDENCY_LOOP
             | RejectionCode.ON_CALL_IDENTIFIER_INVALID
             | RejectionCode.ALREADY_EXISTS
+            | RejectionCode.NAME_TAKEN
             | RejectionCode.AMBIGUOUS_SLUG
             | RejectionCode.WRONG_CHANNEL_KIND
             | RejectionCode.WRONG_KEY_KIND

@@ -150,10 +150,11 @@ def test_every_field_is_taken(desk: Desk) -> None:
         "filter_http_body": True,
         "filter_default_fail": True,
         "mute_until": "recovery",
+        "managed_by": "billing",
     }
     resolved = {"expression", "tz", "slug_when_renamed", "filter_subject_while"}
     assert {*wanted, "channels", *resolved} == set(CheckFields.__struct_fields__)
-    made, plain = desk.create(**wanted), desk.create()
+    plain, made = desk.create(), desk.create(**wanted)
     desk.update(plain.id, **wanted)
     for check in (desk.check(made.id), desk.check(plain.id)):
         assert {name: getattr(check, name) for name in wanted} == wanted

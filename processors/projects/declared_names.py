@@ -1,0 +1,93 @@
+"""What is made by a set of declarations has a name that no other of its kind and project has.
+
+People may give several monitors one name. A declaration is known by its name, so two of them that are applied at the
+same time must not make two things: here, in the order of the journal, the second is refused. The index follows the
+view.
+"""
+
+from collections import Counter
+
+import msgspec
+from msgspec import UNSET
+
+from processors.fold.view import View
+from processors.projects.index import ProjectIndex, RequestRejected
+from schemas.definitions import Channel
+from schemas.maintenance import Maintenance
+from schemas.monitors import Monitor
+from schemas.rejections import RejectionCode
+from schemas.requests import (
+    ChannelCreate,
+    CheckCreate,
+    MaintenanceCreate,
+    MonitorCreate,
+    ProjectsRequest,
+    StatusPageCreate,
+)
+from schemas.status_pages import StatusPage
+
+# Kind, project and name.
+_Named = tuple[str, str, object]
+
+
+class DeclaredNames:
+    """The names that are taken in one partition's projects."""
+
+    def __init__(self, view: View, index: ProjectIndex) -> None:
+        self._view, self._index = view, index
+        self._taken: Counter[_Named] = Counter()
+        for key, record in view.items():
+            self._changed(key, None, record)
+        view.listeners.append(self._changed)
+
+    def must_be_free(self, request: ProjectsRequest, project: str) -> None:
+        """Raises `RequestRejected` when a request would give a name that is taken to what declarations make."""
+        match request:
+            case CheckCreate(fields=fields) if fields.managed_by and not request.provision:
+                named: _Named = ("check", project, fields.slug)
+                is_taken = bool(fields.slug) and bool(self._index.with_slug(project, str(fields.slug)))
+            case MonitorCreate(fields=fields) if fields.managed_by:
+                named = ("monitor", project, fields.name)
+                is_taken = self._taken[named] > 0
+            case StatusPageCreate(fields=fields) if fields.managed_by:
+                named = ("status-page", project, fields.slug)
+                is_taken = self._taken[named] > 0
+            case MaintenanceCreate(fields=fields) if fields.managed_by:
+                named = ("maintenance", project, fields.name)
+                is_taken = self._taken[named] > 0
+            case ChannelCreate(channel=channel) if channel.managed_by:
+                named = ("channel", project, channel.name)
+                is_taken = self._taken[named] > 0
+            case _:
+                return
+        if is_taken and self._view.get(f"{named[0]}/{_id_of(request)}") is None:  # else it came twice
+            raise RequestRejected(RejectionCode.NAME_TAKEN, "" if named[2] is UNSET else str(named[2]))
+
+    def _changed(self, _key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+        before, after = _named(old), _named(new)
+        if before == after:
+            return
+        if before is not None:
+            self._taken[before] -= 1
+            if not self._taken[before]:
+                del self._taken[before]
+        if after is not None:
+            self._taken[after] += 1
+
+
+def _named(record: msgspec.Struct | None) -> _Named | None:
+    match record:
+        case Monitor(project=project, name=name):
+            return "monitor", project, name
+        case StatusPage(project=project, slug=name):
+            return "status-page", project, name
+        case Maintenance(project=project, name=name):
+            return "maintenance", project, name
+        case Channel(project=project, name=name):
+            return "channel", project, name
+        case _:
+            return None
+
+
+def _id_of(request: CheckCreate | MonitorCreate | StatusPageCreate | MaintenanceCreate | ChannelCreate) -> str:
+    return request.channel.id if isinstance(request, ChannelCreate) else request.id
