@@ -75,6 +75,7 @@ docs: install
 	$(BIN)/python -m tests.apprise_services
 	$(BIN)/python -m tests.channels_page
 	$(BIN)/python -m tests.monitor_types_page
+	$(BIN)/pingfold schema > docs/declarations.schema.json
 
 # The lock files hold every file of each release, for any platform. No address of an index gets into them.
 UV := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header

@@ -58,6 +58,21 @@ COMMANDS: dict[str, Lazy | Group] = {
         "Recompute all states from the journals, from their beginning or from a snapshot.",
         _LOOK,
     ),
+    "apply": Lazy(
+        "pingfold.commands.apply:apply",
+        "Make a project as YAML files declare it: show what would change, ask, and do it.",
+        _MANAGE,
+    ),
+    "export": Lazy(
+        "pingfold.commands.apply:export_project",
+        "Write what is there as a file that `pingfold apply` takes.",
+        _MANAGE,
+    ),
+    "schema": Lazy(
+        "pingfold.commands.apply:schema",
+        "Print the JSON Schema of the files that `pingfold apply` takes.",
+        _MANAGE,
+    ),
     "channel": Group(
         "Manage channels: where notifications are sent.",
         {

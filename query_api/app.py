@@ -23,6 +23,7 @@ from query_api.pages import (
     api_reference,
     badges,
     dashboard,
+    declarations_schema,
     incident,
     on_call,
     project_metrics,
@@ -64,6 +65,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     incident.install(app)
     on_call.install(app)
     described.install(app)
+    declarations_schema.install(app)
     api_reference.install(app, apis, deps.settings.base_url)
     app.add_middleware(partial(BodiesInBounds, deps=deps, forms=forms))
     disk = deps.disk or Disk(deps.settings, "changes are answered 503")

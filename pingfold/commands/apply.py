@@ -1,0 +1,106 @@
+"""`pingfold apply`, `export` and `schema`: a project as files (docs/apply.md)."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.clock import SYSTEM_CLOCK
+from infra.settings.settings import Settings
+from pingfold.commands.options import Json
+from pingfold.declared import project
+from pingfold.declared.api import Api
+from pingfold.declared.executing import execute
+from pingfold.declared.exporting import choose, export
+from pingfold.declared.loading import load
+from pingfold.declared.planning import Options, Plan, plan
+from pingfold.declared.showing import as_json, lines, title
+from pingfold.errors import CommandFailed
+from query_api.declarations import SCHEMA_PATH, json_schema
+from schemas.times import iso
+
+# The plan was shown, and nobody has said that it is to be done.
+NOT_CONFIRMED = 3
+
+
+def apply(
+    file: Annotated[
+        list[str],
+        typer.Option(
+            "--file", "-f", help="A YAML file, a folder of them, or - for standard input; repeat for several."
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove what the set of these files has made and they no longer declare.")
+    ] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take over things of the same keys that were made otherwise.")
+    ] = False,
+    send_secrets: Annotated[
+        bool,
+        typer.Option(
+            "--send-secrets", help="Send secrets again even where nothing else changes: they cannot be compared."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a project as files declare it: show what would change, ask, and do it.
+
+    Exit status: 0 done, or nothing to do; 1 not done, and lines say why; 3 the plan was shown, and not confirmed.
+
+    Example: pingfold apply -f pingfold.yml --yes
+    """
+    with Api(Settings()) as api:
+        declarations = load(file, project.rules(api))
+        planned = plan(declarations, project.read(api), iso(SYSTEM_CLOCK.now()), Options(prune, adopt, send_secrets))
+        typer.echo(as_json(planned) if json else "\n".join(lines(planned)))
+        if not planned.steps:
+            return
+        if not yes and not _confirmed():
+            typer.echo("nothing was done", err=True)
+            raise typer.Exit(NOT_CONFIRMED)
+        _execute(planned, api, json)
+
+
+def export_project(
+    name: Annotated[list[str] | None, typer.Argument(help="Names, slugs or ids; default: the whole project.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Checks that have this tag; repeat for several.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")] = None,
+) -> None:
+    """Write what is there as a file that `pingfold apply` takes. Secrets are references to the environment.
+
+    Example: pingfold export --output pingfold.yml
+    """
+    with Api(Settings()) as api:
+        present, schema_url = project.read(api), api.url + SCHEMA_PATH
+    chosen = list(choose(present, name or (), tag or ()))
+    if not chosen and (name or tag):
+        raise CommandFailed("nothing has this name or tag")
+    exported = export(present, chosen, schema_url)
+    if output is None:
+        typer.echo(exported.text, nl=False)
+    else:
+        output.write_text(exported.text, encoding="utf-8")
+    for words in exported.left_out:
+        typer.echo(words, err=True)
+    if exported.variables:
+        typer.echo(f"to apply it, set {', '.join(exported.variables)}", err=True)
+
+
+def schema() -> None:
+    """Print the JSON Schema of the files that `pingfold apply` takes.
+
+    Example: pingfold schema > declarations.schema.json
+    """
+    typer.echo(json_schema().decode(), nl=False)
+
+
+def _confirmed() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty() and typer.confirm("Do it?")
+
+
+def _execute(planned: Plan, api: Api, json: bool) -> None:
+    for step in execute(planned, api):
+        typer.echo(f"done: {title(step)}", err=json)

@@ -1,0 +1,107 @@
+"""What a kind of declared thing is: how it is judged, shown and asked for. Pure.
+
+The judging is that of the REST APIs: a declaration is read by their functions, made into a definition, and shown as
+they show it. So what is declared and what an API answers are compared in the same words, and no rule is written twice.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from pingfold.declared.things import Fields
+from pingfold.errors import PingfoldError
+from query_api.plans import PLANS, Plan
+
+
+class Fault(NamedTuple):
+    """What is wrong with a field; "" for the thing as a whole."""
+
+    field: str
+    words: str
+
+
+class Faults(PingfoldError):
+    """A declaration that is refused."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(fault.words for fault in self.faults))
+
+
+class Rules(NamedTuple):
+    """What depends on the installation. regions: that there are; empty: not known, any is taken."""
+
+    plan: Plan = PLANS["self-hosted"]
+    regions: tuple[str, ...] = ()
+
+
+ANY_INSTALLATION = Rules()
+
+
+class Judged(NamedTuple):
+    """fields: complete, `HIDDEN` in place of what cannot be read back. secrets: that, as the API takes it."""
+
+    fields: Fields
+    secrets: Mapping[str, Any] = MappingProxyType({})
+
+
+class Kind(ABC):
+    """A kind of thing.
+
+    section: as files have it. title: one of them, in sentences. key_field: the field of `fields` that is its key.
+    api: whose key is needed. path: of the collection; paged: its answers are. details: a list does not tell all.
+    """
+
+    section: ClassVar[str]
+    title: ClassVar[str]
+    key_field: ClassVar[str] = "name"
+    api: ClassVar[Literal["healthchecks", "poppaping"]] = "poppaping"
+    path: ClassVar[str]
+    details: ClassVar[bool] = False
+    update: ClassVar[Literal["PATCH", "POST"]] = "PATCH"
+
+    @abstractmethod
+    def judged(self, key: str, given: Fields, rules: Rules) -> Judged:
+        """What a declaration comes to. given: of the types of `format`. Raises `Faults`."""
+
+    @abstractmethod
+    def shown(self, answer: Mapping[str, Any]) -> Fields:
+        """The fields of an object that the API shows; references are ids."""
+
+    @abstractmethod
+    def body(self, fields: Fields, secrets: Mapping[str, Any], managed_by: str | None, known: bool) -> Fields:
+        """What the API is asked for. Its references are ids. managed_by: None: it stays. known: the thing is there."""
+
+    def key_of(self, fields: Fields) -> str:
+        """The key of a thing that is there; empty: it has none."""
+        return str(fields[self.key_field])
+
+    def fixed(self) -> tuple[str, ...]:
+        """Fields that cannot be changed once a thing is made."""
+        return ()
+
+    def secret_fields(self, fields: Fields) -> tuple[str, ...]:
+        """Fields whose values, or the values in them, are never told."""
+        return ()
+
+    def written(self, fields: Fields) -> Fields:
+        """The fields of a thing that is there which a file needs to have: those that are not as by default."""
+        spare = self._told(fields)
+        try:
+            whole = self.judged(self.key_of(fields), spare, ANY_INSTALLATION).fields
+        except Faults:
+            return spare
+        for name in list(spare):
+            fewer = {other: value for other, value in spare.items() if other != name}
+            try:
+                is_same = self.judged(self.key_of(fields), fewer, ANY_INSTALLATION).fields == whole
+            except Faults:
+                is_same = False
+            if is_same:
+                spare = fewer
+        return spare
+
+    def _told(self, fields: Fields) -> Fields:
+        """The fields that a file may have."""
+        return {name: value for name, value in fields.items() if name != self.key_field and value is not None}

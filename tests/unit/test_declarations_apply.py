@@ -1,0 +1,276 @@
+"""Files applied to a Pingfold in memory: plan, doing it, doing it again, export, prune, ownership, failures."""
+
+from typing import Any
+
+import pytest
+
+from pingfold.declared.executing import Stopped, execute
+from pingfold.declared.planning import Options
+from pingfold.declared.problems import InvalidDeclarations
+from pingfold.declared.showing import as_json, lines
+from tests.declared_world import World
+from tests.harness import POP_KEY
+
+SLACK = "https://hooks.slack.com/services/T00000000/B00000000/" + "x" * 24
+SECRETS = {"SLACK_URL": SLACK, "SHOP_KEY": "very secret", "PAGE_PASSWORD": "open sesame"}
+WHOLE = """
+channels:
+  ops: {type: webhook, url: "https://hooks.example.com/x", secret: "${SHOP_KEY}"}
+  team: {type: slack, url: "${SLACK_URL}", quiet_hours: {from: "22:00", to: "07:00"}}
+checks:
+  backup: {name: Nightly backup, schedule: "0 2 * * *", tz: Europe/Paris, tags: [db, nightly], channels: [ops]}
+  other: {}
+monitors:
+  Shop: {url: "https://shop.example.com/", depends_on: [Database], headers: {X-Key: "${SHOP_KEY}"}, body: "${SHOP_KEY}"}
+  Database: {type: tcp, host: db.example.com, port: 5432, channels: []}
+status_pages:
+  main: {title: Main, components: [{monitor: Shop}, {check: backup, group: Jobs}], password: "${PAGE_PASSWORD}"}
+maintenance:
+  Sunday: {schedule: "0 2 * * 0", duration_minutes: 60, monitors: [Shop], checks: [backup], tags: [db]}
+"""
+EVERYTHING = [
+    "channels/ops", "channels/team", "checks/backup", "checks/other", "monitors/Database", "monitors/Shop",
+    "status_pages/main", "maintenance/Sunday",
+]  # fmt: skip
+PRUNE, ADOPT = Options(prune=True), Options(adopt=True)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def problems(world: World, *files: Any, **more: Any) -> str:
+    with pytest.raises(InvalidDeclarations) as refused:
+        world.plan(*files, **more)
+    return str(refused.value)
+
+
+def test_everything_is_made_once(world: World) -> None:
+    assert world.apply(WHOLE, environment=SECRETS) == [f"+ {name}" for name in EVERYTHING]
+    assert world.apply(WHOLE, environment=SECRETS) == []
+    assert {one.managed_by for one in world.present()} == {"default"}
+    backup = world.fields("checks", "backup")
+    assert (backup["schedule"], backup["tz"], backup["tags"]) == ("0 2 * * *", "Europe/Paris", ["db", "nightly"])
+
+
+def test_an_export_applied_changes_nothing(world: World) -> None:
+    world.apply(WHOLE, environment=SECRETS)
+    exported = world.export()
+    assert exported.left_out == ()
+    assert not any(secret in exported.text for secret in SECRETS.values())
+    assert world.apply(exported.text, environment=dict.fromkeys(exported.variables, SLACK)) == []
+    other = World()
+    made = other.apply(exported.text, environment=dict.fromkeys(exported.variables, SLACK))
+    assert made == [f"+ {name}" for name in EVERYTHING]
+    again = other.export()
+    assert again.text == exported.text
+
+
+def test_an_export_by_name_or_tag(world: World) -> None:
+    world.apply(WHOLE, environment=SECRETS)
+    assert "other:" not in world.export("Nightly backup").text
+    assert world.export("monitors/Shop").variables == ("MONITOR_SHOP_HEADERS_X_KEY", "MONITOR_SHOP_BODY")
+
+
+def test_what_somebody_changed_by_hand_is_put_back(world: World) -> None:
+    world.apply(WHOLE, environment=SECRETS)
+    shop = next(one for one in world.present() if one.key == "Shop")
+    world.api.call("poppaping", "PATCH", f"/api/v1/monitors/{shop.id}", {"interval_seconds": 300, "headers": {}})
+    plan = world.plan(WHOLE, environment=SECRETS)
+    [step] = plan.steps
+    assert [(change.name, change.old, change.new) for change in step.changes] == [
+        ("interval_seconds", 300, 60),
+        ("headers", {}, {"X-Key": "[hidden]"}),
+    ]
+    told = "\n".join(lines(plan))
+    assert "~ monitor Shop\n    interval_seconds: 300 -> 60" in told
+    assert "very secret" not in told + as_json(plan)
+    assert world.apply(WHOLE, environment=SECRETS) == ["~ monitors/Shop"]
+    assert world.apply(WHOLE, environment=SECRETS) == []
+
+
+def test_a_field_that_is_taken_out_has_its_default_again(world: World) -> None:
+    world.apply("checks: {a: {grace: 60, tags: [x], schedule: '0 2 * * *'}}")
+    assert world.apply("checks: {a: {}}") == ["~ checks/a"]
+    fields = world.fields("checks", "a")
+    assert (fields["grace"], fields["tags"], fields["timeout"]) == (3600, [], 86_400)
+
+
+def test_a_language_that_is_taken_out_is_cleared(world: World) -> None:
+    world.apply({"channels": {"t": {"type": "slack", "url": SLACK, "language": "de", "timezone": "Europe/Berlin"}}})
+    plain = {"channels": {"t": {"type": "slack", "url": SLACK}}}
+    assert world.apply(plain) == ["~ channels/t"]
+    assert world.apply(plain) == []
+
+
+def test_paused_is_left_as_it_is_where_no_file_tells_it(world: World) -> None:
+    world.apply("monitors: {Shop: {url: 'https://a.example/'}}")
+    shop = world.present()[0]
+    world.api.call("poppaping", "POST", f"/api/v1/monitors/{shop.id}/pause")
+    assert world.apply("monitors: {Shop: {url: 'https://a.example/'}}") == []
+    assert world.apply("monitors: {Shop: {url: 'https://a.example/', paused: false}}") == ["~ monitors/Shop"]
+
+
+def test_a_rename_keeps_the_thing(world: World) -> None:
+    world.apply("monitors: {A: {url: 'https://a.example/'}, B: {url: 'https://b.example/', depends_on: [A]}}")
+    before = {one.key: one.id for one in world.present()}
+    file = "monitors: {C: {url: 'https://a.example/', formerly: A}, B: {url: 'https://b.example/', depends_on: [C]}}"
+    assert world.apply(file, options=PRUNE) == ["~ monitors/C"]
+    after = {one.key: one.id for one in world.present()}
+    assert after == {"C": before["A"], "B": before["B"]}
+    assert world.apply(file, options=PRUNE) == []
+
+
+def test_a_check_without_a_slug_is_known_by_its_name(world: World) -> None:
+    world.api.call("healthchecks", "POST", "/api/v3/checks/", {"name": "Nightly Backup"})
+    assert "  nightly-backup:\n    name: Nightly Backup\n" in world.export().text
+    assert world.apply("checks: {nightly-backup: {name: Nightly Backup}}") == ["~ checks/nightly-backup"]
+    assert len(world.present()) == 1
+
+
+def test_prune_removes_only_what_its_own_set_made(world: World) -> None:
+    world.apply("managed_by: one\nchecks: {a: {}, b: {}}")
+    world.apply("managed_by: two\nchecks: {c: {}}\nmonitors: {M: {url: 'https://a.example/'}}")
+    world.api.call("healthchecks", "POST", "/api/v3/checks/", {"name": "d", "slug": "d"})
+    assert world.apply("managed_by: one\nchecks: {a: {}, d: {grace: 60}}") == ["~ checks/d"]
+    assert world.apply("managed_by: one\nchecks: {a: {}}", options=PRUNE) == ["- checks/b"]
+    assert {one.key for one in world.present()} == {"a", "c", "M", "d"}
+    assert world.apply("managed_by: two", options=PRUNE) == ["- monitors/M", "- checks/c"]
+    assert world.apply("managed_by: one\n---\nmanaged_by: two", options=PRUNE) == ["- checks/a"]
+    assert world.apply("", options=PRUNE) == []
+
+
+def test_things_of_another_set_are_taken_over_only_when_asked(world: World) -> None:
+    world.apply("managed_by: one\nchecks: {a: {}}")
+    world.api.call("healthchecks", "POST", "/api/v3/checks/", {"name": "b", "slug": "b"})
+    mine = "managed_by: two\nchecks: {a: {}, b: {}}"
+    assert "0.yml:2:10: checks.a: belongs to the set 'one'" in problems(world, mine)
+    plan = world.plan("managed_by: two\nchecks: {b: {}}")
+    assert plan.steps == ()
+    assert "--adopt takes it over" in plan.notes[0]
+    assert world.apply(mine, options=ADOPT) == ["~ checks/a", "~ checks/b"]
+    assert {one.managed_by for one in world.present()} == {"two"}
+    assert world.apply(mine) == []
+
+
+def test_two_files_that_are_applied_at_the_same_time_make_nothing_twice(world: World) -> None:
+    file = "channels: {o: {type: webhook, url: 'https://a.example/'}}\nmonitors: {M: {url: 'https://a.example/'}}"
+    first, second = world.plan(file), world.plan("managed_by: b\nchecks: {x: {}}\n---\n" + file)
+    assert [step.key for step in execute(first, world.api)] == ["o", "M"]
+    done = []
+    with pytest.raises(Stopped, match=r"channel 'o' .*nother one has this name.*\n0 of 3 steps are done; apply again"):
+        done += [step.key for step in execute(second, world.api)]
+    assert world.apply("managed_by: b\nchecks: {x: {}}\n---\n" + file) == ["+ checks/x"]
+    assert sorted(one.key for one in world.present()) == ["M", "o", "x"]
+
+
+@pytest.mark.parametrize("done", [0, 3, 7])
+def test_a_lost_connection_leaves_what_a_second_apply_finishes(done: int) -> None:
+    world = World()
+    world.transport.fail_at = done
+    with pytest.raises(Stopped, match=f"{done} of {len(EVERYTHING)} steps are done; apply again to do the rest"):
+        world.apply(WHOLE, environment=SECRETS)
+    world.transport.fail_at = None
+    assert world.apply(WHOLE, environment=SECRETS) == [f"+ {name}" for name in EVERYTHING[done:]]
+    assert world.apply(WHOLE, environment=SECRETS) == []
+
+
+def test_what_the_server_alone_refuses_is_told_with_its_place(world: World) -> None:
+    file = "checks: {a: {}}\nmonitors:\n  M: {url: 'http://127.0.0.1/'}\n"
+    with pytest.raises(Stopped, match=r"monitor 'M' \(0.yml:3:3\) was not made: 400 Field 'url'.*\n1 of 2 steps"):
+        world.apply(file)
+    assert world.apply("checks: {a: {}}") == []
+
+
+def test_references_that_name_nothing(world: World) -> None:
+    file = """
+checks:
+  a: {channels: [nobody]}
+monitors:
+  M: {url: 'https://a.example/', depends_on: [N]}
+  N: {url: 'https://a.example/', depends_on: [M]}
+status_pages:
+  p: {title: P, components: [{check: b}]}
+"""
+    told = problems(world, file)
+    assert "0.yml:3:3: checks.a.channels: there is no channel 'nobody', here or in the project" in told
+    assert "monitors wait for each other: M -> N -> M" in told
+    assert "status_pages.p.checks: there is no check 'b'" in told
+    assert world.present() == []
+
+
+def test_a_reference_to_what_is_pruned(world: World) -> None:
+    world.apply("channels: {o: {type: webhook, url: 'https://a.example/'}}\nchecks: {a: {channels: [o]}}")
+    assert "which is removed" in problems(world, "checks: {a: {channels: [o]}}", options=PRUNE)
+    assert world.apply("checks: {a: {channels: []}}", options=PRUNE) == ["~ checks/a", "- channels/o"]
+
+
+def test_names_that_several_things_share(world: World) -> None:
+    for _ in range(2):
+        world.api.call("poppaping", "POST", "/api/v1/monitors", {"name": "M", "url": "https://a.example/"})
+    ids = sorted(one.id for one in world.present())
+    assert "there are 2 things of kind monitor with this key" in problems(
+        world, "monitors: {M: {url: 'https://a.example/'}}"
+    )
+    assert "2 things of kind monitor are named 'M'" in problems(
+        world, "monitors: {N: {url: 'https://a.example/', depends_on: [M]}}"
+    )
+    made = world.apply({"monitors": {"N": {"url": "https://a.example/", "depends_on": [ids[0]]}}})
+    assert made == ["+ monitors/N"]
+    assert world.export().left_out == tuple(
+        f"the monitor {id} is left out: another one is called 'M', too; rename it" for id in ids
+    )
+
+
+def test_the_type_of_a_channel_stays(world: World) -> None:
+    world.apply("channels: {o: {type: webhook, url: 'https://a.example/'}}")
+    told = problems(world, "channels: {o: {type: email, addresses: [a@example.org]}}")
+    assert "channels.o.type: cannot be changed: give the thing another key" in told
+
+
+def test_secrets_are_sent_again_when_asked(world: World) -> None:
+    world.apply(WHOLE, environment=SECRETS)
+    other = SECRETS | {"PAGE_PASSWORD": "another password"}
+    assert world.apply(WHOLE, environment=other) == []
+    sent = world.apply(WHOLE, environment=other, options=Options(send_secrets=True))
+    assert sent == ["~ channels/ops", "~ channels/team", "~ monitors/Shop", "~ status_pages/main"]
+    assert world.apply(WHOLE, environment=other) == []
+
+
+def test_a_window_that_is_over_is_not_made(world: World) -> None:
+    file = "maintenance: {w: {starts_at: '2020-01-01T00:00:00Z', ends_at: '2020-01-01T01:00:00Z'}}"
+    plan = world.plan(file)
+    assert plan.steps == ()
+    assert plan.notes == ("window of maintenance 'w' is over: nothing is done",)
+
+
+def test_too_many_requests_are_waited_for() -> None:
+    world = World(plan="free")
+    file = {"checks": {f"c{number}": {} for number in range(5)}, "monitors": {}}
+    for number in range(5):
+        file["monitors"][f"m{number}"] = {"url": "https://a.example/", "interval_seconds": 60}
+    assert len(world.apply(file)) == 10
+    for _ in range(12):
+        assert world.apply(file) == []
+
+
+def test_every_channel_is_put_on_what_names_none(world: World) -> None:
+    channel = {"type": "webhook", "url": "https://a.example/"}
+    world.apply({"channels": {"a": channel}, "checks": {"x": {}}, "monitors": {"M": {"url": "https://a.example/"}}})
+    file = {
+        "channels": {"a": channel, "b": channel},
+        "checks": {"x": {}},
+        "monitors": {"M": {"url": "https://a.example/"}},
+    }
+    assert world.apply(file) == ["+ channels/b", "~ checks/x", "~ monitors/M"]
+    assert world.apply(file) == []
+    assert "channels:" not in world.export("x").text
+
+
+def test_one_key_is_not_enough() -> None:
+    world = World()
+    world.api._keys = {"poppaping": POP_KEY}
+    assert world.apply("monitors: {M: {url: 'https://a.example/'}}") == ["+ monitors/M"]
+    with pytest.raises(Stopped, match="has no key of the Management API"):
+        world.apply("checks: {x: {}}")
