@@ -55,11 +55,11 @@ def _contents(files: Iterable[str | Mapping[str, Any]]) -> list[tuple[str, bytes
 class World:
     """A project, and files that are applied to it."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, keys: str = f"{POP_KEY},{WRITE_KEY}", **settings: Any) -> None:
         self.harness = Harness(**settings)
         self.transport = _InMemory(self.harness)
         self.api = Api(
-            Settings(_env_file=None, url="http://pingfold.test", key=f"{POP_KEY},{WRITE_KEY}"),
+            Settings(_env_file=None, url="http://pingfold.test", key=keys),
             transport=self.transport,
             wait=lambda seconds: self.harness.log.tick(seconds),
         )

@@ -443,11 +443,14 @@ class Pingfold:
         """Make a channel; its id."""
         return str(self.ask("POST", "/channels/", {"url": url, **fields})["id"])
 
-    def command(self, *arguments: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
-        """Run a command of `pingfold` beside this Pingfold."""
+    def command(
+        self, *arguments: str, timeout: float = 120.0, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of `pingfold` beside this Pingfold. environment: what its environment has besides."""
         return subprocess.run(
             [sys.executable, "-m", "pingfold", *arguments],
-            capture_output=True, text=True, timeout=timeout, env=self._environment(), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=timeout, env=self._environment() | dict(environment or {}),
+            stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
     def made(self, *arguments: str) -> Any:

@@ -46,11 +46,11 @@ def apply(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Make a project as files declare it: show what would change, ask, and do it.
+    """Make a project as YAML files declare it: show what would change, ask, and do it.
 
     Exit status: 0 done, or nothing to do; 1 not done, and lines say why; 3 the plan was shown, and not confirmed.
 
-    Example: pingfold apply -f pingfold.yml --yes
+    Example: pingfold apply --file docs/declarations.example.yml --yes
     """
     with Api(Settings()) as api:
         declarations = load(file, project.rules(api))
@@ -71,7 +71,7 @@ def export_project(
 ) -> None:
     """Write what is there as a file that `pingfold apply` takes. Secrets are references to the environment.
 
-    Example: pingfold export --output pingfold.yml
+    Example: pingfold export --tag nightly
     """
     with Api(Settings()) as api:
         present, schema_url = project.read(api), api.url + SCHEMA_PATH
@@ -92,7 +92,7 @@ def export_project(
 def schema() -> None:
     """Print the JSON Schema of the files that `pingfold apply` takes.
 
-    Example: pingfold schema > declarations.schema.json
+    Example: pingfold schema
     """
     typer.echo(json_schema().decode(), nl=False)
 

@@ -25,7 +25,7 @@ _PREFIXES: Mapping[str, str] = {"healthchecks": "hc", "poppaping": "pp_"}
 _NAMES: Mapping[str, str] = {"healthchecks": "Management API", "poppaping": "PoppaPing API"}
 
 
-class Refused(CommandFailed):
+class ApiRefused(CommandFailed):
     """An API has refused a request. status: of the answer; 0: there is none."""
 
     def __init__(self, status: int, words: str) -> None:
@@ -66,7 +66,7 @@ class Api:
         return api in self._keys
 
     def call(self, api: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """What an API answers, decoded and without its envelope. Raises `Refused`."""
+        """What an API answers, decoded and without its envelope. Raises `ApiRefused`."""
         key = self._keys.get(api)
         if key is None:
             raise CommandFailed(
@@ -76,7 +76,7 @@ class Api:
         headers = {"X-Api-Key": key} if api == "healthchecks" else bearer(key)
         answer = self._answer(method, path, headers, body)
         if answer.is_error:
-            raise Refused(answer.status_code, f"{answer.status_code} {_words(answer)}")
+            raise ApiRefused(answer.status_code, f"{answer.status_code} {_words(answer)}")
         try:
             told = answer.json()
             return told["data"] if api == "poppaping" else told
@@ -102,7 +102,7 @@ class Api:
                 answer = self._client.request(method, path, json=body, headers=headers)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 words = f"{self.url} does not answer ({error}): is Pingfold running there?"
-                raise Refused(0, f"{words} (address from {self._origin})") from error
+                raise ApiRefused(0, f"{words} (address from {self._origin})") from error
             if answer.status_code != 429:
                 break
             told = answer.headers.get("Retry-After", "")

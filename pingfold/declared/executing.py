@@ -8,7 +8,7 @@ the same thing at the same moment is refused by the server, and finds it there t
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pingfold.declared.api import Api, Refused
+from pingfold.declared.api import Api, ApiRefused
 from pingfold.declared.kinds import KINDS
 from pingfold.declared.planning import Plan, Step
 from pingfold.declared.things import with_references
@@ -32,7 +32,7 @@ def execute(plan: Plan, api: Api) -> Iterator[Step]:
             title = f"{KINDS[step.section].title} '{step.key}'"
             place = f" ({step.declared.place})" if step.declared and step.declared.place else ""
             what = {"+": "was not made", "~": "was not changed", "-": "was not removed"}[step.sign]
-            unclear = isinstance(error, Refused) and error.status in (0, 503)
+            unclear = isinstance(error, ApiRefused) and error.status in (0, 503)
             more = ", as far as is known" if unclear else ""
             raise Stopped(f"{title}{place} {what}{more}: {error}\n{whole}; apply again to do the rest") from error
         yield step
@@ -44,7 +44,7 @@ def _take(step: Step, api: Api, ids: dict[tuple[str, str], str]) -> None:
     if step.declared is None:
         try:
             api.call(kind.api, "DELETE", one)
-        except Refused as refused:
+        except ApiRefused as refused:
             if refused.status != _GONE:
                 raise
         return

@@ -20,7 +20,7 @@ class Place(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong. place: None for what no file says. path: of the field, such as `checks.backup.grace`."""
+    """One thing that is wrong. place: None for what no file says. path: of the field, from its section on."""
 
     place: Place | None
     path: str

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pingfold.declared.api import Api, Refused
+from pingfold.declared.api import Api, ApiRefused
 from pingfold.declared.kinds import KINDS
 from pingfold.declared.kinds.kind import Kind, Rules
 from pingfold.declared.things import Present
@@ -12,12 +12,12 @@ _LIST = {"channels": "/api/v1/alerts"}
 
 
 def read(api: Api) -> list[Present]:
-    """Everything that can be declared. Raises `Refused`."""
+    """Everything that can be declared. Raises `ApiRefused`."""
     return [one for kind in KINDS.values() if api.has_key(kind.api) for one in _present(api, kind)]
 
 
 def rules(api: Api) -> Rules:
-    """What of the installation declarations depend on. Raises `Refused`."""
+    """What of the installation declarations depend on. Raises `ApiRefused`."""
     account = api.call("poppaping", "GET", "/api/v1/account")
     return Rules(PLANS.get(account["plan"], PLANS["self-hosted"]))
 
@@ -48,7 +48,7 @@ def _present(api: Api, kind: Kind) -> list[Present]:
 def _details(api: Api, kind: Kind, id: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = api.call(kind.api, "GET", f"{kind.path}/{id}")
-    except Refused as refused:
+    except ApiRefused as refused:
         if refused.status == 404:  # removed meanwhile
             return None
         raise

@@ -116,7 +116,7 @@ class _Reader:
                 known = self._anchors.get(event.anchor)
                 if known is None:
                     return self._refuse(place, f"the alias *{event.anchor} names nothing that is complete before it")
-                return self._put(known, None)
+                return self._put(known._replace(place=place), None)
         return True
 
     def _put(self, node: Node, anchor: str | None) -> bool:
@@ -192,19 +192,25 @@ def read(file: str, content: bytes) -> tuple[list[Node], list[Problem]]:
             if not reader.take(event):
                 break
     except yaml.YAMLError as error:
-        reader.problems.append(Problem(_place_of(error, file), "", f"this is no YAML: {_words_of(error)}"))
+        place = _place_of(error, file, text)
+        around = "".join(text.splitlines()[place.line - 1 : place.line])
+        hint = ": within [ ] and { }, ${...} must stand in quotes" if "${" in around else ""
+        reader.problems.append(Problem(place, "", f"this is no YAML: {_words_of(error)}{hint}"))
     except RecursionError:
         reader.problems.append(Problem(start, "", f"is nested more than {MOST_DEPTH} deep"))
     return reader.documents, reader.problems
 
 
-def _place_of(error: yaml.YAMLError, file: str) -> Place:
+def _place_of(error: yaml.YAMLError, file: str, text: str) -> Place:
+    if isinstance(error, yaml.reader.ReaderError):
+        return Place(file, text.count("\n", 0, error.position) + 1, 1)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     return Place(file, 1, 1) if mark is None else Place(file, mark.line + 1, mark.column + 1)
 
 
 def _words_of(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.reader.ReaderError):
-        return f"the character U+{ord(error.character):04X} is not allowed" if error.character else str(error.reason)
+        character = error.character if isinstance(error.character, int) else ord(error.character)
+        return f"the character U+{character:04X} is not allowed"
     found = (getattr(error, "context", None), getattr(error, "problem", None))
     return ", ".join(str(part) for part in found if part) or "it cannot be read"

@@ -247,9 +247,11 @@ def test_a_window_that_is_over_is_not_made(world: World) -> None:
 
 def test_too_many_requests_are_waited_for() -> None:
     world = World(plan="free")
-    file = {"checks": {f"c{number}": {} for number in range(5)}, "monitors": {}}
-    for number in range(5):
-        file["monitors"][f"m{number}"] = {"url": "https://a.example/", "interval_seconds": 60}
+    monitor = {"url": "https://a.example/", "interval_seconds": 60}
+    file: dict[str, Any] = {
+        "checks": {f"c{number}": {} for number in range(5)},
+        "monitors": {f"m{number}": monitor for number in range(5)},
+    }
     assert len(world.apply(file)) == 10
     for _ in range(12):
         assert world.apply(file) == []
@@ -269,8 +271,7 @@ def test_every_channel_is_put_on_what_names_none(world: World) -> None:
 
 
 def test_one_key_is_not_enough() -> None:
-    world = World()
-    world.api._keys = {"poppaping": POP_KEY}
+    world = World(keys=POP_KEY)
     assert world.apply("monitors: {M: {url: 'https://a.example/'}}") == ["+ monitors/M"]
     with pytest.raises(Stopped, match="has no key of the Management API"):
         world.apply("checks: {x: {}}")
