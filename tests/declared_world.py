@@ -14,6 +14,7 @@ from pingfold.declared.executing import execute
 from pingfold.declared.exporting import Exported, choose, export
 from pingfold.declared.loading import loaded
 from pingfold.declared.planning import PLAIN, Options, Plan, plan
+from pingfold.declared.showing import lines, summary
 from pingfold.declared.things import Declarations, Present
 from schemas.times import iso
 from tests.harness import POP_KEY, WRITE_KEY, Harness
@@ -75,7 +76,9 @@ class World:
 
     def apply(self, *files: str | Mapping[str, Any], **more: Any) -> list[str]:
         """What was done: `+ checks/backup`."""
-        return [f"{step.sign} {step.section}/{step.key}" for step in execute(self.plan(*files, **more), self.api)]
+        planned = self.plan(*files, **more)
+        assert list(lines(planned))[-1] == summary(planned)  # it can be told, too
+        return [f"{step.sign} {step.section}/{step.key}" for step in execute(planned, self.api)]
 
     def export(self, *names: str) -> Exported:
         present = self.present()

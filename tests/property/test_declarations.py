@@ -37,6 +37,7 @@ def fields(needed: Mapping[str, st.SearchStrategy[Any]], optional: Mapping[str, 
     return st.fixed_dictionaries(dict(needed), optional=dict(optional))
 
 
+WORKING_HOURS = {"from": "08:00", "to": "16:30", "days": ["mon", "tue"], "time_zone": "Europe/Riga"}
 CHANNELS = (
     fields(
         {"type": st.just("webhook"), "url": st.just("https://hooks.example.com/${X}".replace("$", "%24"))},
@@ -48,7 +49,7 @@ CHANNELS = (
             "language": st.sampled_from(["de", "en"]),
             "timezone": ZONES,
             "digest": st.booleans(),
-            "quiet_hours": st.sampled_from([None, {"from": "22:00", "to": "07:00"}, {"from": "08:00", "to": "09:30"}]),
+            "quiet_hours": st.sampled_from([None, {"from": "22:00", "to": "07:00"}, WORKING_HOURS]),
         },
     )
     | fields({"type": st.just("email"), "addresses": st.just(["a@example.org"])}, {"language": st.just("fr")})
@@ -106,6 +107,14 @@ WINDOWS = fields(
 )
 
 
+def _some(things: Mapping[str, Any]) -> st.SearchStrategy[list[str]]:
+    """A few of their keys."""
+    return st.lists(st.sampled_from(sorted(things)), max_size=2, unique=True) if things else st.just([])
+
+
+COMPONENT_WORDS = fields({}, {"name": TEXT, "group": TEXT})
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """A document whose references name what is in it."""
@@ -118,25 +127,20 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     }
     if draw(st.booleans()):
         document["managed_by"] = draw(st.sampled_from(["shop", "1", "default"]))
-    some: dict[str, st.SearchStrategy[list[str]]] = {
-        section: st.lists(st.sampled_from(sorted(document[section])), max_size=2, unique=True)
-        if document[section]
-        else st.just([])
-        for section in ("channels", "checks", "monitors")
-    }
+    some = {section: _some(document[section]) for section in ("channels", "checks", "monitors")}
     before: list[str] = []
     for thing in (*document["checks"].values(), *document["monitors"].values()):
         if draw(st.booleans()):
             thing["channels"] = draw(some["channels"])
     for name, monitor in document["monitors"].items():
-        if before and draw(st.booleans()):
+        if draw(st.booleans()) and before:
             monitor["depends_on"] = [draw(st.sampled_from(before))]
         before.append(name)
     for page in document["status_pages"].values():
         parts = [{"monitor": name} for name in draw(some["monitors"])] + [
             {"check": key} for key in draw(some["checks"])
         ]
-        page["components"] = [part | draw(fields({}, {"name": TEXT, "group": TEXT})) for part in parts]
+        page["components"] = [part | draw(COMPONENT_WORDS) for part in parts]
     for window in document["maintenance"].values():
         window |= {section: draw(some[section]) for section in ("monitors", "checks")}
     return document

@@ -1,13 +1,18 @@
 """Files applied to a Pingfold in memory: plan, doing it, doing it again, export, prune, ownership, failures."""
 
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
+import msgspec
 import pytest
+import yaml
 
 from pingfold.declared.executing import Stopped, execute
 from pingfold.declared.planning import Options
 from pingfold.declared.problems import InvalidDeclarations
 from pingfold.declared.showing import as_json, lines
+from query_api.declarations import SECTIONS, json_schema
 from tests.declared_world import World
 from tests.harness import POP_KEY
 
@@ -275,3 +280,27 @@ def test_one_key_is_not_enough() -> None:
     assert world.apply("monitors: {M: {url: 'https://a.example/'}}") == ["+ monitors/M"]
     with pytest.raises(Stopped, match="has no key of the Management API"):
         world.apply("checks: {x: {}}")
+
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "declarations.example.yml"
+MAIL = {"smtp_host": "smtp.invalid", "smtp_from": "pingfold@example.org"}
+
+
+def test_the_example_of_the_documentation() -> None:
+    world, text = World(**MAIL), EXAMPLE.read_text()
+    secrets = {"SLACK_URL": SLACK, "HOOK_SECRET": "a secret of the hook", "SHOP_TOKEN": "t"}
+    validator = jsonschema_rs.validator_for(msgspec.json.decode(json_schema()))
+    assert validator.is_valid(yaml.safe_load(text))
+    made = world.apply(text, environment=secrets)
+    assert {one.partition("/")[0] for one in made} == {f"+ {section}" for section in SECTIONS}
+    assert world.apply(text, environment=secrets) == []
+    exported = world.export()
+    assert world.apply(exported.text, environment=dict.fromkeys(exported.variables, SLACK)) == []
+    assert "managed_by: shop" in exported.text
+    assert world.apply("managed_by: shop", options=PRUNE) == [one.replace("+", "-") for one in _reversed(made)]
+
+
+def _reversed(made: list[str]) -> list[str]:
+    """As things are removed: the last section first, each by key."""
+    sections = list(SECTIONS)[::-1]
+    return sorted(made, key=lambda one: (sections.index(one[2:].partition("/")[0]), one))

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
-from pingfold.declared.kinds.kind import Fault, Faults, Judged, Kind, Rules
+from pingfold.declared.kinds.kind import Fault, Faults, Judged, Kind, Rules, as_answered
 from pingfold.declared.kinds.poppaping import judging
 from pingfold.declared.things import HIDDEN, Fields
 from query_api.channel_fields import given_of, in_order, must_fit, must_gather, must_take, quiet_of
@@ -41,10 +40,10 @@ class Channels(Kind):
         fields = {
             "name": key,
             "type": kind.name,
-            **_config(kind, msgspec.to_builtins(shown(kind, channel, "config"))),
+            **_config(kind, as_answered(shown(kind, channel, "config"))),
             "events": list(kind.notices if wanted.events is None else in_order(wanted.events)),
             "digest": kind.gathers(wanted.digest),
-            "quiet_hours": msgspec.to_builtins(quiet_of(wanted.quiet_hours)),
+            "quiet_hours": as_answered(quiet_of(wanted.quiet_hours)),
         }
         secrets = {kind.secret_field: config[kind.secret_field]} if config.get(kind.secret_field) else {}
         return Judged(fields, secrets)

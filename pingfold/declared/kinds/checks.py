@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
-from pingfold.declared.kinds.kind import Fault, Faults, Judged, Kind, Rules
+from pingfold.declared.kinds.kind import Fault, Faults, Judged, Kind, Rules, as_answered
 from pingfold.declared.things import Fields
 from processors.projects.check_fields import resolved
 from query_api.declarations import DeclaredCheck
@@ -42,7 +41,7 @@ class Checks(Kind):
         if faults:
             raise Faults(faults)
         check = replace(_NEW, **resolved(wanted(read(body), makes=True, name_sets_slug=False), _NEW))
-        shown = msgspec.to_builtins(check_object(check, None, 0, _URLS))
+        shown = as_answered(check_object(check, None, 0, _URLS))
         return Judged(self.shown(shown) | {"channels": given.get("channels")})
 
     def shown(self, answer: Mapping[str, Any]) -> Fields:

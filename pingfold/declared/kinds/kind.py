@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
 
+import msgspec
+
 from pingfold.declared.things import Fields
 from pingfold.errors import PingfoldError
 from query_api.plans import PLANS, Plan
@@ -105,3 +107,8 @@ class Kind(ABC):
     def _told(self, fields: Fields) -> Fields:
         """The fields that a file may have."""
         return {name: value for name, value in fields.items() if name != self.key_field and value is not None}
+
+
+def as_answered(value: Any) -> Any:
+    """A value as an answer has it: plain, with lists where structs have tuples."""
+    return msgspec.json.decode(msgspec.json.encode(value))

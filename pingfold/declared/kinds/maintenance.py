@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pingfold.declared.kinds.kind import Fault, Faults, Judged, Kind, Rules
+from pingfold.declared.kinds.kind import Fault, Faults, Judged, Kind, Rules, as_answered
 from pingfold.declared.kinds.poppaping import judging
 from pingfold.declared.things import Fields
 from query_api.poppaping.bodies import judged
@@ -35,7 +35,7 @@ class Windows(Kind):
         made = Maintenance(
             id="", project="", version=1, created=0, revised=0, name=key, window=window, tags=tags, everything=True
         )
-        fields = self.shown(msgspec.to_builtins(maintenance_object(made, 0)))
+        fields = self.shown(as_answered(maintenance_object(made, 0)))
         return Judged(fields | {name: sorted(set(given.get(name) or ())) for name in _REFERENCES})
 
     def shown(self, answer: Mapping[str, Any]) -> Fields:

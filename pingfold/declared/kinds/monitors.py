@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict
 
-from pingfold.declared.kinds.kind import Judged, Kind, Rules
+from pingfold.declared.kinds.kind import Judged, Kind, Rules, as_answered
 from pingfold.declared.kinds.poppaping import judging
 from pingfold.declared.things import HIDDEN, Fields
 from query_api.declarations import DeclaredMonitor
@@ -44,7 +43,7 @@ class Monitors(Kind):
         asked = {name: value for name, value in asdict(fields).items() if value is not UNSET and name not in _NOT_MADE}
         monitor = Monitor(id="", project="", version=1, created=0, revised=0, **asked)
         sealed = Sealed(headers=given.get("headers") or {}, body=given.get("body") or "")
-        shown = self.shown(msgspec.to_builtins(monitor_object(monitor, None, None, sealed)))
+        shown = self.shown(as_answered(monitor_object(monitor, None, None, sealed)))
         if given.get("paused") is None:
             del shown["paused"]
         secrets = {name: given[name] for name in ("headers", "body") if given.get(name)}

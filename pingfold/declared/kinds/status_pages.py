@@ -68,7 +68,7 @@ class StatusPages(Kind):
     def written(self, fields: Fields) -> Fields:
         parts = [{name: value for name, value in part.items() if value} for part in fields["components"]]
         told = {"title": fields["title"], "description": fields["description"], "components": parts}
-        if fields["password"] is not None:
+        if fields.get("password") is not None:
             told["password"] = fields["password"]
         return {name: value for name, value in told.items() if value}
 
