@@ -302,6 +302,16 @@ COMMANDS: dict[str, Lazy | Group] = {
         },
         _MANAGE,
     ),
+    "import": Group(
+        "Move in: carry over what a crontab or another monitor holds. Each shows first what it would do.",
+        {
+            "crontab": Lazy(
+                "pingfold.commands.import_crontab:crontab",
+                "Make a check for each job of a crontab, and print a new crontab that pings them.",
+            ),
+        },
+        _MANAGE,
+    ),
     "recipient": Group(
         "Manage recipients of mail.",
         {
