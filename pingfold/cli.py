@@ -309,6 +309,10 @@ COMMANDS: dict[str, Lazy | Group] = {
                 "pingfold.commands.import_crontab:crontab",
                 "Make a check for each job of a crontab, and print a new crontab that pings them.",
             ),
+            "healthchecks": Lazy(
+                "pingfold.commands.import_healthchecks:healthchecks",
+                "Copy the checks and channels of a project of Healthchecks, Upmon or another Pingfold.",
+            ),
         },
         _MANAGE,
     ),

@@ -4,14 +4,14 @@ fold.
 Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
 `maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `on-call/<id>`,
 `calendar-feed/<rotation id>`, `tag-mute/<id>`, `template/<id>`, `reports/<project>`, `report-state/<project>`;
-`tokens` for how many names a partition has given.
+`tokens` for how many names a partition has given; `claim/<check>` (`schemas.claims`).
 """
 
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from schemas.base import Fact, Micros
+from schemas.base import SECOND, Fact, Micros
 from schemas.calendar_feeds import CalendarFeed
 from schemas.channels.kind import Options
 from schemas.channels.kinds import KindName
@@ -160,7 +160,8 @@ class Check(Fact, tag="check", frozen=True):
 
     Field names and rules: docs/compatibility/management.md; `version` grows by one with each change.
     token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
-    mute_until: nobody is told of the check until then. managed_by: as of a channel.
+    mute_until: nobody is told of the check until then. managed_by: as of a channel. claim: of a given id, the claim that
+    it was made of.
     """
 
     id: str
@@ -188,6 +189,7 @@ class Check(Fact, tag="check", frozen=True):
     token: str = ""
     mute_until: MuteUntil = None
     managed_by: ManagedBy = ""
+    claim: str = ""
 
 
 Definition = (
@@ -207,6 +209,15 @@ Definition = (
     | CalendarFeed
     | TagMute
 )
+
+
+def changes_before(check: Check) -> int:
+    """From which number on the changes of a check are counted.
+
+    A given id may have had a check before. What is named by the numbers of its changes (incidents, deliveries, rows of
+    history) must not be named so again: they go on from the milliseconds of its making.
+    """
+    return check.created * 1_000 // SECOND if check.claim else 0
 
 
 def definition_key(definition: Definition) -> str:

@@ -20,6 +20,10 @@ from schemas.channel_requests import ConfirmationResend as ConfirmationResend
 from schemas.channel_requests import RecipientBlock as RecipientBlock
 from schemas.channel_requests import RecipientConfirm as RecipientConfirm
 from schemas.channel_requests import RecipientUnblock as RecipientUnblock
+from schemas.check_fields import CheckFields as CheckFields
+from schemas.claims import CheckClaim as CheckClaim
+from schemas.claims import CheckClaimed as CheckClaimed
+from schemas.claims import ClaimReleased as ClaimReleased
 from schemas.definitions import ApiKey, Project
 from schemas.incident_requests import EscalationCreate as EscalationCreate
 from schemas.incident_requests import EscalationDelete as EscalationDelete
@@ -56,60 +60,13 @@ from schemas.reports import ReportMade as ReportMade
 from schemas.reports import ReportSchedule as ReportSchedule
 from schemas.request_base import DAY as DAY
 from schemas.request_base import LONGEST_OVERLAP as LONGEST_OVERLAP
-from schemas.request_base import Name
 from schemas.request_base import Overlap as Overlap
 from schemas.request_base import Request as Request
-from schemas.schedules import MAX_EXPRESSION, Schedule
 from schemas.status_pages import AccessKey, Components, Description, PageSlug, PasswordHash, Title
 
-Limit = Annotated[int, Meta(ge=60, le=31_536_000)]
-LateLimit = Annotated[int, Meta(ge=0, le=31_536_000)]
-Slug = Annotated[str, Meta(max_length=100, pattern=r"^[a-z0-9_-]*\Z")]
-Tags = Annotated[str, Meta(max_length=500)]
 PingKey = Annotated[str, Meta(pattern=r"^[-a-zA-Z0-9_]{16,100}\Z")]
-Keywords = Annotated[str, Meta(max_length=200)]
 
 UniqueField = Literal["name", "slug", "tags", "timeout", "grace"]
-
-
-class CheckFields(Fact, tag=False, frozen=True):
-    """The fields of a check that a request sets; fields that are left out keep their value or default.
-
-    channels: as in the Management API: `*`, an empty string, or a comma-separated list of ids or exact names.
-    late_limit, run_limit: null means the value of `grace`. late_limit 0: a ping may not be late at all.
-    mute_until: a time that is not later than the request means null.
-
-    The following depend on the check that the fold finds, and apply if the field that they stand for is left out:
-    expression: a cron or OnCalendar expression, in the time zone `tz` or else that of the check.
-    tz: without an expression, the new time zone of the check's own expression.
-    slug_when_renamed: the slug, if the request changes the name.
-    filter_subject_while: the filter is on if the check has this keyword.
-    """
-
-    name: Name | UnsetType = UNSET
-    slug: Slug | UnsetType = UNSET
-    tags: Tags | UnsetType = UNSET
-    desc: str | UnsetType = UNSET
-    schedule: Schedule | UnsetType = UNSET
-    grace: Limit | UnsetType = UNSET
-    late_limit: LateLimit | UnsetType | None = UNSET
-    run_limit: Limit | UnsetType | None = UNSET
-    methods: Literal["", "POST"] | UnsetType = UNSET
-    manual_resume: bool | UnsetType = UNSET
-    start_kw: Keywords | UnsetType = UNSET
-    success_kw: Keywords | UnsetType = UNSET
-    failure_kw: Keywords | UnsetType = UNSET
-    filter_subject: bool | UnsetType = UNSET
-    filter_body: bool | UnsetType = UNSET
-    filter_http_body: bool | UnsetType = UNSET
-    filter_default_fail: bool | UnsetType = UNSET
-    channels: str | UnsetType = UNSET
-    mute_until: MuteUntil | UnsetType = UNSET
-    expression: Annotated[str, Meta(max_length=MAX_EXPRESSION)] | UnsetType = UNSET
-    tz: str | UnsetType = UNSET
-    slug_when_renamed: Slug | UnsetType = UNSET
-    filter_subject_while: Literal["success_kw", "failure_kw"] | UnsetType = UNSET
-    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class ProjectCreate(Request, tag="project.create", frozen=True):
@@ -318,6 +275,8 @@ ProjectsRequest = (
     | ProjectRotateWebhookSecret
     | ChannelRequest
     | CheckCreate
+    | CheckClaim
+    | CheckClaimed
     | CheckUpdate
     | CheckDelete
     | MonitorCreate
@@ -346,4 +305,6 @@ ProjectsRequest = (
 
 
 # The journal `projects`, besides ticks.
-ProjectsEvent = ProjectsRequest | ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved
+ProjectsEvent = (
+    ProjectsRequest | ClaimReleased | ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved
+)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.check_states import CheckStatesRecord
+from schemas.claims import CheckClaimed, ClaimReleased, IdClaim
 from schemas.dead_letters import DeadLetter
 from schemas.decisions import Decision
 from schemas.definitions import Definition
@@ -97,13 +98,16 @@ class Topic:
 # Journals.
 PROJECTS = Topic(
     "projects",
-    key="project id",
+    key="project id, or check id",
     carries=ProjectsEvent | Tick | TimeCorrected,
     stamped=True,
     written_by=("web",),
     fold="projects",
     ticked=True,
-    from_folds=(ChannelDisabled, ChannelFailing, MuteEnded, OutageEnded, ThingsUnobserved),
+    from_folds=(
+        *(ChannelDisabled, ChannelFailing, MuteEnded, OutageEnded, ThingsUnobserved),
+        *(CheckClaimed, ClaimReleased),
+    ),
 )
 PINGS = Topic(
     "pings",
@@ -156,7 +160,7 @@ def _states(name: str, key: str, carries: Any, journal: Topic) -> Topic:
 DEFINITIONS = _states(
     "definitions",
     "kind/id, or tokens",
-    Definition | ReportState | TokenCounters | ProjectOutages | Progress,
+    Definition | ReportState | TokenCounters | ProjectOutages | IdClaim | Progress,
     PROJECTS,
 )
 CHECK_STATES = _states("check-states", "check id, or kind/id", CheckStatesRecord, PINGS)

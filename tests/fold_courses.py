@@ -61,10 +61,13 @@ from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
     ChannelDisabled,
+    CheckClaim,
+    CheckClaimed,
     CheckCreate,
     CheckDelete,
     CheckFields,
     CheckUpdate,
+    ClaimReleased,
     KeyCreate,
     MaintenanceCreate,
     MaintenanceDelete,
@@ -591,6 +594,9 @@ class ProjectsCourse(Course):
         )
         if chance.random() < 0.1:
             self.add("outage", outage)
+        given = self.id("check", 12)
+        self.add(given, CheckClaim(id=given, project=owner, fields=check, **request))
+        self.add(given, ClaimReleased(at=self.now, claim=chance.choice([name, "another"])))
         key = ApiKey(id=self.id("key"), project=owner, kind="healthchecks", hash="h", prefix="p", created=0)
         window = MaintenanceFields(name="W", window=Once(start=self.now, end=self.now + 100 * SECOND))
         self.add(
@@ -601,6 +607,7 @@ class ProjectsCourse(Course):
                     CheckCreate(id=self.id("check", 12), fields=check, **request),
                     CheckUpdate(id=self.id("check", 12), fields=check, **request),
                     CheckDelete(id=self.id("check", 12), **request),
+                    CheckClaimed(id=self.id("check", 12), fields=check, **request),
                     ChannelCreate(channel=channel, on_every_check=chance.random() < 0.5, **request),
                     ChannelDelete(id=self.id("channel"), **request),
                     ChannelDisabled(channel=self.id("channel"), at=self.now, because="gone", failures=9),

@@ -77,6 +77,7 @@ class Directory:
         self._checks: dict[str, bytes] = {}
         self._slugs: dict[str, dict[str, str | tuple[str, ...]]] = {}  # by project and slug: an id, or several
         self._checks_of: dict[str, _Members] = {}
+        self._homes: dict[str, int] = {}  # the partition of each project that has had a check
         self._monitors: dict[str, Monitor] = {}
         self._windows: dict[str, Maintenance] = {}
         self._policies: dict[str, EscalationPolicy] = {}
@@ -111,7 +112,7 @@ class Directory:
         """Take one record of `definitions`."""
         kind, _, id = key.partition("/")
         if kind == "check":
-            self._apply_check(id, value)
+            self._apply_check(partition, id, value)
         elif kind == "report-state":
             pending = () if value is None else _decode_report_state(value).pending
             if pending:
@@ -121,9 +122,13 @@ class Directory:
         elif kind in _KINDS:
             self._apply_other(kind, id, None if value is None else _decode(value))
 
-    def _apply_check(self, id: str, value: bytes | None) -> None:
+    def _apply_check(self, partition: int, id: str, value: bytes | None) -> None:
         before, check = self.check(id), None if value is None else _decode(value)
         after = check if isinstance(check, Check) else None
+        if after is not None:
+            self._homes[after.project] = partition
+        elif before is not None and self._homes.get(before.project, partition) != partition:
+            return  # another project had the id before: its removal may be read after what was made then
         was = None if before is None else (before.project, before.slug)
         now = None if after is None else (after.project, after.slug)
         if was != now:

@@ -30,6 +30,7 @@ class Inventory:
         self.projects: dict[str, Project] = {}
         self._keys: dict[str, ApiKey | RevokedKey] = {}
         self._owners: dict[str, tuple[str, str]] = {}
+        self._places: dict[str, int] = {}
 
     @classmethod
     def read(cls, bootstrap: str, project: str | None = None) -> "Inventory":
@@ -39,23 +40,24 @@ class Inventory:
             partition = partition_of(project.encode(), len(ends))
             ends = {partition: ends[partition]}
         for record in read_to_end(bootstrap, DEFINITIONS, ends):
-            inventory.apply((record.key or b"").decode(errors="replace"), record.value)
+            inventory.apply((record.key or b"").decode(errors="replace"), record.value, record.partition)
         return inventory
 
-    def apply(self, key: str, value: bytes | None) -> None:
-        """Take one record."""
+    def apply(self, key: str, value: bytes | None, partition: int = 0) -> None:
+        """Take one record. partition: that it stands in; what is removed from one may be there in another."""
         kind, _, id = key.partition("/")
         if value is None:
             self.projects.pop(id, None) if kind == "project" else self._keys.pop(key, None)
-            self._owners.pop(key, None)
+            if self._places.get(key) == partition:
+                del self._owners[key], self._places[key]
         elif kind in ("project", "key", "revoked-key"):
             definition = _decode(value)
             if isinstance(definition, Project):
                 self.projects[id] = definition
             elif isinstance(definition, ApiKey | RevokedKey):
                 self._keys[key] = definition
-        elif id and kind != "outages":
-            self._owners[key] = _owned(value).project, kind
+        elif id and kind not in ("outages", "claim"):
+            self._owners[key], self._places[key] = (_owned(value).project, kind), partition
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:

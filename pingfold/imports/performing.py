@@ -108,7 +108,9 @@ def _check(step: Step, wanted: WantedCheck, there: Any, names: Names, ask: Api) 
         answer = ask("POST", f"{_CHECKS}{step.id}", body)
         return _paused(answer, ask) if any(change.field == "paused" for change in step.changes) else answer
     body = {"name": wanted.name, **body}
-    answer = ask("PUT", f"{_CHECKS}{wanted.uuid}", body) if wanted.uuid is not None else ask("POST", _CHECKS, body)
+    answer = (
+        ask("POST", f"{_CHECKS}{wanted.uuid}?create=1", body) if wanted.uuid is not None else ask("POST", _CHECKS, body)
+    )
     return _paused(answer, ask) if wanted.paused else answer
 
 

@@ -48,7 +48,7 @@ from processors.fold.told_together import name_in, with_others
 from processors.fold.view import View
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy, Failing
-from schemas.definitions import Check
+from schemas.definitions import Check, changes_before
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.ids import is_uuid
 from schemas.incidents import IncidentAcknowledged, IncidentEvent, IncidentToTell
@@ -239,7 +239,7 @@ class ChecksPartition:
         effects: list[Effect] = []
         if known is None:
             since, made = counts_at(self._view, event.at), CheckState(version=check.version)
-            made.since = since
+            made.since, made.changes = since, changes_before(check)
             self._mutes.begin(made, check)
             view.put(key, made)
             if made.muted:

@@ -77,11 +77,13 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),
 }
 # Fields that say nothing beside the rest of an entry.
-_SILENT = frozenset({"id", "project", "version", "created", "revised", "site", "prefix", "asked", "token", "number"})
+_SILENT = frozenset(
+    {"id", "project", "version", "created", "revised", "site", "prefix", "asked", "token", "number", "claim"}
+)
 _NAMES = ("name", "title", "slug", "address", "label")
 _DISABLED = str(ChannelDisabled.__struct_config__.tag)
 # Records that tell nothing of their own.
-_UNTOLD = (PROGRESS_KEY, COUNTERS_KEY, "revoked-key/", "report-state/")
+_UNTOLD = (PROGRESS_KEY, COUNTERS_KEY, "revoked-key/", "report-state/", "claim/")
 # So many things that one command changed are told one by one; of the others, how many they are.
 _MOST = 20
 

@@ -11,11 +11,13 @@ from msgspec.structs import replace
 from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.check_fields import resolved
+from processors.projects.claims import released
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
 from processors.projects.mutes import without_past_mute
 from processors.projects.tokens import ProjectTokens
 from schemas.base import Micros
+from schemas.claims import CheckClaimed
 from schemas.definitions import Channel, Check, Project, definition_key
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.rejections import RejectionCode
@@ -62,6 +64,19 @@ class ProjectChecks:
         self._must_have_room(project, 1)
         return self._define_new(request, replace(new, **self._wanted(request.fields, new, at)))
 
+    def create_claimed(self, request: CheckClaimed, project: Project, at: Micros) -> list[Effect]:
+        """A new check under an id that the project has claimed; or that check with the fields that are given."""
+        new = Check(id=request.id, project=project.id, version=1, created=at, claim=request.request)
+        if self._index.is_there(new):
+            check = self._index.check(project.id, request.id)
+            wanted = self._wanted(request.fields, check, at) | {"claim": request.request}
+            return [
+                self._redefine(check, at, **wanted),
+                decision(request, "updated", check.id, check.version + 1),
+            ]
+        self._must_have_room(project, 1)
+        return self._define_new(request, replace(new, **self._wanted(request.fields, new, at)))
+
     def change(self, request: CheckCreate | CheckUpdate, check: Check, at: Micros) -> list[Effect]:
         """The check with the fields that are given. One that stays as it is keeps its version."""
         wanted = self._wanted(request.fields, check, at)
@@ -74,6 +89,7 @@ class ProjectChecks:
         self._view.delete(definition_key(check))
         return [
             Effect(PINGS, check.id, CheckRemoved(at=at)),
+            *released(check, at),
             decision(request, "removed", check.id, check.version),
         ]
 
@@ -97,7 +113,7 @@ class ProjectChecks:
     def _found(self, request: CheckCreate, id: str) -> list[Effect]:
         return [decision(request, "found", id, self._view.get(f"check/{id}").version)]
 
-    def _define_new(self, request: CheckCreate, check: Check) -> list[Effect]:
+    def _define_new(self, request: CheckCreate | CheckClaimed, check: Check) -> list[Effect]:
         check = self._tokens.named(check)
         self._view.put(definition_key(check), check)
         defined = Effect(PINGS, check.id, CheckDefined(at=check.created, check=check))

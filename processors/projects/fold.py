@@ -1,7 +1,7 @@
 """The `projects` fold: decides all requests to create, change or delete something. One writer per project, so no races.
 
-Journal `projects`, keyed by project; states `definitions`. Every request gets exactly one decision in `decisions`, also
-one that becomes a dead letter. What is made, changed or removed goes as an effect into the journal that works with it:
+Journal `projects`, keyed by project, claims on ids by the id; states `definitions`. Every request gets exactly one
+decision in `decisions`, also one that becomes a dead letter. What is made, changed or removed goes as an effect into the journal that works with it:
 checks into `pings`, monitors into `probe-results`, channels into `deliveries`; and, with who asked for it, into
 `transitions` (`processors/fold/audit.py`). A request counts at its own time or the partition's, whichever is later; one
 dated more than `AHEAD` past both the partition's time and that of its Kafka record is a dead letter. A dead letter put
@@ -24,6 +24,7 @@ from processors.fold.view import View
 from processors.projects.calendar_feeds import ProjectCalendarFeeds
 from processors.projects.channel_notes import ProjectChannelNotes
 from processors.projects.checks import ProjectChecks
+from processors.projects.claims import IdClaims, not_made
 from processors.projects.decisions import decision, rejected
 from processors.projects.declared_names import DeclaredNames
 from processors.projects.escalations import ProjectEscalations
@@ -60,9 +61,12 @@ from schemas.reports import ReportMade, ReportSchedule
 from schemas.requests import (
     ChannelDisabled,
     ChannelFailing,
+    CheckClaim,
+    CheckClaimed,
     CheckCreate,
     CheckDelete,
     CheckUpdate,
+    ClaimReleased,
     EscalationCreate,
     EscalationDelete,
     EscalationUpdate,
@@ -134,6 +138,7 @@ class ProjectsPartition:
         self._names = DeclaredNames(view, self.index)
         self._tokens = ProjectTokens(view, partition)
         self._checks = ProjectChecks(view, self.index, self._tokens)
+        self._claims = IdClaims(view)
         self._monitors = ProjectMonitors(view, self.index, self._tokens)
         self._maintenance = ProjectMaintenance(view, self.index)
         self._escalations = ProjectEscalations(view, self.index)
@@ -176,6 +181,8 @@ class ProjectsPartition:
             return []
         if isinstance(event, ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved):
             return self._told(event, context)
+        if isinstance(event, ClaimReleased):
+            return self._claims.release(event, context.key)
         try:
             at = self._time_of(event, context)
         except InvalidEvent as refused:
@@ -184,11 +191,16 @@ class ProjectsPartition:
         try:
             effects = self._decide(event, context.key, at)
         except RequestRejected as error:
-            return [rejected(event, error.rejection)]
+            return [rejected(event, error.rejection), *not_made(event, at)]
         except InvalidEvent as refused:
             raise _answered(event, RejectionCode.INVALID_REQUEST, refused) from refused
-        if isinstance(event, IncidentAcknowledge | IncidentRelease | IncidentComment | ReportMade | CalendarFailed):
-            return effects  # whether it counts is for the fold that is sent it; that a feed fails changes nothing
+        if isinstance(
+            event,
+            CheckClaim | IncidentAcknowledge | IncidentRelease | IncidentComment | ReportMade | CalendarFailed,
+        ):
+            # Whether it counts, and so the audit trail, is for the fold that is sent it; that a feed fails changes
+            # nothing.
+            return effects
         command = command_of(event, event.actor, _decided(effects), at)
         told = changes_of(self._view, command, context)
         if not told and len(effects) > 1:  # no definition changed, but what another journal works with
@@ -254,11 +266,15 @@ class ProjectsPartition:
     def _decide(self, request: ProjectsRequest, owner: str, at: Micros) -> list[Effect]:
         if isinstance(request, ProjectCreate):
             return self._create_project(request, owner, at)
+        if isinstance(request, CheckClaim):
+            return self._claims.claim(request, owner, at)
         project = self.index.project(owner)
         self._names.must_be_free(request, owner)
         match request:
             case CheckCreate():
                 return self._checks.create(request, project, at)
+            case CheckClaimed():
+                return self._checks.create_claimed(request, project, at)
             case CheckUpdate():
                 return self._checks.change(request, self.index.check(owner, request.id), at)
             case CheckDelete():
@@ -345,7 +361,8 @@ class ProjectsPartition:
 
 def _answered(request: ProjectsRequest, code: RejectionCode, refused: InvalidEvent) -> InvalidEvent:
     """The dead letter of a request that nobody waits for in vain: its decision goes out with it."""
-    return InvalidEvent(str(refused), [rejected(request, Rejection(code, str(refused)))])
+    answer = rejected(request, Rejection(code, str(refused)))
+    return InvalidEvent(str(refused), [answer, *not_made(request, request.at)])
 
 
 def _decided(effects: Iterable[Effect]) -> str:

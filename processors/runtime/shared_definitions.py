@@ -98,10 +98,12 @@ class SharedDefinitions:
             _, _, id = key.partition("/")
             # Each partition has a record of how far it is, under the same key.
             place = key if id else f"{key}/{stored.partition}"
+            known = records.get(place)
             if stored.value is None:
-                records.pop(place, None)
+                # An id that was given to a check may have been another project's before, in another partition.
+                if known is not None and known.partition == stored.partition:
+                    del records[place]
             else:
-                known = records.get(place)
                 owner = partition_of(id.encode(), count) if known is None else known.owner
                 records[place] = Stored(stored.partition, owner, stored.value)
         return Definitions(self._begun, records, not self._requests_wait(records, count))

@@ -22,7 +22,7 @@ from query_api.http.field_types import Count, Time, Url, Uuid
 from query_api.http.openapi import Responses, answer, text_answer
 from query_api.http.refusals import ApiError, json_answer
 from schemas.base import SECOND
-from schemas.definitions import Check
+from schemas.definitions import Check, changes_before
 from schemas.times import exact_iso, iso
 
 # So many pings of a check are listed, and so many bodies can be read.
@@ -122,6 +122,8 @@ async def list_flips(
     until = parameter(end, LAST_TIMESTAMP) * SECOND
     if since:
         first = max(first, service.deps.clock.now() - since * SECOND)
+    if check.claim:  # what was before is of another check with its id
+        first = max(first, check.created)
     stale = await service.freshness.of_check(check)
     with answering_history():
         stale = max(stale, await _age_of_changes(service, check))
@@ -136,7 +138,7 @@ def _history(service: Service) -> CheckHistoryReader:
 async def _age_of_changes(service: Service, check: Check) -> int:
     """Wait for the newest change that the state knows; for how many seconds history lacks it, 0 when it is in."""
     state = service.deps.states.state(check.id)
-    if state is None or state.changes == 0:
+    if state is None or state.changes == changes_before(check):
         return 0
     deadline = time.monotonic() + _FLIPS_WITHIN
     while True:

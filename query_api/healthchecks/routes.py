@@ -24,12 +24,13 @@ from query_api.healthchecks.fields import (
 from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.service import Service, ServiceDep, is_unique_key, stale_header
 from query_api.healthchecks.tags import tags_of
+from query_api.http.lookup import look_up
 from query_api.http.openapi import Responses, answer, body_of, text_answer
 from query_api.http.refusals import ApiError, json_answer
 from schemas.definitions import Check
-from schemas.ids import new_id
+from schemas.ids import is_uuid, new_id
 from schemas.pings import CheckPaused, CheckResumed
-from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate
+from schemas.requests import CheckClaim, CheckCreate, CheckDelete, CheckFields, CheckUpdate
 
 # So many objects are made in one go, before other requests get their turn.
 _AT_ONCE = 64
@@ -47,6 +48,10 @@ _CHECK: Responses = {200: answer(CheckObject, "The check.")}
 _CREATED: Responses = {
     200: answer(CheckObject, "The check that was there, changed (`unique`)."),
     201: answer(CheckObject, "The new check."),
+}
+_UPDATED: Responses = {
+    200: answer(CheckObject, "The check, changed."),
+    201: answer(CheckObject, "The new check (`create=1`)."),
 }
 _NOT_PAUSED: Responses = {409: text_answer("The check is not paused.")}
 _CREATE = body_of(
@@ -103,13 +108,34 @@ async def read_check(service: ServiceDep, caller: Reader, code: str) -> Response
     return await service.answer(await service.check_by_any_key(caller, code), read_only=caller.read_only)
 
 
-@router.post("/checks/{code}", responses=_CHECK | errors(400, 403, 404, 405, 409), openapi_extra=_UPDATE)
-async def update_check(service: ServiceDep, body: Body, caller: Writer, code: str) -> Response:
-    """Change the fields of a check that are given."""
+@router.post("/checks/{code}", responses=_UPDATED | errors(400, 403, 404, 405, 409), openapi_extra=_UPDATE)
+async def update_check(
+    service: ServiceDep,
+    body: Body,
+    caller: Writer,
+    code: str,
+    create: Annotated[
+        str, Query(description="`1`: if there is no check with this UUID, make it, with it. Pingfold's own.")
+    ] = "",
+) -> Response:
+    """Change the fields of a check that are given; with `create=1`, make it with this UUID if there is none."""
+    if create == "1" and is_uuid(code):
+        check = await look_up(service.deps, "the check", lambda: service.deps.directory.check(code))
+        if check is None:
+            return await _create_with_id(service, body, caller, code)
     check = await _changeable(service, caller, code)
     fields = _wanted(service, _said(service, body), makes=False)
     request = CheckUpdate(request=new_id(), at=service.deps.clock.now(), id=check.id, fields=fields)
     return await service.answer(await service.result(await service.ask(caller, request)))
+
+
+async def _create_with_id(service: Service, body: Mapping[str, Any], caller: Caller, id: str) -> Response:
+    """Answer with the check that was made under a given id, which pings may use already."""
+    # Another request may make it meanwhile: then the fields are those of a change.
+    fields = _wanted(service, _said(service, body), makes=False)
+    claim = CheckClaim(request=new_id(), at=service.deps.clock.now(), id=id, project=caller.project, fields=fields)
+    decision = await service.claim(caller, claim)
+    return await service.answer(await service.result(decision), 201 if decision.outcome == "made" else 200)
 
 
 @router.delete("/checks/{code}", responses=_CHECK | errors(403, 404, 405))

@@ -29,7 +29,7 @@ from schemas.decisions import Decision
 from schemas.definitions import Check
 from schemas.ids import is_uuid
 from schemas.pings import CheckPaused, CheckResumed
-from schemas.requests import ProjectsRequest
+from schemas.requests import CheckClaim, ProjectsRequest
 from schemas.topics import PINGS
 
 # So many checks are looked at in one go, before other requests get their turn.
@@ -92,8 +92,15 @@ class Service:
 
     async def ask(self, caller: Caller, request: ProjectsRequest) -> Decision:
         """The verdict of the `projects` fold on what the caller asks; a refusal is told in the form of the API."""
+        return await self._ask(caller, caller.project, request)
+
+    async def claim(self, caller: Caller, request: CheckClaim) -> Decision:
+        """The verdict on a check whose id is given: it is asked for where all who want the id meet."""
+        return await self._ask(caller, request.id, request)
+
+    async def _ask(self, caller: Caller, key: str, request: ProjectsRequest) -> Decision:
         try:
-            decision = await commands.ask(self.deps, caller.project, request, self.actor(caller))
+            decision = await commands.ask(self.deps, key, request, self.actor(caller))
         except Late as late:
             raise Unavailable(str(late)) from None
         if (rejection := decision.rejection) is not None:

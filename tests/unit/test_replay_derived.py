@@ -33,7 +33,10 @@ MADE = {
         "endpoint.defined", "endpoint.removed", "delivery.requested", "confirmation.requested", "mailbox.answered",
         "template.defined", "template.removed",
     },
-    PROJECTS: {"channel.disabled", "channel.failing", "mute.ended", "outage.ended", "things.unobserved"},
+    PROJECTS: {
+        *("channel.disabled", "channel.failing", "mute.ended", "outage.ended", "things.unobserved"),
+        *("check.claimed", "claim.released"),
+    },
 }  # fmt: skip
 BY_OTHERS = {
     PINGS: {"ping.received", "check.paused", "check.resumed", "tick", "time.corrected"},
