@@ -313,6 +313,14 @@ COMMANDS: dict[str, Lazy | Group] = {
                 "pingfold.commands.import_healthchecks:healthchecks",
                 "Copy the checks and channels of a project of Healthchecks, Upmon or another Pingfold.",
             ),
+            "uptime-kuma": Lazy(
+                "pingfold.commands.import_uptime_kuma:uptime_kuma",
+                "Copy the monitors, notifications, maintenance and status pages of an Uptime Kuma.",
+            ),
+            "gatus": Lazy(
+                "pingfold.commands.import_gatus:gatus",
+                "Copy the endpoints, alerting, maintenance and groups of a configuration of Gatus.",
+            ),
         },
         _MANAGE,
     ),

@@ -47,7 +47,7 @@ def test_a_project_moves_by_its_management_api_and_keeps_its_uuids_when_it_left(
     old, new = (pingfold.made("project", "create", name) for name in ("old", "new"))
     paths = {"/checks/": {"name": "Moving", "slug": "moving", "tags": "a b", "schedule": "0 3 * * *", "tz": "UTC"}}
     uuid = pingfold.api("POST", "/checks/", paths["/checks/"], key=old["healthchecks_key"]).json()["uuid"]
-    hook = {"kind": "webhook", "url": f"{pingfold.url}/none", "name": "Hook", "on_every_check": True}
+    hook = {"kind": "webhook", "url": "https://hook.invalid/", "name": "Hook", "on_every_check": True}
     assert pingfold.api("POST", "/channels/", hook, key=old["healthchecks_key"]).status_code == 201
     monkeypatch.setitem(pingfold.settings, "HEALTHCHECKS_API_KEY", old["healthchecks_key"])
     monkeypatch.setitem(pingfold.settings, "PINGFOLD_KEY", new["healthchecks_key"])

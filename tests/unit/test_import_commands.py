@@ -13,6 +13,7 @@ from infra.settings.settings import Settings
 from pingfold import cli
 from pingfold.commands import client
 from tests.harness import POP_KEY, WRITE_KEY, Harness
+from tests.import_sources import GATUS, KUMA_BACKUP, kuma_database
 
 # What a command did: its output, exit status and exception.
 Run = Callable[..., Any]
@@ -67,3 +68,121 @@ def test_a_crontab_is_shown_then_carried_over_and_the_second_time_nothing_is_don
         second = json.loads(run("crontab", str(again), "--yes", "--json", "--timezone", "UTC").stdout)
         assert [step["sign"] for step in second["steps"]] == ["=", "="]
         assert second["crontab"] == new.read_text()
+
+
+def twice(run: Run, *arguments: str) -> Any:
+    """What the first import says as JSON; the second one has nothing to do."""
+    shown = run(*arguments)
+    assert shown.exit_code == 3, (shown.output, shown.exception)
+    first = run(*arguments, "--yes", "--json")
+    assert first.exit_code == 0, (first.output, first.exception)
+    told = json.loads(first.stdout)
+    assert {step["sign"] for step in told["steps"]} == {"+"}
+    assert all(step["done"] for step in told["steps"])
+    second = run(*arguments, "--json")
+    assert second.exit_code == 0, second.output
+    assert {step["sign"] for step in json.loads(second.stdout)["steps"]} == {"="}
+    assert json.loads(second.stdout)["left"] == told["left"]
+    return told
+
+
+def named(told: Any) -> list[tuple[str, str]]:
+    return [(step["kind"], step["name"]) for step in told["steps"]]
+
+
+def test_an_uptime_kuma_moves(run: Run, tmp_path: Path) -> None:
+    told = twice(run, "uptime-kuma", str(kuma_database(tmp_path / "kuma.db")))
+    assert named(told) == [
+        ("channel", "Ops"),
+        ("check", "Cron job"),
+        ("monitor", "Shop"),
+        ("monitor", "Shop-2"),
+        ("monitor", "Database"),
+        ("monitor", "Router"),
+        ("monitor", "Names"),
+        ("window", "Weekly"),
+        ("window", "Once"),
+        ("page", "Public"),
+    ]
+    left = {(one["place"], one["what"]): one["why"] for one in told["left"]}
+    assert "Pingfold has no such type" in left["monitor 7", '"Container" (docker)']
+    assert "upside down" in left["monitor 8", '"Inverse" (http)']
+    assert "no such kind" in left["notification 2", '"Lamp" (hue)']
+
+
+def test_a_backup_of_uptime_kuma_moves(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "backup.json"
+    file.write_text(json.dumps(KUMA_BACKUP))
+    told = twice(run, "uptime-kuma", str(file))
+    assert named(told) == [("channel", "Ops"), ("check", "Cron job"), ("monitor", "Shop")]
+
+
+def test_a_gatus_moves(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPS_HOOK", "https://hooks.example.com/services/T0/B0/x")
+    file = tmp_path / "config.yaml"
+    file.write_text(GATUS)
+    told = twice(run, "gatus", str(file))
+    assert named(told) == [
+        ("channel", "slack"),
+        ("check", "jobs / nightly"),
+        ("monitor", "core / website"),
+        ("monitor", "core / resolver"),
+        ("monitor", "database"),
+        ("monitor", "mail"),
+        ("window", "Gatus maintenance"),
+        ("page", "Our status"),
+    ]
+    why = {one["what"]: one["why"] for one in told["left"]}
+    assert "cannot judge by" in why['"api"']
+    assert "slow answers" in why['"website" [RESPONSE_TIME] < 300']
+
+
+def test_what_differs_is_shown_and_put_right(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(GATUS.replace("${OPS_HOOK}", "https://hooks.example.com/x"))
+    assert run("gatus", str(file), "--yes").exit_code == 0
+    file.write_text(file.read_text().replace("interval: 30s", "interval: 45s"))
+    shown = run("gatus", str(file))
+    assert '~ monitor "core / website" (line 13)' in shown.stdout
+    assert "    interval_seconds: 30 -> 45" in shown.stdout
+    assert "1 different, 7 there already" in shown.stdout
+    assert "done: 1 of 1" in run("gatus", str(file), "--yes").stdout
+    assert run("gatus", str(file)).exit_code == 0
+
+
+def test_a_part_that_is_refused_stops_no_other_and_is_told(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "endpoints:\n- {name: inside, url: 'http://10.0.0.1/', conditions: ['[STATUS] == 200']}\n"
+        "- {name: outside, url: 'https://example.com/', conditions: ['[STATUS] == 200']}\n"
+    )
+    done = run("gatus", str(file), "--yes")
+    assert done.exit_code == 1
+    assert 'monitor "inside" was refused: 400' in done.stderr
+    assert "done: 2 of 3" in done.stdout
+    assert str(done.exception) == "1 of 3 were refused; a second import does the rest"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("crontab", "/nowhere/crontab"), "cannot be read: No such file"),
+        (("crontab", "/"), "/ is no file"),
+        (("uptime-kuma", __file__), "neither a JSON backup nor an SQLite database"),
+        (("gatus", __file__), "line "),
+        (("healthchecks", "http://127.0.0.1:1"), "no API key: set HEALTHCHECKS_API_KEY"),
+        (("healthchecks", "http://127.0.0.1:1", "a key"), "the API key holds what no API key holds"),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_a_line(run: Run, arguments: tuple[str, ...], words: str) -> None:
+    done = run(*arguments, "--yes")
+    assert done.exit_code == 1
+    assert words in str(done.exception)
+    assert "\n" not in str(done.exception)
+
+
+def test_one_key_of_each_kind_is_asked_for(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PINGFOLD_KEY", WRITE_KEY)
+    file = tmp_path / "config.yaml"
+    file.write_text(GATUS.replace("${OPS_HOOK}", "https://hooks.example.com/x"))
+    assert "PINGFOLD_KEY holds no key of the kind poppaping" in str(run("gatus", str(file)).exception)
