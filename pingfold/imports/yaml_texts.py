@@ -37,18 +37,29 @@ def read_texts(content: bytes) -> Section:
         line = content.count(b"\n", 0, error.start) + 1
         raise NotReadable(f"line {line}: the file is not UTF-8") from None
     try:
+        _must_be_flat(text)
         documents = list(yaml.compose_all(text, Loader=_LOADER))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark is not None else ""
         raise NotReadable(f"{where}this is no YAML: {getattr(error, 'problem', None) or 'it cannot be read'}") from None
-    except RecursionError:
-        raise NotReadable("this YAML is nested too deep") from None
     if len(documents) != 1 or not isinstance(documents[0], yaml.MappingNode):
         raise NotReadable("this YAML is not one mapping, as a configuration is")
     section = _Reader().value(documents[0], 0)
     assert isinstance(section, Section)
     return section
+
+
+def _must_be_flat(text: str) -> None:
+    """Raises `NotReadable` when something is nested too deep: the C code that composes nodes would not survive it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MOST_DEPTH:
+                raise NotReadable(f"line {event.start_mark.line + 1}: it is nested more than {MOST_DEPTH} deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 class _Reader:

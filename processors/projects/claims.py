@@ -57,4 +57,3 @@ def not_made(request: object, at: Micros) -> list[Effect]:
     if not isinstance(request, CheckClaimed):
         return []
     return [Effect(PROJECTS, request.id, ClaimReleased(at=at, claim=request.request))]
-
