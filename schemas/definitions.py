@@ -160,8 +160,8 @@ class Check(Fact, tag="check", frozen=True):
 
     Field names and rules: docs/compatibility/management.md; `version` grows by one with each change.
     token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
-    mute_until: nobody is told of the check until then. managed_by: as of a channel. claim: of a given id, the claim that
-    it was made of.
+    mute_until: nobody is told of the check until then. managed_by: as of a channel.
+    claim: of a given id, the claim that it was made of.
     """
 
     id: str

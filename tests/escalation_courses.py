@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from processors.checks.expiry import definition_key
+from processors.checks.packed_records import definition_key
 from processors.fold.escalations import EscalationPolicies, escalation_due
 from schemas.check_states import DefinitionCopy
 from schemas.deliveries import DeliveryRequested

@@ -294,8 +294,8 @@ class ChecksPartition:
 
     def _chosen(self, event: NoticesChosen, context: Context) -> Sequence[Effect]:
         if self._expiry.choices.heard(event, context):
-            for key, record in self._view.stored_items():
-                if isinstance(record, CheckState) and record.escalation is not None:
+            for key, state in self._view.items_of(CheckState):
+                if state.escalation is not None:
                     self._expiry.look_at(key, time_of(self._view))
         return ()
 

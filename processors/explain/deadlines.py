@@ -57,7 +57,7 @@ _MONITOR_WHAT = {
 def deadline_of(moment: Moment, partition: int, thing: str) -> tuple[ExplainedDeadline | None, Parts]:
     """The next deadline, None if nothing is due; and the values that it follows from, or that bear on it."""
     view = View(dict(moment.records))
-    view.unpack_with(moment.fold.records.decode)
+    view.pack_with(moment.fold.packer)
     state, definition = view.get(thing), definition_in(view.get("definition/" + thing))
     if isinstance(state, CheckState) and isinstance(definition, Check):
         return _of_check(view, partition, state, definition, moment.progress.time)
@@ -161,7 +161,7 @@ def _told(
     if policy is not None and state.escalation is not None:
         passed, steps = state.escalation.passed, len(policy.policy.steps)
         value = f"policy “{policy.policy.name}”, {passed} of {steps} steps told; the next one at"
-        due = escalation_due(state, policy)
+        due = escalation_due(state, thing, policies)
         yield DeadlinePart("escalation", value if due else value.removesuffix("; the next one at"), due)
 
 

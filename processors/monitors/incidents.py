@@ -43,9 +43,9 @@ class MonitorIncidents:
     def chosen(self, event: NoticesChosen, context: Context) -> Sequence[Effect]:
         """What is known of a channel is something else."""
         if self._expiry.policies.choices.heard(event, context):
-            for key, record in self._view.stored_items():
-                if isinstance(record, MonitorState) and record.escalation is not None:
-                    self._expiry.look_at(key, record, monitor_of(self._view, key))
+            for key, state in self._view.items_of(MonitorState):
+                if state.escalation is not None:
+                    self._expiry.look_at(key, state, monitor_of(self._view, key))
         return ()
 
     def policy(self, event: PolicyEvent, context: Context) -> Sequence[Effect]:

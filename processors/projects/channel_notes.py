@@ -31,7 +31,7 @@ class ProjectChannelNotes:
         self._view = view
         # Keys of those that the folds were not told of: an index that follows the view.
         self._untold: set[str] = set()
-        for key, record in view.stored_items():
+        for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 
