@@ -36,6 +36,7 @@ from bench.updown_list import updown_list
 from bench.updown_metrics import updown_metrics
 from bench.uptime import uptime
 from bench.what_if import what_if
+from infra.process.logs import configure
 
 app = typer.Typer(
     help="Measure Pingfold. Each command prints one JSON object on stdout; progress goes to stderr.",
@@ -96,5 +97,6 @@ def everything() -> None:
 
 
 if __name__ == "__main__":
+    configure("bench")  # parts of Pingfold that measurements use log to stderr: stdout has the object alone
     with ending():
         app()

@@ -16,7 +16,8 @@ class BulkAnswer:
     def __init__(self) -> None:
         self._told: dict[int, bytes] = {}  # the end of each line of the answer
         self._ends: dict[int, bytes] = {}  # by the identity of the response, which lives as long as the process
-        self._all_recorded, self._retry_after = True, 0
+        self._all_recorded = True
+        self._retry_after: set[int] = set()
         self.count = 0
 
     def expect(self, number: int) -> None:
@@ -30,7 +31,8 @@ class BulkAnswer:
         if number not in self._told:
             self.count += 1
         self._all_recorded &= response.status < 300
-        self._retry_after = max(self._retry_after, response.retry_after)
+        if response.retry_after:
+            self._retry_after.add(response.retry_after)
         if detail:
             self._told[number] = _end(response.status, f"{response.text}: {detail}")
             return
@@ -57,8 +59,8 @@ class BulkAnswer:
             *OF_ALL,
             *responses.announced,
         ]
-        if self._retry_after:
-            headers.append((b"retry-after", str(self._retry_after).encode()))
+        if self._retry_after:  # of the line that may be sent again first
+            headers.append((b"retry-after", str(min(self._retry_after)).encode()))
         if close:
             headers.append((b"connection", b"close"))
         status = 200 if self._all_recorded else 207

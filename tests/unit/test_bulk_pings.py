@@ -225,6 +225,18 @@ async def test_what_kafka_does_not_confirm_is_not_claimed_and_the_rest_is_refuse
     assert told(await post(world, lines({"uuid": TWIN}) * 3)) == [(n, 200, "OK") for n in (1, 2, 3)]
 
 
+async def test_retry_after_is_that_of_the_line_that_may_be_sent_again_first() -> None:
+    world = World(new_checks_per_hour=1)
+    sent = lines({"slug": "a"}, {"slug": "b"})
+    reply = await post(world, sent, f"{BULK}?ping_key={KEY}&create=1")
+    assert told(reply)[1] == (2, 429, "too many new checks in this hour")
+    assert reply.headers["retry-after"] == "600"
+    world.sink.full = True
+    reply = await post(world, sent + lines({"uuid": UUID}), f"{BULK}?ping_key={KEY}&create=1")
+    assert [status for _, status, _ in told(reply)] == [503, 429, 503]
+    assert reply.headers["retry-after"] == "1"
+
+
 async def test_single_pings_find_room_beside_bulk_requests() -> None:
     world = World(Limits(in_flight=4, bulk_in_flight=2), pings_per_minute=0)
     world.sink.hold()
@@ -232,6 +244,7 @@ async def test_single_pings_find_room_beside_bulk_requests() -> None:
     for _ in range(50):
         await asyncio.sleep(0)
     assert (world.source.in_flight, world.app._bulk.room.lines) == (2, 2)
+    assert world.source._watermark(NOON + 5) == NOON, "no tick overtakes a line that is under way"
     single = asyncio.create_task(world.ask(f"/{UUID}"))
     await asyncio.sleep(0)
     assert world.source.in_flight == 3
