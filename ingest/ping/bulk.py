@@ -154,9 +154,9 @@ class _BulkRequest:
 
     async def _take(self, lines: Iterator[tuple[int, bytes | TooLong]]) -> _Stop | None:
         """Judge lines that came together, and hand over what is to be recorded."""
-        look = Look()
+        look, most = Look(), self._bulk.limits.bulk_lines
         for turn, (number, line) in enumerate(lines, 1):
-            if self._answer.count == self._bulk.limits.bulk_lines:
+            if number > most:
                 return _Stop(number, self._responses.too_many_lines)
             if isinstance(line, TooLong):
                 self._answer.tell(number, self._responses.line_too_long)
@@ -168,7 +168,8 @@ class _BulkRequest:
                     await self._record(number, said, look)
             if turn % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return None
+        # Blank lines count, or a body of nothing else would be looked through for as long as it is allowed to be.
+        return _Stop(self._lines.number, self._responses.too_many_lines) if self._lines.number > most else None
 
     async def _record(self, number: int, ping: BulkPing, look: Look) -> None:
         """Tell what becomes of a ping, or hand it over: then its report tells."""

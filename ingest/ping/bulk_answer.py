@@ -11,25 +11,21 @@ CONTENT_TYPE = b"application/x-ndjson"
 
 
 class BulkAnswer:
-    """What became of each line. count: lines that it tells of, or will."""
+    """What became of each line."""
 
     def __init__(self) -> None:
         self._told: dict[int, bytes] = {}  # the end of each line of the answer
         self._ends: dict[int, bytes] = {}  # by the identity of the response, which lives as long as the process
         self._all_recorded = True
         self._retry_after: set[int] = set()
-        self.count = 0
 
     def expect(self, number: int) -> None:
         """A line is on its way to Kafka: it keeps its place."""
-        self.count += 1
         self._told[number] = b""
 
     def tell(self, number: int, response: PingResponse, detail: str = "") -> None:
         """What became of a line."""
         response.given += 1
-        if number not in self._told:
-            self.count += 1
         self._all_recorded &= response.status < 300
         if response.retry_after:
             self._retry_after.add(response.retry_after)

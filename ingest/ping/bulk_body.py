@@ -39,6 +39,8 @@ class BulkBody:
                         self.stopped = self._responses.too_many_bytes
                         return
                     yield piece
+                    if self._gunzip:
+                        await asyncio.sleep(0)  # a small body may hold many: others get their turn
             except NotGzip:
                 self.stopped = self._responses.not_unpacked
                 return

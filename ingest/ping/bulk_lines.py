@@ -92,7 +92,8 @@ class Lines:
 
     def last(self) -> Iterator[tuple[int, bytes | TooLong]]:
         """What stands behind the last line feed."""
-        yield from self._end(self._taken())
+        if self._rest or self._skips:
+            yield from self._end(self._taken())
 
     def _taken(self) -> bytes:
         rest = bytes(self._rest)

@@ -34,7 +34,7 @@ def expected(content: bytes) -> list[tuple[int, bytes | TooLong]]:
 def test_however_a_body_is_cut_its_lines_are_the_same(parts: list[bytes], cuts: list[int]) -> None:
     content = b"\n".join(parts)
     lines = Lines(LONGEST)
-    found = []
+    found: list[tuple[int, bytes | TooLong]] = []
     for piece in pieces_of(content, cuts):
         found += lines.cut(piece)
         assert lines.held <= LONGEST

@@ -3,7 +3,9 @@
 import asyncio
 import gzip
 import json
+import time
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -170,6 +172,27 @@ async def test_a_bomb_is_cut_off_at_the_limit() -> None:
     assert "connection" not in reply.headers
 
 
+@pytest.mark.parametrize("filling", [b"\n", b"x", b"{}\n"])
+async def test_while_a_bomb_is_read_others_get_their_turn(filling: bytes) -> None:
+    world = World()
+    turns: list[float] = []  # processor seconds at each
+
+    async def others() -> None:
+        while True:
+            turns.append(time.thread_time())
+            await asyncio.sleep(0)
+
+    bomb = gzip.compress(filling * (31 * 2**20 // len(filling)), compresslevel=1)
+    task = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    reply = await post(world, bomb, **{"content-encoding": "gzip"})
+    turns.append(time.thread_time())
+    task.cancel()
+    assert told(reply)[-1][1] == 413
+    assert len(told(reply)) <= 10_001
+    assert max(later - earlier for earlier, later in pairwise(turns)) < 0.25
+
+
 async def test_lines_beyond_the_limits_are_told_of() -> None:
     world = World(Limits(bulk_lines=2, body_size=300), pings_per_minute=0)
     sent = lines({"uuid": UUID}, {"uuid": UUID}, {"uuid": UUID}, {"uuid": UUID})
@@ -177,6 +200,9 @@ async def test_lines_beyond_the_limits_are_told_of() -> None:
     reply = await post(world, sent)
     assert told(reply) == [(1, 200, "OK"), (2, 200, "OK"), stop]
     assert len(world.sink.pings) == 2
+    whole = World(Limits(bulk_lines=2), pings_per_minute=0)
+    assert [status for _, status, _ in told(await post(whole, sent[: len(sent) // 2]))] == [200, 200]
+    assert [status for _, status, _ in told(await post(whole, b"\n\n" + sent))] == [413]
     endless = await post(world, [sent, b"x" * 200, b"x" * 200, STALL])
     assert told(endless)[2:] == [stop]
     assert endless.headers["connection"] == "close"
