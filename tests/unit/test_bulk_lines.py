@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from ingest.ping.bulk_lines import LONGEST_LINE, TOO_LONG, BulkPing, Lines, read_line
+from ingest.ping.bulk_lines import LONGEST_LINE, TOO_LONG, BulkLine, BulkPing, Lines, read_line
+from ingest.ping.request import LIMITS
 from ingest.ping.urls import PingTarget
 from tests.ping_world import KEY, SLUG, UUID
+from tests.source_tree import ROOT
 
 RID = "123e4567-e89b-12d3-a456-426614174000"
 
@@ -78,6 +80,17 @@ def test_the_request_may_give_the_ping_key_and_create() -> None:
 )  # fmt: skip
 def test_what_is_wrong_with_a_line(sent: bytes, told: str) -> None:
     assert read_line(sent) == told
+
+
+def test_the_page_has_every_field_and_limit() -> None:
+    page = (ROOT / "docs" / "bulk-pings.md").read_text("utf-8")
+    missing = [name for name in BulkLine.__struct_fields__ if f"`{name}`" not in page]
+    assert not missing, f"name in docs/bulk-pings.md: {missing}"
+    assert LONGEST_LINE == 2**20
+    assert "more than 1 MiB" in page
+    assert f"{LIMITS.bulk_lines:,} lines" in page
+    assert f"{LIMITS.bulk_size // 2**20} MiB, unpacked" in page
+    assert LIMITS.bulk_in_flight * 2 == LIMITS.in_flight, "at most half of the pings under way"
 
 
 def cut(*pieces: bytes, longest: int = LONGEST_LINE) -> list[tuple[int, Any]]:

@@ -14,7 +14,7 @@ from tests.source_tree import ROOT
 
 # Pages whose examples people follow from top to bottom.
 FOLLOWED = ["README.md", "docs/moving.md"]
-PAGES = [*FOLLOWED, "CONTRIBUTING.md", "docs/operations.md", "docs/events.md"]
+PAGES = [*FOLLOWED, "CONTRIBUTING.md", "docs/operations.md", "docs/events.md", "docs/bulk-pings.md"]
 # Stands for something that only the reader knows.
 _PLACEHOLDER = re.compile(r"<[a-z][\w -]*>")
 
