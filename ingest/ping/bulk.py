@@ -115,7 +115,8 @@ class _BulkRequest:
         except Exception:  # a defect of ours is told as what it is for the client: not recorded
             log.exception("bulk.failed")
             self._bulk.source.refuse(None)
-            self._answer.stop(self._lines.number + 1, self._responses.unavailable)
+            at = max(1, self._lines.number)
+            self._answer.stop(at + self._answer.tells_of(at), self._responses.unavailable)
         finally:
             self._bulk.shares.take(self._owner, -self._held)
             if not body.is_gone:

@@ -23,6 +23,10 @@ class BulkAnswer:
         """A line is on its way to Kafka: it keeps its place."""
         self._told[number] = b""
 
+    def tells_of(self, number: int) -> bool:
+        """Whether it is known what became of a line, or will be."""
+        return number in self._told
+
     def tell(self, number: int, response: PingResponse, detail: str = "") -> None:
         """What became of a line."""
         response.given += 1

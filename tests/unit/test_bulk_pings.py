@@ -330,10 +330,16 @@ async def test_unfinished_lines_count_among_the_unfinished_bodies() -> None:
 
 async def test_a_defect_is_told_of_what_is_not_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    monkeypatch.setattr(world.app._finder, "find", lambda target: 1 / 0)
-    reply = await post(world, lines({"uuid": UUID}, {"uuid": TWIN}))
-    assert told(reply)[-1][1] == 503
+    world.sink.hold()
+    find = world.app._finder.find
+    monkeypatch.setattr(world.app._finder, "find", lambda target: find(target) if target.check == UUID else 1 / 0)
+    reply = await post(world, lines({"uuid": UUID}, {"uuid": TWIN}, {"uuid": UUID}))
+    assert told(reply) == [
+        (1, 503, "not recorded, try again"),  # nobody waits for the report any more
+        (2, 503, "not recorded, try again: this line and those after it were not read"),
+    ]
     assert len(world.source._untold._refused) == 8
+    await asyncio.sleep(0)
     assert (world.source.in_flight, world.app._bulk.room.lines) == (0, 0)
 
 
