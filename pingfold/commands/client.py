@@ -5,6 +5,7 @@ each by itself. Where `PINGFOLD_HOST` or `PINGFOLD_PORT` is set, Pingfold is tak
 """
 
 import json as json_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -198,16 +199,27 @@ def delete_channel(id: str) -> None:
 
 
 def ping(
-    check: Annotated[str, typer.Argument(help="UUID of the check, or its slug in the default project.")],
+    check: Annotated[str, typer.Argument(help="UUID of the check, or its slug in the default project.")] = "",
     kind: Annotated[str, typer.Option(help="success, start, fail, log, or an exit status.")] = "success",
     body: str = "",
     create: Annotated[bool, typer.Option("--create", help="Create the check if no check has this slug.")] = False,
+    bulk: Annotated[
+        Path | None,
+        typer.Option("--bulk", help="A file with many pings instead, a JSON object a line; - is standard input."),
+    ] = None,
 ) -> None:
-    """Send a ping.
+    """Send a ping, or those of a file.
 
     Example: pingfold ping backup --create
     """
     settings = Settings()
+    if bool(check) is (bulk is not None):
+        raise CommandFailed("name a check, or give a file with --bulk")
+    if bulk is not None:
+        from pingfold.commands.bulk_ping import send_file
+
+        send_file(settings, bulk, create)
+        return
     target = check if is_uuid(check) else f"{credentials.load(credentials.path_of(settings)).ping_key}/{check}"
     end = "" if kind == "success" else f"/{kind}"
     params = {"create": "1"} if create else None
