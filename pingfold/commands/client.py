@@ -208,7 +208,7 @@ def ping(
         typer.Option("--bulk", help="A file with many pings instead, a JSON object a line; - is standard input."),
     ] = None,
 ) -> None:
-    """Send a ping, or those of a file.
+    """Send a ping. With --bulk: those of a file.
 
     Example: pingfold ping backup --create
     """
