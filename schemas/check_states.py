@@ -76,6 +76,7 @@ class CheckState(Value, tag="check-state"):
     escalation: where it stands, since people were told that it is down.
     muted: nobody is told of it now. by_tag: because of a tag. own_mute_over: its own mute has ended, which its
     definition does not say yet. silenced: what it is was not told, because of that. owed: nor was a recovery.
+    untold: channels whose own mute ended within that; they are yet to be told of the incident.
     parked: why the fold could not judge a deadline; set until the next event of this check.
     output: the newest that a start, log or fail ping brought since the newest success.
     run_times: how long runs took that succeeded; None: none had a start.
@@ -113,6 +114,7 @@ class CheckState(Value, tag="check-state"):
     own_mute_over: bool = False
     silenced: bool = False
     owed: Owed | None = None
+    untold: tuple[str, ...] = ()
     parked: str | None = None
     output: Output | None = None
     run_times: RunTimes | None = None

@@ -19,6 +19,8 @@ MOST_NAMED = 10_000
 # So many windows of a project may be open or to come, and so much all of these may name together: each partition of two
 # journals has a copy of each, and each tick looks at all of them.
 MOST_WINDOWS = 500
+# Of those that are over so many of a project are still shown.
+MOST_OVER = 1_000
 MOST_TOGETHER = 3 * MOST_NAMED
 LONGEST_TAG = 100
 LONGEST_KEY = 200

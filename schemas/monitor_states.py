@@ -108,6 +108,7 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     reminders: number of reminders passed that it is still down. acknowledged: somebody takes care of the incident.
     escalation: where it stands, since people were told that it is down.
     muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
+    untold: channels whose own mute ended within that; they are yet to be told of the incident.
     parked: why the fold could not judge a deadline; set until the next event of this monitor.
     confirmed_by: while it is down: the results that made it so.
     """
@@ -150,6 +151,7 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     muted: bool = False
     silenced: bool = False
     owed: Owed | None = None
+    untold: tuple[str, ...] = ()
     parked: str | None = None
     unprobed: str = ""
     verb: Verb = ""

@@ -74,7 +74,7 @@ _WORDS: Mapping[RejectionCode, str] = {
     _C.KEY_NOT_FOUND: "no such key",
     _C.RECIPIENT_NOT_FOUND: "no such recipient",
     _C.COMPONENT_NOT_FOUND: "no such component",
-    _C.COVERED_MONITOR_NOT_FOUND: "covers no such monitor",
+    _C.COVERED_MONITOR_NOT_FOUND: "covers no such monitor or check",
     _C.DEPENDENCY_NOT_FOUND: "depends on no such monitor",
     _C.DEPENDENCY_LOOP: "depends on itself",
     _C.ON_CALL_IDENTIFIER_INVALID: "names no such on-call rotation",

@@ -27,7 +27,8 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
     detected_at: the partition's time when the fold detected it. since: start of the span that ends here.
     incident: the incident that this opens (`now` down) or closes (`was` down). partial: of it: only one of two address
     families has ever been found failing.
-    silent: nobody was told, because of a mute.
+    silent: nobody was told, because of a mute. called: further channels that were told, since an escalation had called
+    them.
     """
 
     id: str
@@ -44,6 +45,7 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
     detail: str = ""
     partial: bool = False
     silent: bool = False
+    called: tuple[str, ...] = ()
 
 
 class ValidityTold(Fact, tag="validity.told", frozen=True):

@@ -114,7 +114,7 @@ class ChecksPartition:
             self._expiry.policies.rotations.heard(event, context)
             return ()
         if isinstance(event, MaintenanceDefined | MaintenanceRemoved):
-            return self._maintenance.heard(event, context.key)
+            return self._maintenance.heard(event, context)
         if isinstance(event, TagMuted | TagUnmuted):
             return self._mutes.heard(event, context)
         assert isinstance(event, CheckPaused | CheckResumed)
@@ -287,9 +287,11 @@ class ChecksPartition:
 
     def _to_tell(self, event: IncidentToTell, context: Context) -> Sequence[Effect]:
         """The mute of a channel is over."""
-        state = self._view.get(context.key)
-        if context.retried or not isinstance(state, CheckState):
+        known = self._view.get(context.key)
+        if context.retried or not isinstance(known, CheckState):
             return ()
+        # While the check is muted itself, it is noted who is yet to be told.
+        state = self._view.edit(CheckState, context.key) if known.muted else known
         return tell_muted_channel(state, check_of(self._view, context.key), event, counts_at(self._view, event.at))
 
     def _chosen(self, event: NoticesChosen, context: Context) -> Sequence[Effect]:

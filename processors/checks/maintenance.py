@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from processors.checks.places import CheckPlaces
 from processors.checks.transitions import enter_maintenance, leave_maintenance, tell_down
-from processors.fold.contract import Effect, InvalidEvent
+from processors.fold.contract import Context, Effect, InvalidEvent
 from processors.fold.partition_time import counts_at, time_of
 from processors.fold.view import View
 from schemas.base import Micros
@@ -166,13 +166,20 @@ class CheckMaintenance:
             raise
         return effects
 
-    def heard(self, event: MaintenanceDefined | MaintenanceRemoved, key: str) -> list[Effect]:
-        """A window was made, changed or removed. Raises `InvalidEvent`."""
+    def heard(self, event: MaintenanceDefined | MaintenanceRemoved, context: Context) -> list[Effect]:
+        """A window was made, changed or removed. Raises `InvalidEvent`.
+
+        A dead letter that is put back counts for a window that is known: without a copy nothing tells whether it has
+        been removed since.
+        """
+        key = context.key
         at = counts_at(self._view, event.at)
         id = event.id if isinstance(event, MaintenanceRemoved) else event.maintenance.id
         if key != id:
             raise InvalidEvent("the key of a window of maintenance must be its id")
         known = self._view.get(maintenance_key(id))
+        if context.retried and not isinstance(known, MaintenanceCopy):
+            return []
         touched = set[str]()
         if isinstance(known, MaintenanceCopy):
             touched = self._covered(self._those_of(known.maintenance))

@@ -17,7 +17,7 @@ from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import Effect
 from processors.fold.escalations import EscalationPolicies, escalate, told_first, told_now
 from processors.fold.incident_notices import request_again as once_more
-from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_channel, tell_owed
+from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_channel, tell_owed, tell_untold
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
     DOWN,
@@ -208,9 +208,13 @@ def end_mute(
         told_first(state, max(at, time))
         return effects + notify(subject, n, state.since, DOWN, _open_incident(state, check))
     told_now(state, max(at, time))
-    if expired and state.acknowledged is None and not untold:
+    again = expired and state.acknowledged is None and not untold
+    if again:
         effects += tell_again(subject, n, at, _open_incident(state, check))
-    return effects
+    if untold:
+        return effects
+    told = check.channels if again else ()
+    return effects + tell_untold(state, subject, max(at, time), lambda: _open_incident(state, check), told)
 
 
 def tell_down(state: CheckState, check: Check, time: Micros) -> list[Effect]:

@@ -5,6 +5,8 @@ of a channel of which too much is pending, or with its channel. Each but the las
 channel is to be disabled.
 """
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from processors.deliveries.lists import with_body
@@ -39,8 +41,11 @@ _NOT_KNOWN = "it was given up before; why is no longer known"
 class DeliveryEnds:
     """Of one partition. Each method changes the view and returns the effects of that."""
 
-    def __init__(self, view: View, pending: PendingDeliveries, wheel: Wheel) -> None:
-        self._view, self._pending, self._wheel = view, pending, wheel
+    def __init__(
+        self, view: View, pending: PendingDeliveries, wheel: Wheel, forget_kept: Callable[[str], None]
+    ) -> None:
+        """forget_kept: a channel is not told any more what its mute has kept from it."""
+        self._view, self._pending, self._wheel, self._forget_kept = view, pending, wheel, forget_kept
 
     def end_old(self, channel: str, now: Micros, most: int) -> list[Effect]:
         """End what the receiver has not taken for too long; of a channel that does not fail nothing is too old.
@@ -89,6 +94,7 @@ class DeliveryEnds:
         """Give the channel up, and what is pending with it. remove: for good; its project is to remove it."""
         health = self._view.edit(EndpointHealth, health_key(channel))
         health.disabled, health.disabled_at, health.disabled_because = True, now, detail
+        self._forget_kept(channel)
         ended = self.end_all(channel, f"the channel was disabled: {detail}", now)
         told = self._tell_project(channel, health, detail, now, remove)
         return [troubled(channel, health, detail, now), *told, *ended]
@@ -109,6 +115,7 @@ class DeliveryEnds:
         if known is None or not known.disabled:
             health = EndpointHealth(disabled=True, disabled_at=since, disabled_because=_NOT_KNOWN)
             self._view.put(health_key(channel), health)
+        self._forget_kept(channel)
         return self.end_all(channel, "the channel is disabled", now)
 
     def failed(

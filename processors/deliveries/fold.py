@@ -115,11 +115,11 @@ class _Deliveries:
         self._view = view
         self._pending = PendingDeliveries(view)
         self._wheel = Wheel(self._is_there)
-        self._ends = DeliveryEnds(view, self._pending, self._wheel)
+        self._mutes = MutedChannels(view, self._wheel)
+        self._ends = DeliveryEnds(view, self._pending, self._wheel, self._mutes.forget)
         self._confirmations = Confirmations(view, self._ends)
         self._wordings = Wordings(view)
         self._gatherings = Gatherings(view, self._pending)
-        self._mutes = MutedChannels(view, self._wheel)
         for key, record in view.items():
             self._follow(key, None, record)
         view.listeners.append(self._follow)

@@ -132,7 +132,8 @@ class Gatherings:
             key, gathering = found
             sent = replace(gathering, waiting="", things={}, left={}, total=0, lists=gathering.lists + 1)
             self._view.put(key, sent)
-        self._view.put(delivery_key(waiting.id), replace(whole, attempt=1, due=None))
+        # What waited, however long, was not refused: it is as old as its first attempt.
+        self._view.put(delivery_key(waiting.id), replace(whole, attempt=1, due=None, first_due=now))
 
     def end(self, key: str, gathering: Gathering, now: Micros) -> None:
         """The time of a gathering has passed: that of a storm goes on while much happens."""

@@ -37,8 +37,14 @@ class Policy(NamedTuple):
         return now - failing_since > self.disable_after
 
     def too_old_at(self, delivery: Delivery, failing_since: Micros | None) -> Micros | None:
-        """When a pending delivery of a channel that has been failing since then is given up; None: it does not fail."""
-        return None if failing_since is None else max(delivery.first_due, failing_since) + self.max_age
+        """When a pending delivery of a channel that has been failing since then is given up; None: it does not fail.
+
+        One that waits to be told with others grows old only from then on.
+        """
+        if failing_since is None:
+            return None
+        began = delivery.first_due if delivery.attempt else max(delivery.first_due, delivery.due or 0)
+        return max(began, failing_since) + self.max_age
 
 
 _POLICIES: Mapping[str, Policy] = {

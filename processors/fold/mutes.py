@@ -12,7 +12,7 @@ The contract:
 - Who muted for a time what they knew to be down is told at the end of that time that it still is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from processors.fold.contract import Effect
@@ -36,6 +36,9 @@ from schemas.mutes import Owed
 from schemas.notices import Notice
 from schemas.requests import MuteEnded
 from schemas.topics import PROJECTS
+
+# Of channels whose mute ended within that of the thing so many are noted.
+MOST_UNTOLD = 100
 
 # What is said again when a mute ends. The incident was told before, so it is not said to be new.
 _STILL_DOWN: tuple[Notice, ...] = ("monitor.down",)
@@ -119,8 +122,11 @@ def tell_channel(
     """A channel that was muted while people were told that the thing is down is told now, unless nobody was told, or
     somebody takes care of it.
 
+    While the thing is muted it is noted, for the end of that.
     held_back: people have not been told yet, because of what the thing depends on. data: that of a notice.
     """
+    if state.muted and is_told(state, held_back) and channel not in state.untold:
+        state.untold = (*state.untold, channel)[-MOST_UNTOLD:]
     if state.muted or state.acknowledged is not None or not is_told(state, held_back):
         return []
     is_own = channel in subject.channels
@@ -129,6 +135,18 @@ def tell_channel(
     id = derived_id(subject.id, "channel mute over", state.changes, at)
     alone = subject._replace(channels=(channel,))
     return request(alone, id, at, DOWN if is_own else DOWN[:1], data(), anyway=not is_own)
+
+
+def tell_untold(
+    state: HasStatus, subject: Subject, at: Micros, data: Callable[[], dict[str, Any]], told: Collection[str]
+) -> list[Effect]:
+    """The mute of a thing is over: channels are told whose own mute ended within it. told: those that just were."""
+    untold, state.untold = state.untold, ()
+    effects: list[Effect] = []
+    for channel in untold:
+        if channel not in told:
+            effects += tell_channel(state, subject, channel, at, data, held_back=False)
+    return effects
 
 
 def tell_again(subject: Subject, n: int, at: Micros, data: dict[str, Any]) -> list[Effect]:

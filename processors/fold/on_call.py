@@ -1,7 +1,8 @@
 """The on-call rotations that a partition knows: who is on call when a step of an escalation is passed. Pure.
 
 Each partition of checks and of monitors has its own copies, under `on-call/<id>`. That one changes moves no thing: who
-is on call is asked when a step is passed. Of one that is not known nobody is on call.
+is on call is asked when a step is passed. Of one that is not known nobody is on call; nor by turns where the time zone
+is not known any more, which stops nothing else.
 """
 
 from collections.abc import Iterable
@@ -9,8 +10,17 @@ from collections.abc import Iterable
 from processors.fold.contract import Context, InvalidEvent
 from processors.fold.view import View
 from schemas.base import Micros
-from schemas.on_call import OnCallCopy, OnCallDefined, OnCallRemoved, fault_of_day, fault_of_zone, on_call_key
-from schemas.on_call_times import on_call
+from schemas.on_call import (
+    OnCallCopy,
+    OnCallDefined,
+    OnCallRemoved,
+    OnCallRotation,
+    fault_of_day,
+    fault_of_zone,
+    on_call_key,
+)
+from schemas.on_call_times import Duty, duty_when, on_call
+from schemas.schedules import BadTimezone
 
 OnCallEvent = OnCallDefined | OnCallRemoved
 
@@ -40,10 +50,18 @@ class OnCallRotations:
     def channels(self, rotations: Iterable[str], at: Micros) -> tuple[str, ...]:
         """The channels that are on call in these rotations, each once."""
         copies = (self._view.get(on_call_key(id)) for id in rotations)
-        found = (on_call(copy.rotation, at).channels for copy in copies if isinstance(copy, OnCallCopy))
+        found = (_duty(copy.rotation, at).channels for copy in copies if isinstance(copy, OnCallCopy))
         return tuple(dict.fromkeys(channel for channels in found for channel in channels))
 
     def names(self, rotations: Iterable[str]) -> list[str]:
         """What these rotations are called; of one that is not known, its id."""
         copies = ((id, self._view.get(on_call_key(id))) for id in rotations)
         return [copy.rotation.name if isinstance(copy, OnCallCopy) else id for id, copy in copies]
+
+
+def _duty(rotation: OnCallRotation, at: Micros) -> Duty:
+    """Who is on call. Without its zone only overrides, which need none, tell; a step is passed all the same."""
+    try:
+        return on_call(rotation, at)
+    except (BadTimezone, LookupError, ValueError, OSError):
+        return duty_when(rotation, at, is_open=False)

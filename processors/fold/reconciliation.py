@@ -301,8 +301,15 @@ def missed_requests(
             channel = channels.get(id)
             if channel is None or channel.created > change.detected_at:  # another partition's, or not there then
                 continue
-            if notices := _unsent(view, channel, request, finished, anyway):
+            if notices := _unsent(view, channel, _as_called(request, change) if anyway else request, finished, anyway):
                 yield id, msgspec.structs.replace(request, notices=notices, anyway=anyway)
+
+
+def _as_called(request: DeliveryRequested, change: Told) -> DeliveryRequested:
+    """Who was called is told the first of the notices of a change (`status_transition.notify`)."""
+    if not isinstance(change, StatusChanged):
+        return request
+    return msgspec.structs.replace(request, notices=request.notices[:1])
 
 
 def _told_to(change: Told, definition: Check | Monitor) -> Iterator[tuple[str, bool]]:
@@ -311,7 +318,9 @@ def _told_to(change: Told, definition: Check | Monitor) -> Iterator[tuple[str, b
         yield from ((id, False) for id in change.channels)
         yield from ((id, True) for id in change.called)
     else:
+        called = change.called if isinstance(change, StatusChanged) else ()
         yield from ((id, False) for id in definition.channels)
+        yield from ((id, True) for id in called)
 
 
 def _request(change: Told, causes: Mapping[str | None, str], thing: Thing) -> DeliveryRequested | None:

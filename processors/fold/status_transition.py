@@ -54,6 +54,7 @@ class HasStatus(Protocol):
     muted: bool
     silenced: bool
     owed: Owed | None
+    untold: tuple[str, ...]
 
 
 class StatusTransition:
@@ -118,6 +119,7 @@ class StatusTransition:
             detail=detail,
             partial=self.partial,
             silent=self.silent and bool(notices),
+            called=self.called if notices and not self.silent else (),
         )
         effects = [to_transitions(id, change)]
         if notices and (channels or self.called) and not self.silent:
@@ -170,7 +172,7 @@ def _change_id(subject: Subject, n: int) -> str:
 def end_incident(state: HasStatus) -> None:
     """The incident, if there is one, is over."""
     state.incident, state.down_since, state.cause = None, None, ""
-    state.reminders, state.silenced, state.acknowledged, state.escalation = 0, False, None, None
+    state.reminders, state.silenced, state.acknowledged, state.escalation, state.untold = 0, False, None, None, ()
 
 
 def incident_data(

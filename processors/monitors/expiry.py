@@ -140,9 +140,9 @@ class MonitorExpiry:
 
     def _next_deadline(self, state: MonitorState, monitor: Monitor) -> Deadline | None:
         due = escalation_due(state, monitor, self.policies)
-        return next_deadline(state, monitor, self._untold(state, monitor), due)
+        return next_deadline(state, monitor, self.untold(state, monitor), due)
 
-    def _untold(self, state: MonitorState, monitor: Monitor) -> bool:
+    def untold(self, state: MonitorState, monitor: Monitor) -> bool:
         """Whether the monitor is down and nobody is to be told now: that is explained, or a window is open."""
         return state.status == "down" and (self._dependencies.explain(monitor) or self.is_maintained(monitor))
 
@@ -165,12 +165,12 @@ class MonitorExpiry:
             case "held-back notice":
                 return release_notice(state, monitor, time, out)
             case "end of mute":
-                untold = self._untold(state, monitor)
+                untold = self.untold(state, monitor)
                 told = end_mute(state, monitor, deadline.at, time, expired=True, untold=untold)
                 self.unmuted.append(key)
                 return [*told, mute_ended(monitor, deadline.at)]
             case "reminder":
-                return remind_of(state, monitor, deadline.at, self._untold(state, monitor))
+                return remind_of(state, monitor, deadline.at, self.untold(state, monitor))
             case "escalation":
                 return escalate_of(state, monitor, self.policies, time)
             case "end of hour":

@@ -139,7 +139,7 @@ class MonitorsPartition:
             case MaintenanceDefined():
                 if context.key != event.maintenance.id:
                     raise InvalidEvent("the key of a window of maintenance must be its id")
-                return self._maintenance.defined(event.maintenance, counts_at(self._view, event.at))
+                return self._maintenance.defined(event.maintenance, counts_at(self._view, event.at), context.retried)
             case MaintenanceRemoved():
                 return self._maintenance.removed(event.id, counts_at(self._view, event.at))
             case RegionTroubled() | RegionWell():
@@ -314,7 +314,8 @@ class MonitorsPartition:
             if state.parked is not None:
                 self._expiry.unpark(key, state)
             old = monitor_of(view, key)
-            effects = redefine_mute(state, old, monitor, lambda: end_mute(state, monitor, at, at, False, untold=True))
+            untold = self._expiry.untold(state, monitor)
+            effects = redefine_mute(state, old, monitor, lambda: end_mute(state, monitor, at, at, False, untold=untold))
             effects += self._redefine(state, old, monitor, at, time)
             self._validity.redefined(old, monitor)
         else:

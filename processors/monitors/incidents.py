@@ -35,9 +35,11 @@ class MonitorIncidents:
 
     def tell(self, event: IncidentToTell, context: Context) -> Sequence[Effect]:
         """The mute of a channel is over, which was not told of an incident."""
-        state = self._view.get(context.key)
-        if context.retried or not isinstance(state, MonitorState):
+        known = self._view.get(context.key)
+        if context.retried or not isinstance(known, MonitorState):
             return ()
+        # While the monitor is muted itself, it is noted who is yet to be told.
+        state = self._view.edit(MonitorState, context.key) if known.muted else known
         return tell_muted_channel(state, monitor_of(self._view, context.key), event, counts_at(self._view, event.at))
 
     def chosen(self, event: NoticesChosen, context: Context) -> Sequence[Effect]:

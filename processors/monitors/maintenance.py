@@ -81,11 +81,17 @@ class MonitorMaintenance:
         self._look_ahead(time)
         return effects
 
-    def defined(self, maintenance: Maintenance, at: Micros) -> list[Effect]:
-        """A window was made or changed. Raises `InvalidEvent` for a schedule that nobody could follow."""
+    def defined(self, maintenance: Maintenance, at: Micros, retried: bool = False) -> list[Effect]:
+        """A window was made or changed. Raises `InvalidEvent` for a schedule that nobody could follow.
+
+        retried: by a dead letter that is put back. It counts for a window that is known: without a copy nothing tells
+        whether it has been removed since.
+        """
         if fault := fault_of(maintenance.window):
             raise InvalidEvent(fault)
         known = self._view.get(maintenance_key(maintenance.id))
+        if retried and not isinstance(known, MaintenanceCopy):
+            return []
         touched: dict[str, None] = {}
         if isinstance(known, MaintenanceCopy):
             if known.maintenance.version >= maintenance.version:

@@ -14,7 +14,7 @@ from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import EVERY, Effect
 from processors.fold.escalations import EscalationPolicies, escalate, told_first, told_now
 from processors.fold.incident_notices import request_again as once_more
-from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_channel, tell_owed
+from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_channel, tell_owed, tell_untold
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
     DOWN,
@@ -179,16 +179,13 @@ def end_mute(
         state.silenced, state.notice_at = False, at
     elif state.escalation is not None:
         told_now(state, max(at, time))
-    if (
-        not silenced
-        and expired
-        and state.status == "down"
-        and state.notice_at is None
-        and state.acknowledged is None
-        and not untold
-    ):
-        effects += tell_again(_subject(monitor, state), state.changes, at, _open_incident(state, monitor))
-    return effects
+    if silenced or state.status != "down" or state.notice_at is not None or untold:
+        return effects
+    subject, again = _subject(monitor, state), expired and state.acknowledged is None
+    if again:
+        effects += tell_again(subject, state.changes, at, _open_incident(state, monitor))
+    told = monitor.channels if again else ()
+    return effects + tell_untold(state, subject, max(at, time), partial(_open_incident, state, monitor), told)
 
 
 def tell_muted_channel(state: MonitorState, monitor: Monitor, event: IncidentToTell, at: Micros) -> list[Effect]:

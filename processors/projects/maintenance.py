@@ -19,6 +19,7 @@ from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import SECOND, Micros
 from schemas.definitions import Project, definition_key
 from schemas.maintenance import (
+    MOST_OVER,
     MOST_TOGETHER,
     MOST_WINDOWS,
     Maintenance,
@@ -108,6 +109,7 @@ class ProjectMaintenance:
         if (there := self._with_this_key(project.id, request.key, at)) is not None:
             return [decision(request, "found", there.id, there.version)]
         self._must_have_room(maintenance, at)
+        self._forget_oldest(project.id)
         self._view.put(definition_key(maintenance), maintenance)
         return [*_told(maintenance, None, at), decision(request, "made", maintenance.id, 1)]
 
@@ -169,6 +171,13 @@ class ProjectMaintenance:
         removed = MaintenanceRemoved(at=at, id=maintenance.id)
         told = [Effect(journal, maintenance.id, removed, EVERY) for journal in _journals(maintenance)]
         return [*told, decision(request, "removed", maintenance.id, maintenance.version)]
+
+    def _forget_oldest(self, project: str) -> None:
+        """Deployments make windows by the minute: of those that are over only the newest are shown."""
+        ends = sorted((self._forget[key], key) for key in self._of.get(project, ()) if key in self._forget)
+        # Each of them may be over, or still be to come; those that are not over are fewer than `MOST_WINDOWS`.
+        for _, key in ends[: max(0, len(ends) - MOST_OVER - MOST_WINDOWS)]:
+            self._view.delete(key)
 
     def _must_have_room(self, maintenance: Maintenance, at: Micros) -> None:
         """Refuse a window that is one too many, or names more than is left by the others of its project."""

@@ -25,12 +25,12 @@ from query_api.state.freshness import Freshness
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.check_states import visible_status
-from schemas.definitions import Check
+from schemas.definitions import Channel, Check
 from schemas.ids import is_uuid
 from schemas.incidents import Acknowledged
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
-from schemas.mutes import MuteUntil
+from schemas.mutes import MuteUntil, is_muted
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.schedules import Schedule, Simple
 from schemas.times import to_second
@@ -83,7 +83,10 @@ async def dashboard(request: Request, deps: DependenciesDep) -> Response:
     checks.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
     monitors = [_monitor_row(deps, one) for project in projects for one in deps.directory.monitors_of(project)]
     monitors.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
-    return await page("dashboard.html", deps, checks=checks, monitors=monitors)
+    channels = (one for project in projects for one in deps.directory.channels_of(project))
+    silent = [row for one in channels if (row := _channel(deps, one)) is not None]
+    silent.sort(key=lambda row: row["name"])
+    return await page("dashboard.html", deps, checks=checks, monitors=monitors, channels=silent)
 
 
 @router.get("/checks/{code}", dependencies=[Depends(admin)])
@@ -151,6 +154,15 @@ def _monitor_row(deps: Dependencies, monitor: Monitor) -> dict[str, Any]:
         "took": "" if state.last_ms is None else f"{state.last_ms:g} ms",
         "error": state.cause or (state.unprobed if state.unobserved else "") or state.last_detail,
     }
+
+
+def _channel(deps: Dependencies, channel: Channel) -> dict[str, Any] | None:
+    """A channel that is sent nothing now; None: it is sent what it takes."""
+    is_silent = is_muted(channel.mute_until, deps.clock.now())
+    told = _muted(channel.mute_until) if is_silent else ""
+    if channel.disabled_at is not None:
+        told = f"disabled since {_time(channel.disabled_at)}"
+    return {"name": channel.name or channel.id, "kind": channel.kind, "told": told} if told else None
 
 
 def _acknowledged(said: Acknowledged | None) -> str:

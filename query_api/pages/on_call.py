@@ -15,16 +15,24 @@ from query_api.dependencies import dependencies_of
 from query_api.http.refusals import ApiError, Unavailable
 from query_api.http.route_index import include
 from query_api.on_call_calendar import calendar_of
+from schemas.base import SECOND
+from schemas.on_call import OnCallRotation
+from schemas.schedules import DAY
 
 router = APIRouter(include_in_schema=False)
 
 _HEADERS = {"Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
 _CALENDAR = "text/calendar; charset=utf-8"
+# So many calendars are kept, each until its rotation, a name in it or the day changes: at most some 100 KB each.
+_MOST_KEPT = 200
+# Of what it was made, the bytes, their tag.
+_Kept = dict[str, tuple[tuple[object, ...], bytes, str]]
 
 
 def install(app: FastAPI) -> None:
     """Put the calendars into the application."""
     include(app, router)
+    app.state.calendars = {}
 
 
 @router.get(f"{PATH}{{name}}")
@@ -44,6 +52,27 @@ async def calendar(request: Request, name: str) -> Response:
         known = deps.directory.channel(channel)
         return "a channel that is gone" if known is None else known.name or known.kind
 
-    content = await asyncio.to_thread(calendar_of, rotation, deps.clock.now(), name_of, deps.settings.site_name)
-    tag = blake2b(content, digest_size=16).hexdigest()
+    now, kept = deps.clock.now(), _kept(request)
+    names = tuple(sorted((each, name_of(each)) for each in _channels_of(rotation)))
+    wanted = (rotation.version, now // (DAY * SECOND), names)
+    known = kept.get(id)
+    if known is None or known[0] != wanted:
+        content = await asyncio.to_thread(calendar_of, rotation, now, name_of, deps.settings.site_name)
+        known = wanted, content, blake2b(content, digest_size=16).hexdigest()
+        kept.pop(id, None)
+        kept[id] = known
+        while len(kept) > _MOST_KEPT:
+            del kept[next(iter(kept))]
+    _, content, tag = known
     return Response(content, headers=_HEADERS | {"ETag": f'"{tag}"'}, media_type=_CALENDAR)
+
+
+def _channels_of(rotation: OnCallRotation) -> set[str]:
+    together = (*(turn.channels for turn in rotation.turns), *(each.channels for each in rotation.overrides))
+    return {channel for channels in together for channel in channels}
+
+
+def _kept(request: Request) -> _Kept:
+    """The calendars that were made last, by rotation."""
+    kept: _Kept = request.app.state.calendars
+    return kept

@@ -47,6 +47,11 @@ async def caller(request: Request) -> ApiKey:
         ) from None
 
 
+def has_scope(key: ApiKey, scope: KeyScope) -> bool:
+    """Whether a key may do what needs the scope. One without any may do everything."""
+    return not key.scopes or scope in key.scopes
+
+
 class _Key(SecurityBase):
     """A dependency: the key of whoever asks, which must have `scope`. `/openapi.json` tells of it by its type."""
 
@@ -58,7 +63,7 @@ class _Key(SecurityBase):
 
     async def __call__(self, request: Request) -> ApiKey:
         key = await caller(request)
-        if self._scope is not None and key.scopes and self._scope not in key.scopes:
+        if self._scope is not None and not has_scope(key, self._scope):
             raise PoppaPingApiError(403, f"API key lacks the required scope '{self._scope}'.")
         if (wrong := unknown_parameter(request)) is not None:
             raise PoppaPingApiError(400, wrong)

@@ -26,6 +26,7 @@ from query_api.poppaping.on_call_object import (
     OnCallObject,
     OnCallShift,
     on_call_details,
+    on_call_listed,
     on_call_object,
     shown_shifts,
 )
@@ -45,7 +46,7 @@ router = APIRouter(tags=["on-call rotations"], responses=ERRORS)
 
 _USUAL_SPAN: Micros = 28 * DAY * SECOND
 _LONGEST_SPAN: Micros = 92 * DAY * SECOND
-_READ_ONLY = ("at", "on_call", "shift", "next", "gaps", "warnings", "overrides")
+_READ_ONLY = ("at", "on_call", "shift", "next", "gaps", "warnings", "overrides", "overrides_total")
 
 _At = Annotated[str | None, Query(max_length=100, description="A time in ISO 8601; now if left out.")]
 _From = Annotated[str | None, Query(alias="from", max_length=100, description="A time in ISO 8601; now if left out.")]
@@ -72,7 +73,8 @@ async def list_rotations(service: ServiceDep, key: AlertsReader, page: Page = 1,
     """List the on-call rotations of the project, oldest first, and who is on call now."""
     per_page, now = min(per_page, MOST_PER_PAGE), service.deps.clock.now()
     rotations = service.deps.directory.rotations_of(key.project)
-    objects = [on_call_object(each, now, calendar_of(service, each)) for each in cut(rotations, page, per_page)]
+    shown = [(each, calendar_of(service, each)) for each in cut(rotations, page, per_page)]
+    objects = await asyncio.to_thread(lambda: [on_call_listed(each, now, url) for each, url in shown])
     return listed(objects, page, per_page, len(rotations))
 
 

@@ -18,6 +18,8 @@ WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 # So far ahead people are told of gaps.
 GAPS_AHEAD: Micros = 28 * DAY * SECOND
 MOST_GAPS = 50
+# So many overrides of each rotation are in a list.
+LISTED_OVERRIDES = 20
 
 _Channels = Annotated[list[Uuid], Meta(description="Empty: nobody.")]
 
@@ -82,7 +84,10 @@ class OnCallObject(Struct, kw_only=True, gc=False):
     handover: ShownHandover
     turns: list[ShownTurn]
     hours: Annotated[list[ShownHours], Meta(description="Empty: always.")]
-    overrides: list[ShownOverride]
+    overrides: Annotated[
+        list[ShownOverride], Meta(description=f"In lists the next {LISTED_OVERRIDES} that are not over.")
+    ]
+    overrides_total: Annotated[Count, Meta(description="Those that are over among them.")]
     on_call: OnCallPeople
     calendar_url: Annotated[Url, Meta(description="The shifts for calendar programs, without a login: a secret.")]
     created_at: Time
@@ -106,6 +111,14 @@ class OnCallDetails(OnCallObject, kw_only=True, gc=False):
     warnings: Annotated[list[str], Meta(description="What to look at; empty: nothing.")]
 
 
+def on_call_listed(rotation: OnCallRotation, now: Micros, calendar_url: str) -> OnCallObject:
+    """The rotation as a list shows it: of hundreds of overrides those that come next."""
+    ahead = sorted((each for each in rotation.overrides if each.end > now), key=lambda each: (each.start, each.id))
+    shown = on_call_object(rotation, now, calendar_url)
+    shown.overrides = [shown_override(each) for each in ahead[:LISTED_OVERRIDES]]
+    return shown
+
+
 def on_call_object(rotation: OnCallRotation, now: Micros, calendar_url: str) -> OnCallObject:
     """The rotation, and who is on call now."""
     return OnCallObject(
@@ -116,6 +129,7 @@ def on_call_object(rotation: OnCallRotation, now: Micros, calendar_url: str) -> 
         turns=[ShownTurn(name=turn.name, alert_channel_ids=list(turn.channels)) for turn in rotation.turns],
         hours=[shown_hours(each) for each in rotation.hours],
         overrides=[shown_override(each) for each in rotation.overrides],
+        overrides_total=len(rotation.overrides),
         on_call=_people(on_call(rotation, now)),
         calendar_url=calendar_url,
         created_at=time(rotation.created),

@@ -44,7 +44,7 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
     code, detail, reason = rejection.code, rejection.detail, rejection.reason
     match code:
         case RejectionCode.COVERED_MONITOR_NOT_FOUND:
-            return PoppaPingApiError(400, f"Field 'monitor_ids': there is no monitor '{detail}'.")
+            return PoppaPingApiError(400, f"Field 'monitor_ids': there is no monitor or check '{detail}'.")
         case RejectionCode.ON_CALL_IDENTIFIER_INVALID:
             return PoppaPingApiError(400, f"Field 'steps': there is no on-call rotation '{detail}'.")
         case (

@@ -20,6 +20,7 @@ from query_api.test_sends import TooManyTests
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import ApiKey, Channel
 from schemas.ids import is_uuid, new_id
+from schemas.mutes import is_muted
 from schemas.notices import REPORT
 from schemas.report_periods import newest_period, period_after
 from schemas.reports import MOST_CHANNELS, ReportFields, ReportMade, ReportSchedule, ReportSettings, zone_of
@@ -121,13 +122,14 @@ async def send_report(service: ServiceDep, reports: ReportsDep, key: AlertsWrite
     """Send the report of the newest week or month that has ended, as a test.
 
     It goes to the channels that are given, or to those of the settings; without any to nobody. It counts as one test
-    send for each channel."""
+    send for each channel that is neither disabled nor muted; to the others nothing is sent."""
     wanted, settings = judged(body, SendReportBody), _settings(service, key)
     chosen = settings.channels if wanted.alert_channel_ids is UNSET else tuple(dict.fromkeys(wanted.alert_channel_ids))
     channels = [await _channel(service, key, id) for id in chosen]
     now = service.deps.clock.now()
+    sent = [each for each in channels if each.disabled_at is None and not is_muted(each.mute_until, now)]
     try:
-        service.deps.test_sends.take(key.project, now, len(channels))
+        service.deps.test_sends.take(key.project, now, len(sent))
     except TooManyTests as limit:
         raise PoppaPingApiError(429, str(limit), headers={"Retry-After": str(limit.seconds)}) from None
     report = await reports.of(of_period(key.project, wanted.period, zone_of(settings), now))
@@ -135,7 +137,6 @@ async def send_report(service: ServiceDep, reports: ReportsDep, key: AlertsWrite
         request=new_id(), at=now, kind=wanted.period, label="", content=content_of(report), channels=chosen
     )
     await service.ask(key, request)
-    sent = [channel.id for channel in channels if channel.disabled_at is None]
     return one(SentReport(period=wanted.period, alert_channel_ids=list(chosen), deliveries=len(sent)), 202)
 
 

@@ -6,10 +6,11 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from msgspec.structs import replace
 
 from query_api.dependencies import Dependencies
 from query_api.history.reports import Span3
-from query_api.poppaping.auth import MonitorsReader
+from query_api.poppaping.auth import MonitorsReader, has_scope
 from query_api.poppaping.history import answering_history, known_history
 from query_api.poppaping.openapi import ERRORS, errors, one_of
 from query_api.poppaping.responses import PoppaPingApiError, one
@@ -87,7 +88,14 @@ async def read_report(
     else:
         begin, end = moment_of("from", start, tz), now if to is None else moment_of("to", to, tz)
         wanted = ReportOf(key.project, "custom", _span(begin, end, now), tz)
-    return one(await reports.of(wanted))
+    report = await reports.of(wanted)
+    return one(report if has_scope(key, "incidents:read") else _without_causes(report))
+
+
+def _without_causes(report: ReportObject) -> ReportObject:
+    """Why something was down is told to those who may read incidents."""
+    untold = [replace(each, cause="") for each in report.unacknowledged]
+    return replace(report, unacknowledged=untold)
 
 
 def of_period(project: str, kind: PeriodKind, tz: str, at: Micros) -> ReportOf:

@@ -79,6 +79,16 @@ async def mute_tag(service: ServiceDep, key: MonitorsWriter, body: JsonObject) -
     return one(_object(await service.read_back(decision, service.deps.directory.tag_mute)))
 
 
+@router.get(
+    "/tag-mutes/{id}",
+    summary="Read the mute of a tag (Pingfold's own)",
+    responses=one_of(TagMuteObject, "The tag, muted.") | errors(404),
+)
+async def read_tag_mute(service: ServiceDep, key: MonitorsReader, id: str) -> Response:
+    """Read the mute of a tag; one that is over is not there any more."""
+    return one(_object(await _find(service, key, id)))
+
+
 @router.delete(
     "/tag-mutes/{id}",
     summary="Lift the mute of a tag (Pingfold's own)",

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from schemas.actors import Actor
 from schemas.base import SECOND
 from schemas.deliveries import Delivery, DeliveryRequested, Endpoint, EndpointDefined, EndpointRemoved, KeptNotice
 from schemas.ids import derived_id
@@ -269,3 +270,15 @@ async def test_bad_times(harness: Harness, until: Any, status: int) -> None:
         assert answer.json()["data"]["mute_until"] is None
     else:
         assert fault(answer) == (400, "validation_error")
+
+
+def test_a_channel_that_is_given_up_hears_nothing_at_the_end_of_its_mute(muted: Muted) -> None:
+    muted.say("monitor.down", 1)
+    muted.say("monitor.recovered", 2)
+    test = muted.say("monitor.down", 3, actor=Actor(kind="api_key"))
+    assert ended(test) == []
+    [sent] = muted.pending(CHANNEL)
+    muted.attempt(sent, 410)
+    assert muted.kept() == []
+    assert asked(muted.tick(END)) == []
+    assert pending(muted) == []

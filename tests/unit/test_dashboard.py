@@ -7,6 +7,7 @@ import pytest
 
 from query_api.pages import dashboard
 from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness
+from tests.poppaping_client import V1, with_key
 
 PATHS = ["/", "/checks/00000000-0000-4000-8000-000000000000"]
 
@@ -67,3 +68,15 @@ async def test_checks_and_monitors_are_on_it(harness: Harness) -> None:
     assert ">down<" in page
     assert "Connection timed out: after 30 s" in page
     assert "nightly &lt;job&gt;" in (await harness.client.get(f"/checks/{check}", auth=auth)).text
+
+
+async def test_channels_that_are_sent_nothing_are_shown() -> None:
+    harness = with_key(Harness())
+    id, _ = harness.make_channel("quiet"), harness.make_channel("loud")
+    page = (await harness.client.get("/", auth=("", ADMIN_PASSWORD))).text
+    assert "Channels that are sent nothing" not in page
+    answer = await harness.client.patch(f"{V1}/alert-channels/{id}", json={"mute_until": "forever"})
+    assert answer.status_code == 200, answer.text
+    page = (await harness.client.get("/", auth=("", ADMIN_PASSWORD))).text
+    assert "<td><bdi>quiet</bdi></td><td>webhook</td><td>muted</td>" in page
+    assert "loud" not in page

@@ -11,6 +11,7 @@ from processors.monitors.transitions import request_again as monitor_request
 from schemas.base import SECOND
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
+from schemas.incidents import IncidentToTell
 from schemas.maintenance import Maintenance, Once
 from schemas.monitors import Monitor
 from schemas.mutes import MuteUntil
@@ -370,3 +371,44 @@ def test_a_new_check_may_be_muted() -> None:
     [event] = of_type(story.tick(5_000), MuteEnded)
     assert (event.kind, event.id, event.until) == ("check", CHECK, t(5_000))
     assert not story.state.muted
+
+
+# ---- the mute of a channel that ends within that of a thing
+
+
+def ask(story: Any, channel: str) -> list[Effect]:
+    """The mute of a channel is over."""
+    event = IncidentToTell(at=t(story.time), incident=story.state.incident or "", channel=channel)
+    effects: list[Effect] = story.tell(event, story.time)
+    return effects
+
+
+@pytest.mark.parametrize("kind", ["check", "monitor"])
+def test_a_channel_whose_mute_ends_within_that_of_the_thing_is_told_after_it(kind: str) -> None:
+    story: Any
+    if kind == "check":
+        story = running(channels=("hook", "mail"))
+        story.ping(60, "fail")
+    else:
+        story = up(channels=("hook", "mail"))
+        story.probe(2, ok=False)
+        story.probe(3, ok=False)
+    assert story.state.status == "down"
+    story.define(story.time, mute_until="forever")
+    assert notices(ask(story, "mail")) == []
+    story.folding.restart()
+    lifted = story.define(story.time, mute_until=None)
+    assert [(each.key, each.value.notices) for each in lifted if isinstance(each.value, DeliveryRequested)] == [
+        ("mail", tuple(DOWN))
+    ]
+    assert story.state.untold == ()
+
+
+def test_what_ended_meanwhile_is_told_to_nobody() -> None:
+    story = running(channels=("hook", "mail"))
+    story.ping(60, "fail")
+    mute_check(story, "forever")
+    ask(story, "mail")
+    story.ping(120)
+    assert story.state.untold == ()
+    assert DOWN not in [list(each.notices) for each in requests(mute_check(story, None))]

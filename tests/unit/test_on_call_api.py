@@ -275,3 +275,21 @@ async def test_a_restart_of_everything_in_the_middle_of_an_escalation(harness: H
     harness.log.restart()
     harness.log.tick(200)
     assert sent(harness, ada) == ["monitor.down"]
+
+
+async def test_a_list_shows_the_next_overrides_and_how_many_there_are(harness: Harness) -> None:
+    ada = channel(harness, "ada")
+    one = await rotation(harness, ada)
+    for number in range(25):
+        start = harness.log.time + number * 3_600 * SECOND
+        body = {"alert_channel_ids": [ada], "starts_at": iso(start), "ends_at": iso(start + 3_600 * SECOND)}
+        answer = await harness.client.post(f"{ON_CALL}/{one['id']}/overrides", json=body)
+        assert answer.status_code == 201, answer.text
+    harness.log.tick(2 * 3_600)
+    [listed] = (await harness.client.get(ON_CALL)).json()["data"]
+    assert (len(listed["overrides"]), listed["overrides_total"]) == (20, 25)
+    whole = await read(harness, one["id"])
+    assert len(whole["overrides"]) == 25
+    assert listed["overrides"] == whole["overrides"][2:22]
+    # What was read can be sent back.
+    assert (await harness.client.patch(f"{ON_CALL}/{one['id']}", json=listed)).status_code == 200

@@ -8,13 +8,14 @@ import pytest
 from icalendar import Calendar
 
 from infra.secrets.calendar_links import CalendarLinks
+from query_api.on_call_calendar import calendar_of
 from schemas.base import SECOND
 from schemas.ids import derived_id
 from schemas.times import iso, micros_of, utc
 from tests.escalation_desk import channel
 from tests.harness import WRITE_KEY, Harness
 from tests.on_call_desk import ON_CALL, read, rotation, turn
-from tests.poppaping_client import UNKNOWN, fault, with_key
+from tests.poppaping_client import UNKNOWN, V1, fault, with_key
 
 DAY = 86_400 * SECOND
 LINKS = CalendarLinks(b"key")
@@ -202,3 +203,26 @@ async def test_files_that_are_refused_change_nothing(harness: Harness) -> None:
         assert fault(answer) == (400, "validation_error")
         assert words in answer.json()["message"], answer.text
     assert (await read(harness, one["id"]))["overrides"] == []
+
+
+async def test_a_calendar_is_made_once_until_something_changes(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def counted(*told: Any) -> bytes:
+        made.append(1)
+        return calendar_of(*told)
+
+    monkeypatch.setattr("query_api.pages.on_call.calendar_of", counted)
+    ada = channel(harness, "ada")
+    one, other = await rotation(harness, ada), await rotation(harness, ada, name="Other")
+    for _ in range(3):
+        for each in (one, other):
+            events(await harness.client.get(place_of(each)))
+    assert len(made) == 2
+    await harness.client.patch(f"{V1}/alert-channels/{ada}", json={"name": "Ada's phone"})
+    assert "Ada's phone" in (await harness.client.get(place_of(one))).text
+    harness.log.tick(86_400 * 2)
+    await harness.client.get(place_of(one))
+    assert len(made) == 4

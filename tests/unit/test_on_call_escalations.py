@@ -9,6 +9,8 @@ from schemas.deliveries import DeliveryRequested
 from schemas.escalations import Step
 from schemas.ids import derived_id
 from schemas.on_call import Handover, Hours, OnCallDefined, OnCallRemoved, OnCallRotation, Override, Turn
+from schemas.on_call_times import Duty
+from schemas.schedules import BadTimezone
 from tests.check_story import DAY, HOUR, MINUTE, t
 from tests.escalation_story import AnyStory, Down, DownCheck, both, define, told
 from tests.folding import of_type
@@ -141,3 +143,21 @@ def test_an_older_version_that_comes_late_counts_for_nothing(down: Down) -> None
     since = asks(story, on_call_step(5))
     story.folding.restart()
     assert told(story.tick(since + 5 * MINUTE + 3)) == [("monitor.down", "ada")]
+
+
+@both
+def test_a_time_zone_that_disappears_stops_no_escalation(down: Down, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns cannot be told without it, overrides can; and nothing is parked."""
+
+    def gone(*_: object) -> Duty:
+        raise BadTimezone("is not known")
+
+    story = down()
+    rotate(story, "ada", "bob")
+    since = asks(story, on_call_step(5), on_call_step(10))
+    monkeypatch.setattr("processors.fold.on_call.on_call", gone)
+    assert told(story.tick(since + 5 * MINUTE + 3)) == [("monitor.down", "hook")]
+    stand_in = Override(derived_id("test", "override"), t(0), t(since + DAY), ("eve",))
+    rotate(story, "ada", "bob", version=2, overrides=(stand_in,))
+    assert told(story.tick(since + 10 * MINUTE + 3)) == [("monitor.down", "eve")]
+    assert story.state.parked is None

@@ -165,7 +165,7 @@ def test_what_is_not_open_is_not_extended() -> None:
 
 def test_a_check_that_is_not_there_is_not_covered() -> None:
     desk = Desk()
-    assert begun(desk, checks=("nothing",)).reason == "covers no such monitor: nothing"
+    assert begun(desk, checks=("nothing",)).reason == "covers no such monitor or check: nothing"
 
 
 def test_a_window_lasts_until_a_time_that_can_be_told() -> None:
@@ -235,3 +235,18 @@ def test_what_windows_name_together_is_bounded(monkeypatch: pytest.MonkeyPatch) 
         "updated",
         "updated",
     ]
+
+
+def test_windows_that_are_over_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deployments make one a minute; nobody reads thousands."""
+    monkeypatch.setattr("processors.projects.maintenance.MOST_OVER", 3)
+    monkeypatch.setattr("processors.projects.maintenance.MOST_WINDOWS", 2)
+    desk = Desk()
+    desk.tick(NOW)
+    always = window(desk, Recurring(Cron("0 3 * * *", "UTC"), 60))
+    made = []
+    for number in range(12):
+        desk.at = NOW + number * HOUR
+        desk.tick(desk.at)
+        made.append(window(desk, Once(desk.at, desk.at + HOUR)))
+    assert known(desk) == {always, *made[-6:]}

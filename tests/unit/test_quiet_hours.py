@@ -16,6 +16,7 @@ from schemas.gatherings import quiet_key
 from schemas.quiet_hours import DAYS, QuietHours, fault_of, quiet_until
 from schemas.ticks import TimeCorrected
 from schemas.times import micros_of, to_minute
+from schemas.transitions import DeliveryFinished
 from tests.gathering_driver import ReadChannels, digest
 
 NIGHT = QuietHours(start="22:00", end="07:00", time_zone="Europe/Berlin")
@@ -291,3 +292,25 @@ def test_a_time_zone_that_a_later_version_does_not_know_is_no_quiet(driver: Read
     driver.tell("m", "monitor.ssl_expiration")
     assert len(driver.sent) == 1
     assert datetime.fromtimestamp(driver.now / SECOND, UTC).hour == 20
+
+
+def test_what_waited_for_days_is_not_too_old_when_it_is_sent() -> None:
+    """The channel failed before the quiet hours began, and they are longer than anything may be pending."""
+    world = ReadChannels()
+    days = QuietHours(start="00:00", end="00:00", days=("mon", "tue", "wed", "thu", "fri", "sat"))
+    monday = at("2026-03-02 12:00", "UTC")
+    world.tick(monday - 86_400 * SECOND)
+    world.define_read(quiet_hours=days)
+    world.tell("one", "monitor.ssl_expiration")
+    world.take(500)
+    effects = []
+    world.tick(monday)
+    world.tell("two", "monitor.ssl_expiration")
+    [waiting] = [each for each in world.pending() if not each.attempt]
+    for hours in range(1, 7 * 24):
+        effects += world.tick(monday + hours * 3_600 * SECOND)
+        if any(each.id == waiting.id and each.attempt for each in world.pending()):
+            break
+    [sent] = [each for each in world.pending() if each.id == waiting.id]
+    assert (sent.attempt, sent.first_due) == (1, world.now)
+    assert waiting.id not in [each.id for each in effects if isinstance(each, DeliveryFinished)]

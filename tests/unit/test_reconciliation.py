@@ -49,6 +49,7 @@ from schemas.ticks import Tick
 from schemas.transitions import DeliveryFinished, StatusChanged, ValidityTold
 from tests import monitor_story
 from tests.check_story import CHECK, Story, t
+from tests.escalation_story import FIRST, DownCheck
 from tests.folding import Folding, Journal, of_type
 from tests.validity_story import Watched, certificate
 
@@ -465,3 +466,17 @@ def test_a_mailbox_that_was_asked_is_no_channel_that_was_removed() -> None:
     deliveries.tell(mailbox, request)
     assert len(deliveries.pending) == 1
     assert [key for key, _ in missed_by_deliveries(deliveries.folding.session.view, Defined())] == ["hook"]
+
+
+def test_who_was_called_is_told_again_that_it_is_over() -> None:
+    """An escalation had called a channel that is not one of the check's own: its recovery was lost, too."""
+    story = DownCheck(channels=("elsewhere",))
+    story.tick(story.since + 5 * 60 + 2)
+    changes = of_type(story.recover(), StatusChanged)
+    assert changes[-1].called == (FIRST,)
+    called = {FIRST: msgspec.structs.replace(HOOK, id=FIRST, notices=())}
+    things = {CHECK: Thing(story.state, check_of(story))}
+    view = Deliveries().folding.session.view
+    [(key, event)] = missed_requests(view, called, changes, things, set())
+    assert isinstance(event, DeliveryRequested)
+    assert (key, event.notices, event.anyway) == (FIRST, ("monitor.recovered",), True)

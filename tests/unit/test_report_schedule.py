@@ -475,3 +475,15 @@ async def test_the_state_topic_is_what_the_directory_reads(harness: Harness) -> 
     [state] = states
     assert msgspec.json.decode(encode(state), type=DEFINITIONS.carries) == state
     assert state.told == {"week": "2025-06-16", "month": "2025-06-01"}
+
+
+async def test_a_channel_that_is_sent_nothing_counts_as_no_test() -> None:
+    harness = with_key(Harness(test_sends_per_hour=1))
+    harness.client.headers["X-Api-Key"] = WRITE_KEY
+    muted, disabled, served = (harness.make_channel(name) for name in ("muted", "disabled", "served"))
+    await harness.client.patch(f"{V1}/alert-channels/{muted}", json={"mute_until": "forever"})
+    body = {"period": "week", "alert_channel_ids": [muted, served]}
+    answer = await harness.client.post(SEND, json=body)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["data"]["deliveries"] == 1
+    assert fault(await harness.client.post(SEND, json={"period": "week", "alert_channel_ids": [disabled]}))[0] == 429

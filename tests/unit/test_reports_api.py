@@ -6,7 +6,11 @@ import httpx
 import pytest
 
 from infra.clickhouse.client import ClickHouseUnavailable
+from infra.secrets.secrets import hash_api_key
 from schemas.base import SECOND
+from schemas.definitions import ApiKey, KeyScope
+from schemas.ids import new_id
+from schemas.requests import KeyCreate
 from schemas.times import iso
 from tests.escalation_desk import policy
 from tests.harness import WRITE_KEY, Harness
@@ -263,3 +267,28 @@ async def test_without_history_there_is_no_report(harness: Harness, monkeypatch:
 async def test_a_key_needs_the_scope(harness: Harness) -> None:
     answer: httpx.Response = await harness.client.get(REPORTS, headers={"Authorization": "Bearer none"})
     assert answer.status_code == 401
+
+
+async def test_causes_are_told_to_those_who_may_read_incidents(harness: Harness) -> None:
+    start = harness.log.time
+    await down_and_up(harness, (await made(harness, confirmations=1))["id"])
+    whole = await since(harness, start)
+    assert all(one["cause"] for one in whole["unacknowledged"])
+    assert whole["unacknowledged"]
+    scoped: tuple[tuple[tuple[KeyScope, ...], bool], ...]
+    scoped = ((("monitors:read",), False), (("monitors:read", "incidents:read"), True))
+    for scopes, told in scoped:
+        key = "-".join(scopes)
+        made_key = ApiKey(
+            id=new_id(),
+            project=harness.project,
+            kind="poppaping",
+            hash=hash_api_key(key),
+            prefix="k",
+            created=0,
+            scopes=scopes,
+        )
+        harness.request(harness.project, KeyCreate(request=new_id(), at=harness.log.time, key=made_key))
+        query = {"from": iso(start), "to": iso(harness.log.time)}
+        shown = await harness.client.get(f"{V1}/reports", params=query, headers={"Authorization": f"Bearer {key}"})
+        assert [bool(one["cause"]) for one in shown.json()["data"]["unacknowledged"]] == [told]

@@ -209,3 +209,15 @@ async def test_what_is_muted_is_listed(harness: Harness, monkeypatch: pytest.Mon
 def test_what_the_command_does_not_take(monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
     status, _, asked = run(monkeypatch, "mute", *words)
     assert (status, asked) == (2, [])
+
+
+async def test_one_is_read_while_it_counts(harness: Harness) -> None:
+    until = iso(harness.log.time + 60 * SECOND)
+    one = await muted(harness, until=until)
+    path = f"{MUTES}/{one['id']}"
+    assert (await harness.client.get(path)).json()["data"] == one
+    answer = await harness.client.get(path, headers={"Authorization": f"Bearer {OTHERS_KEY}"})
+    assert fault(answer) == (404, "not_found")
+    assert fault(await harness.client.get(f"{MUTES}/{UNKNOWN}")) == (404, "not_found")
+    harness.log.tick(61)
+    assert fault(await harness.client.get(path)) == (404, "not_found")
