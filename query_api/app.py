@@ -25,6 +25,7 @@ from query_api.pages import (
     dashboard,
     declarations_schema,
     incident,
+    incident_list,
     on_call,
     project_metrics,
     recipients,
@@ -63,6 +64,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     status.install(app, deps)
     recipients.install(app, deps)
     incident.install(app)
+    incident_list.install(app)
     on_call.install(app)
     described.install(app)
     declarations_schema.install(app)

@@ -5,7 +5,7 @@ this process can show it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import NamedTuple
 
 from query_api.commands import Late, ask, wait_until
@@ -13,8 +13,10 @@ from query_api.dependencies import Dependencies
 from schemas.actors import Actor
 from schemas.base import SECOND, Micros
 from schemas.decisions import Decision
+from schemas.definitions import Channel, Check
 from schemas.ids import new_id
 from schemas.incidents import Acknowledged, ThingType, changes_own
+from schemas.monitors import Monitor
 from schemas.requests import IncidentAcknowledge, IncidentComment, IncidentRelease
 
 # So many things are looked at before other requests have their turn.
@@ -94,6 +96,24 @@ async def _things(deps: Dependencies, project: str) -> AsyncIterator[str]:
         yield monitor.id
     for check in deps.directory.checks_of(project):
         yield check.id
+
+
+async def open_of_channel(deps: Dependencies, channel: Channel) -> AsyncIterator[OpenIncident]:
+    """The open incidents of the things that tell a channel, or of which it was told by an escalation."""
+    number = 0
+    directory, project = deps.directory, channel.project
+    things: tuple[Iterable[Monitor | Check], ...] = (directory.monitors_of(project), directory.checks_of(project))
+    for definitions in things:
+        for thing in definitions:
+            number += 1
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if (found := open_incident(deps, thing.id)) is None:
+                continue
+            state = deps.monitor_states.state(thing.id) if found.kind == "monitor" else deps.states.state(thing.id)
+            stands = None if state is None else state.escalation
+            if channel.id in thing.channels or (stands is not None and channel.id in stands.told):
+                yield found
 
 
 def wrong_snooze(until: Micros, now: Micros) -> str:

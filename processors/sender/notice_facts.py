@@ -86,7 +86,7 @@ def facts_of(
         "output": _output(monitor.get("last_output"), reading),
         "certificates": _certificates(data, reading),
         "hours": _hours(data.get("last_metrics"), reading),
-        "acknowledge": _http(text_of(incident, "acknowledge_url")),
+        "acknowledge": _http(text_of(incident or object_of(data.get("digest")), "acknowledge_url")),
         "by": by,
         "comment": one_line(text_of(said, "comment")),
         "snoozed": moment_of(text_of(said, "until"), reading),

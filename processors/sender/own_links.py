@@ -10,11 +10,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from infra.secrets.incident_links import PATH, IncidentLinks
+from infra.secrets.incident_links import LIST_PATH, PATH, IncidentLinks
 from processors.sender.notice_values import object_of, text_of
+from schemas.base import SECOND
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, Endpoint
-from schemas.notices import OPENING
+from schemas.notices import DIGEST, OPENING
+from schemas.times import read_iso
 
 # Kinds of things whose `url` is a page of ours; what is probed has a URL of its own.
 _OURS = ("heartbeat", "channel", "pingfold", "project")
@@ -49,6 +51,8 @@ class OwnLinks(NamedTuple):
         push = CHANNEL_KINDS[endpoint.kind].body == "push event"
         if not push and self.incidents is not None and delivery.notice in OPENING:
             delivery = self._acknowledgeable(delivery, self.incidents)
+        if not push and self.incidents is not None and delivery.notice == DIGEST:
+            delivery = self._listed(delivery, self.incidents)
         if not any(mark in delivery.body for mark in (_PUSH_MARKS if push else _MARKS)):
             return delivery
         try:
@@ -70,6 +74,23 @@ class OwnLinks(NamedTuple):
         place = incident - len(_ID)
         told = f'"acknowledge_url":"{self.site}{PATH}{token}",'
         return replace(delivery, body=f"{body[:place]}{told}{body[place:]}")
+
+    def _listed(self, delivery: Delivery, links: IncidentLinks) -> Delivery:
+        """With `acknowledge_url` in a list of what is down: of all that began from the first of it to the list."""
+        try:
+            body = msgspec.json.decode(delivery.body)
+            digest, end = body["data"]["digest"], read_iso(body["timestamp"])
+            down = [thing for thing in digest["things"] if thing["event"] in OPENING and thing["incident"]]
+            start = min((read_iso(thing["incident"]["started_at"]) for thing in down), default=None)
+        except (msgspec.DecodeError, RecursionError, LookupError, TypeError, ValueError, OverflowError):
+            return delivery
+        # Times in a body are whole seconds.
+        token = None if start is None else links.list_token(delivery.channel, start, max(start, end) + SECOND)
+        if token is None:
+            return delivery
+        told = {**digest, "acknowledge_url": f"{self.site}{LIST_PATH}{token}"}
+        body = {**body, "data": {**body["data"], "digest": told}}
+        return replace(delivery, body=msgspec.json.encode(body).decode())
 
     def _notice(self, notice: Any) -> Any:
         """PoppaPing's form."""

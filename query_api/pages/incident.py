@@ -35,12 +35,19 @@ _REMOVED = "This link is no longer valid: the channel that it was sent to was re
 _NOT_RECORDED = "That could not be recorded in time. Please try again in a moment."
 
 
-class _NoIncident(QueryApiError):
+class NoIncident(QueryApiError):
     """There is nothing to acknowledge: the status, and what people are told."""
 
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
         self.status, self.words = status, words
+
+
+def rendered(deps: Dependencies, template: str, status: int, **values: object) -> HTMLResponse:
+    """A page that is not kept by caches, tells its address to nobody, and runs nothing."""
+    return HTMLResponse(
+        _templates.get_template(template).render(site=deps.settings.site_name, **values), status, HEADERS
+    )
 
 
 class Incidents:
@@ -50,10 +57,10 @@ class Incidents:
         self._deps = deps
 
     async def find(self, token: str) -> tuple[OpenIncident, IncidentLink]:
-        """The open incident that a token names. Raises `_NoIncident`."""
+        """The open incident that a token names. Raises `NoIncident`."""
         deps, link = self._deps, self._deps.incident_links.read(token)
         if link is None:
-            raise _NoIncident(404, "This link is not valid. Please check that it is complete.")
+            raise NoIncident(404, "This link is not valid. Please check that it is complete.")
 
         def thing() -> object | None:
             return deps.directory.monitor(link.thing) or deps.directory.check(link.thing)
@@ -69,32 +76,32 @@ class Incidents:
             known = await look_up(deps.definitions_replica, thing)
             told = await look_up(deps.definitions_replica, channel)
         except NotCaughtUp:
-            raise _NoIncident(503, "This cannot be looked up now. Please try again in a moment.") from None
+            raise NoIncident(503, "This cannot be looked up now. Please try again in a moment.") from None
         if known is None:
-            raise _NoIncident(404, "What this was about is not watched any more.")
+            raise NoIncident(404, "What this was about is not watched any more.")
         if told is None:
-            raise _NoIncident(410, _REMOVED)
+            raise NoIncident(410, _REMOVED)
         if not is_open():
             await deps.states_replica.wait(is_open, _BEHIND)
         incident = open_incident(deps, link.thing)
         if incident is None or incident.id != link.incident:
-            raise _NoIncident(410, _OVER)
+            raise NoIncident(410, _OVER)
         return incident, link
 
     async def answer(self, request: Request, incident: OpenIncident, link: IncidentLink) -> Response:
-        """Acknowledge, and say what came of it. Raises `_NoIncident`."""
+        """Acknowledge, and say what came of it. Raises `NoIncident`."""
         if (before := incident.acknowledged) is not None:
             return self.page(incident, before, 409)
-        said = _said(await request.body())
+        said = said_in(await request.body())
         by = said.get("by") or self._of_channel(link)
         try:
             taken = await acknowledge(self._deps, incident, by_link(request), by, said.get("comment", ""))
         except Late:
-            raise _NoIncident(503, _NOT_RECORDED) from None
+            raise NoIncident(503, _NOT_RECORDED) from None
         if taken.rejected is not None:
-            raise _NoIncident(503, _NOT_RECORDED)
+            raise NoIncident(503, _NOT_RECORDED)
         if taken.acknowledged is None:
-            raise _NoIncident(410, _OVER)
+            raise NoIncident(410, _OVER)
         return self.page(incident, taken.acknowledged, 200 if taken.first else 409, first=taken.first)
 
     def page(
@@ -116,7 +123,7 @@ class Incidents:
             first=first,
         )
 
-    def no_page(self, none: _NoIncident) -> HTMLResponse:
+    def no_page(self, none: NoIncident) -> HTMLResponse:
         """The page that says why there is nothing to acknowledge."""
         return self._page(none.status, problem=none.words)
 
@@ -125,8 +132,7 @@ class Incidents:
         return f"somebody who was told by {channel.name or channel.kind}" if channel is not None else "somebody"
 
     def _page(self, status: int, **values: object) -> HTMLResponse:
-        text = _templates.get_template("incident.html").render(site=self._deps.settings.site_name, **values)
-        return HTMLResponse(text, status, HEADERS)
+        return rendered(self._deps, "incident.html", status, **values)
 
 
 async def _incidents(request: Request) -> Incidents:
@@ -147,7 +153,7 @@ async def show(incidents: TheIncidents, token: str) -> Response:
     try:
         incident, _ = await incidents.find(token)
         return incidents.page(incident, incident.acknowledged)
-    except _NoIncident as none:
+    except NoIncident as none:
         return incidents.no_page(none)
 
 
@@ -157,11 +163,11 @@ async def answer(request: Request, incidents: TheIncidents, token: str) -> Respo
     try:
         incident, link = await incidents.find(token)
         return await incidents.answer(request, incident, link)
-    except _NoIncident as none:
+    except NoIncident as none:
         return incidents.no_page(none)
 
 
-def _said(body: bytes) -> dict[str, str]:
+def said_in(body: bytes) -> dict[str, str]:
     """What the form says, each in one line; what cannot be read says nothing."""
     try:
         given = parse_qs(body.decode("ascii"), max_num_fields=8)
