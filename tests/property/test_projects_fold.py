@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from processors.fold.contract import Context, Effect, Record, Session
 from processors.fold.view import View
+from processors.projects.channels import note_of
 from processors.projects.fold import Projects, ProjectsPartition
 from processors.projects.index import ProjectIndex
 from processors.projects.packed_records import PACKER
@@ -23,6 +24,7 @@ from schemas.definitions import ApiKey, Channel, Check, Project, definition_key
 from schemas.deliveries import ConfirmationRequested, EndpointDefined, EndpointRemoved
 from schemas.ids import derived_id
 from schemas.monitors import Monitor
+from schemas.notice_choices import NoticesChosen
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MonitorDefined, MonitorRemoved
 from schemas.recipients import MOST_REQUESTS, Recipient, normalized, recipient_id
@@ -307,11 +309,17 @@ def test_each_request_gets_one_verdict_dead_letters_too(events: list[Event]) -> 
 def test_definitions_and_what_the_pings_journal_is_told_agree(events: list[Event]) -> None:
     final, effects, _ = single_pass(records(events))
     told: dict[str, Check] = {}
+    notes: dict[str, NoticesChosen] = {}
     for effect in effects:
         if effect.topic is not PINGS:
             continue
         if isinstance(effect.value, CheckRemoved):
             del told[effect.key]
+            continue
+        if isinstance(effect.value, NoticesChosen):
+            note = msgspec.structs.replace(effect.value, at=0)
+            assert notes.get(effect.key, NoticesChosen(at=0)) != note
+            notes[effect.key] = note
             continue
         assert isinstance(effect.value, CheckDefined)
         check = effect.value.check
@@ -324,6 +332,10 @@ def test_definitions_and_what_the_pings_journal_is_told_agree(events: list[Event
             assert same != before
         told[check.id] = check
     assert told == {record.id: record for record in final.values() if isinstance(record, Check)}
+    channels = {record.id: record for record in final.values() if isinstance(record, Channel)}
+    nothing = NoticesChosen(at=0)
+    for id in channels.keys() | notes.keys():
+        assert notes.get(id, nothing) == (note_of(channels[id], 0) if id in channels else nothing)
     others = (PROGRESS_KEY, COUNTERS_KEY)
     assert all(key == definition_key(record) for key, record in final.items() if key not in others)  # type: ignore[arg-type]
     for check in told.values():

@@ -145,7 +145,5 @@ def test_a_list_of_what_is_well_again_has_none() -> None:
     endpoint, _ = endpoint_to(TelegramService())
     at = "2025-06-15T15:06:45+00:00"
     back: list[dict[str, Any]] = [{"event": "monitor.recovered", "incident": None, "at": at, "monitor": {}}]
-        {"event": "monitor.recovered", "incident": None, "at": "2025-06-15T15:06:45+00:00", "monitor": {}}
-    ]
     delivery = replace(delivery_of("channel.digest"), channel=CHANNEL, body=listed(things=back))
     assert "acknowledge_url" not in OwnLinks(SITE, "", LINKS).of_delivery(delivery, endpoint).body
