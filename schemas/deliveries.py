@@ -123,7 +123,8 @@ class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
     """A project asks the owner of an address to confirm that it may send mail there. Keyed by the mailbox.
 
     recipient: its id. n: number of this request of the project, from 1. name: of the project.
-    expires: end of the validity of the link. site: that of the channel.
+    expires: end of the validity of the link. site: that of the channel. language: of the channel's messages; empty:
+    English.
     """
 
     at: Micros
@@ -134,6 +135,7 @@ class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
     expires: Micros
     name: str = ""
     site: str = ""
+    language: str = ""
 
 
 class MailboxAnswered(Fact, tag="mailbox.answered", frozen=True):

@@ -5,6 +5,8 @@ mailbox holds over all projects, whatever spelling of its address they know. A r
 owner wants no more of them, is recorded and not sent.
 """
 
+from typing import Any
+
 from processors.deliveries.ends import DeliveryEnds, finished
 from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
@@ -91,10 +93,12 @@ class Confirmations:
 
 def _delivery(key: str, event: ConfirmationRequested, now: Micros) -> Delivery:
     name = derived_id(event.recipient, "confirmation", event.n)
-    data = {
+    data: dict[str, Any] = {
         "recipient": {"id": event.recipient, "address": event.address, "expires": min(event.expires, now + LINK_VALID)},
         "project": {"id": event.project, "name": event.name},
     }
+    if event.language:
+        data["language"] = event.language
     return Delivery(
         id=delivery_id(name, key),
         event=name,

@@ -123,6 +123,7 @@ class ProjectRecipients:
             expires=at + LINK_VALID,
             name=project.name,
             site=channel.site,
+            language=str(channel.options.get("language") or ""),
         )
         return Effect(DELIVERIES, mailbox_id(recipient.address), request)
 

@@ -26,6 +26,8 @@ from processors.sender.notice_values import object_of, text_of
 from processors.sender.report_facts import report_facts
 from schemas.base import SECOND, Micros
 from schemas.deliveries import Delivery, Endpoint
+from schemas.languages.catalogues import ENGLISH, LANGUAGES
+from schemas.languages.reading import Reading
 from schemas.notices import REPORT
 from schemas.recipients import recipient_id
 from schemas.times import read_iso, to_minute, utc
@@ -137,11 +139,14 @@ class EmailRenderer:
     def _request_to_confirm(self, endpoint: Endpoint, data: dict[str, Any]) -> dict[str, Any]:
         """The recipient has not agreed to anything: of what people choose it sees its address and a harmless name."""
         recipient, expires = object_of(data["recipient"]), data["recipient"]["expires"]
+        reading = Reading(text_of(data, "language") or ENGLISH)
         if self._links is None:
             raise LookupError("no links can be made here")
         return {
             "site_name": self._site_name,
-            "says": "Please confirm: may alerts be sent to this address?",
+            "says": reading.says("confirm.says"),
+            "tells": reading.says,
+            "language": reading.language if reading.language in LANGUAGES else ENGLISH,
             "to": [text_of(recipient, "address")],
             "project": " ".join(_NOT_IN_A_NAME.sub(" ", text_of(object_of(data.get("project")), "name")).split())[:40],
             "link": f"{endpoint.site}{PATH}{self._links.token(text_of(recipient, 'id'), expires)}",

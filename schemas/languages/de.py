@@ -63,6 +63,12 @@ SENTENCES = {
     "acknowledge_after": ", damit sonst niemand gerufen wird.",
     "short_since": ", seit {since}",
     "short_span": " (ausgefallen von {since} bis {until})",
+    "confirm.says": "Bitte bestätigen: Dürfen Alarme an diese Adresse gesendet werden?",
+    "confirm.named": "Das Projekt „{project}“ bei {site} möchte Alarme an diese Adresse senden.",
+    "confirm.unnamed": "Ein Projekt bei {site} möchte Alarme an diese Adresse senden.",
+    "confirm.how": "Um zuzustimmen, oder um zu sagen, dass dies nicht für Sie ist und Sie nie wieder so "
+    "gefragt werden möchten, öffnen Sie diese Seite und wählen Sie:",
+    "confirm.until": "Die Seite kann bis {until} benutzt werden. Ohne Antwort wird nichts gesendet.",
     # Lists: how many things are what, and which they are.
     "list.down": "ausgefallen",
     "list.still_down": "noch immer ausgefallen",

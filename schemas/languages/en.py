@@ -66,6 +66,12 @@ SENTENCES = {
     "acknowledge_after": ", so that nobody else is called.",
     "short_since": ", since {since}",
     "short_span": " (down from {since} to {until})",
+    "confirm.says": "Please confirm: may alerts be sent to this address?",
+    "confirm.named": 'The project "{project}" at {site} wants to send alerts to this address.',
+    "confirm.unnamed": "A project at {site} wants to send alerts to this address.",
+    "confirm.how": "To agree, or to say that this is not for you and never to get such a request again, "
+    "open this page and choose:",
+    "confirm.until": "The page can be used until {until}. Without an answer nothing is sent.",
     # Lists: how many things are what, and which they are.
     "list.down": "down",
     "list.still_down": "still down",

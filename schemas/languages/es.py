@@ -63,6 +63,12 @@ SENTENCES = {
     "acknowledge_after": ", para que no se llame a nadie más.",
     "short_since": ", desde {since}",
     "short_span": " (caído desde {since} hasta {until})",
+    "confirm.says": "Confirme, por favor: ¿se pueden enviar alertas a esta dirección?",
+    "confirm.named": "El proyecto «{project}» en {site} quiere enviar alertas a esta dirección.",
+    "confirm.unnamed": "Un proyecto en {site} quiere enviar alertas a esta dirección.",
+    "confirm.how": "Para aceptar, o para decir que esto no es para usted y no recibir nunca más tal "
+    "solicitud, abra esta página y elija:",
+    "confirm.until": "La página se puede usar hasta {until}. Sin respuesta no se envía nada.",
     # Lists: how many things are what, and which they are.
     "list.down": "caídos",
     "list.still_down": "todavía caídos",

@@ -63,6 +63,12 @@ SENTENCES = {
     "acknowledge_after": ", afin que personne d'autre ne soit appelé.",
     "short_since": ", depuis {since}",
     "short_span": " (en panne de {since} à {until})",
+    "confirm.says": "Merci de confirmer : peut-on envoyer des alertes à cette adresse ?",
+    "confirm.named": "Le projet « {project} » sur {site} souhaite envoyer des alertes à cette adresse.",
+    "confirm.unnamed": "Un projet sur {site} souhaite envoyer des alertes à cette adresse.",
+    "confirm.how": "Pour accepter, ou pour dire que cela ne vous concerne pas et ne plus jamais recevoir "
+    "une telle demande, ouvrez cette page et choisissez :",
+    "confirm.until": "La page peut être utilisée jusqu'au {until}. Sans réponse, rien n'est envoyé.",
     # Lists: how many things are what, and which they are.
     "list.down": "en panne",
     "list.still_down": "toujours en panne",
