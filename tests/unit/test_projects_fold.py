@@ -11,6 +11,7 @@ from schemas.decisions import Decision
 from schemas.definitions import ApiKey, Channel, Check, Project, definition_key
 from schemas.deliveries import EndpointDefined, EndpointRemoved
 from schemas.ids import new_id
+from schemas.notice_choices import NoticesChosen
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.rejections import RejectionCode
 from schemas.requests import (
@@ -336,6 +337,7 @@ def test_a_channel_may_be_put_on_every_check_and_is_taken_off_when_deleted(desk:
     assert desk.check(first).channels == (kept,)
     [defined, (removed, note)] = desk.sent(PINGS)
     assert defined == (first, CheckDefined(at=NOW, check=desk.check(first)))
+    assert isinstance(note, NoticesChosen)
     assert (removed, note.notices, note.name) == (channel, (), "")
     assert desk.sent(DELIVERIES) == [(channel, EndpointRemoved(at=NOW))]
     assert desk.ask(ChannelDelete(request="r", at=NOW, id=channel)).reason == "no such channel"

@@ -86,7 +86,7 @@ async def test_a_window_of_a_monitor_that_was_just_deleted(harness: Harness, met
     if method == "PATCH":
         path += "/" + await made(harness, path, **once(monitor_ids=[other]))
     deleting(harness, MonitorDelete, monitor)
-    message = f"Field 'monitor_ids': there is no monitor '{monitor}'."
+    message = f"Field 'monitor_ids': there is no monitor or check '{monitor}'."
     answer = await poppaping(harness, method, path, **once(monitor_ids=[monitor, other]))
     assert answer == (400, {"error": "validation_error", "message": message})
 

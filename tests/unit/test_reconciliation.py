@@ -198,7 +198,7 @@ def test_what_channels_chose() -> None:
     defined = Defined(checks={CHECK: check}, channels={"hook": chosen, "other": HOOK})
     missed = list(missed_by_checks(view, defined))
     assert missed == [("hook", note_of(chosen, t(story.time))), ("other", note_of(HOOK, t(story.time)))]
-    assert missed[0][1].notices == ("monitor.down", "monitor.late")
+    assert note_of(chosen, 0).notices == ("monitor.down", "monitor.late")
     story.folding.session.truncate(len(story.journal), missed)
     assert list(missed_by_checks(view, defined)) == []
     no_more = Defined(checks={CHECK: check}, channels={"hook": HOOK, "other": HOOK})
