@@ -12,6 +12,7 @@ from bench.cli import cli
 from bench.disk import disk
 from bench.dns import dns
 from bench.expiry_storm import expiry_storm
+from bench.explain import explain
 from bench.fail_to_incident import fail_to_incident
 from bench.fail_to_webhook import fail_to_webhook
 from bench.fold import fold
@@ -66,6 +67,7 @@ _COMMANDS = (
     memory,
     pending,
     uptime,
+    explain,
     updown_list,
     updown_metrics,
     attacks,

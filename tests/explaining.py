@@ -1,18 +1,23 @@
 """Explanations over a journal in memory: the log that an explainer reads."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
-import msgspec
-
+from infra.log.partitioner import partition_of
 from infra.log.reading import Stored
-from processors.explain.explainer import Explainer
+from processors.checks.fold import Checks
+from processors.explain.explainer import Explainer, Unknown
 from processors.fold.contract import Fold, Record
+from processors.monitors.fold import Monitors
 from processors.refold.begins import Kept
+from query_api.explaining import NotExplained
 from schemas.base import Micros
 from schemas.dead_letters import RETRIED_HEADER
-from schemas.explanations import Explanation
+from schemas.explanations import Explanation, ThingKind
 from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.topics import Topic
 from tests.folding import Folding
 from tests.replay_world import MemoryLog
 
@@ -43,5 +48,37 @@ def explain(explainer: Explainer, fold: str, thing: str, at: Micros) -> Explanat
     return explainer.explain(fold, thing, Folding.PARTITION, at, PATIENCE)
 
 
-def shown(explanation: Explanation) -> str:
-    return msgspec.json.format(msgspec.json.encode(explanation), indent=1).decode()
+class Folds(Protocol):
+    """What stands in the journals of a memory (`tests.harness.Memory`), and how far it is folded."""
+
+    partitions: int
+    records: dict[tuple[str, int], list[tuple[str, bytes]]]
+    appended: dict[tuple[str, int], list[Micros]]
+
+    def progress_of(self, journal: Topic, partition: int) -> Progress: ...
+
+
+class MemoryExplaining:
+    """Explains what stands in a memory, as `pingfold.roles.explaining` does of Kafka. fault: is raised instead."""
+
+    def __init__(self, memory: Folds) -> None:
+        self._memory = memory
+        self.fault: NotExplained | None = None
+
+    async def explain(self, kind: ThingKind, thing: str, at: Micros) -> Explanation:
+        await asyncio.sleep(0)
+        if self.fault is not None:
+            raise self.fault
+        memory, fold = self._memory, Checks() if kind == "check" else Monitors()
+        log = MemoryLog(memory.partitions)
+        for (topic, partition), records in memory.records.items():
+            times = memory.appended[topic, partition]
+            log.records[topic, partition] = [
+                Stored(partition, offset, times[offset], key.encode(), value, None)
+                for offset, (key, value) in enumerate(records)
+            ]
+        explainer = Explainer(log, (fold,), lambda fold, part: memory.progress_of(fold.journal, part), NOTHING)
+        try:
+            return explainer.explain(fold.name, thing, partition_of(thing.encode(), memory.partitions), at, PATIENCE)
+        except Unknown as error:
+            raise NotExplained("unknown", str(error)) from None

@@ -54,7 +54,7 @@ from schemas.pings import Kind, Ping
 from schemas.probes import ProbeCompleted
 from schemas.requests import ChannelCreate, ProjectCreate, ProjectsRequest
 from schemas.slots import confirming_region, region_of
-from schemas.ticks import Tick
+from schemas.ticks import Progress, Tick
 from schemas.topics import (
     CHECK_STATES,
     DEFINITIONS,
@@ -69,6 +69,7 @@ from schemas.topics import (
 )
 from schemas.transitions import DeliveryFinished, StatusChanged, ThingChanged
 from tests.conformance import Document
+from tests.explaining import MemoryExplaining
 from tests.imitated_sink import ImitatedSink
 from tests.measured_history import MemoryDecidingResults, MemoryResponseTimes, MemoryValidityHistory, results_of
 from tests.memory_questions import MemoryQuestions
@@ -97,6 +98,7 @@ class Memory(ImitatedSink):
         self.monitor_states = MonitorStates()
         self.delivery_states = DeliveryStates()
         self.records: dict[tuple[str, int], list[tuple[str, bytes]]] = {}
+        self.appended: dict[tuple[str, int], list[Micros]] = {}
         self.decisions: dict[str, Decision] = {}
         self.held: set[str] = set()
         self.broken = False
@@ -178,7 +180,12 @@ class Memory(ImitatedSink):
     def _append(self, topic: str, partition: int, key: str, value: bytes) -> Position:
         log = self.records.setdefault((topic, partition), [])
         log.append((key, value))
+        self.appended.setdefault((topic, partition), []).append(self.time)
         return Position(partition, len(log) - 1)
+
+    def progress_of(self, journal: Topic, partition: int) -> Progress:
+        """How far a partition is folded."""
+        return self._sessions[journal.name, partition].progress
 
     def fold(self) -> None:
         """Fold all that is there, and all that comes of it."""
@@ -461,6 +468,18 @@ class MemoryDeliveryHistory:
         return sorted(found, key=lambda one: one.at)
 
 
+class MemoryPastThings:
+    """As `query_api.history.past_things.PastThings`."""
+
+    def __init__(self, log: Memory) -> None:
+        self._log = log
+
+    async def project_of(self, thing: str) -> str | None:
+        await asyncio.sleep(0)
+        told = [value for key, value in self._log.of(TRANSITIONS) if key == thing and value["type"] == "status.changed"]
+        return str(told[-1]["project"]) if told else None
+
+
 class MemoryPageHistory:
     """Days and incidents read back from the log; as `query_api.history.status_pages` does. away: it does not answer."""
 
@@ -550,6 +569,7 @@ class Harness:
         self.audit_history = MemoryAuditHistory(self.log)
         self.report_history = ToldReports(self._told, self.log.now)
         self.uptime_history = ToldUptimes(self._told, self._signals, self.log.now)
+        self.explaining = MemoryExplaining(self.log)
         self.settings = Settings(_env_file=None, **settings)
         self.links = ConfirmationLinks(b"a key of links")
         self.incident_links = IncidentLinks(b"a key of links of incidents")
@@ -588,6 +608,8 @@ class Harness:
                 report_history=self.report_history if history else None,
                 what_if=self.questions,
                 uptime_history=self.uptime_history if history else None,
+                past_things=MemoryPastThings(self.log) if history else None,
+                explaining=self.explaining,
                 admin_password=ADMIN_PASSWORD,
                 guard=guard_of(self.settings),
                 preview=Previews(self.settings.base_url, "Pingfold", "Pingfold <ops@pingfold.example>").forms,

@@ -8,6 +8,7 @@ it. Reading is bounded in time (`TooLong`), and in memory: of a partition only w
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from infra.log.reading import Stored
 from processors.errors import ProcessorError
@@ -26,6 +27,8 @@ from schemas.ticks import Progress
 
 # So many records are read before the clock is looked at, and others get their turn.
 _BATCH = 500
+_OPEN = ("down", "not_observed")
+LEFT_OUT = "What people were told later without a change of the status is listed only of what was folded again."
 
 
 class TooLong(ProcessorError):
@@ -72,23 +75,35 @@ class _Question:
     def answer(self) -> Explanation:
         """Begin ever earlier, until nothing is missing."""
         notes: list[str] = []
-        for begin, story in self._stories(self._at, notes):
+        for begin, story in self._stories(self._at, notes, self._at):
             changes, whole = self._named(story)
-            state = None if story.moment is None else story.moment.records.get(self._thing)
+            state: Any = None if story.moment is None else story.moment.records.get(self._thing)
             if begin.first and (not whole or (not changes and state is None)):
                 continue
             if begin.first and not changes and state is not None and state.changes:
-                changes = self._why(state.since)
+                changes = self._why(state, notes)
             if state is None and not changes:
                 break
             from_there = self._folded_from(begin, story)
             return explanation(story, self._thing, self._partition, changes, from_there, [*notes, *begin.doubts])
         raise Unknown(f"nothing is known of it up to then in {self._fold.journal}/{self._partition}")
 
-    def _why(self, since: Micros) -> tuple[ExplainedChange, ...]:
-        """The change that made the status what it has been since then, and those before it."""
+    def _why(self, state: Any, notes: list[str]) -> tuple[ExplainedChange, ...]:
+        """The change that made the status what it has been for long, and those before it.
+
+        Of what is open people are told again and again: then all of it is folded. Else what they were told since then
+        without a change of the status is left out.
+        """
+        changes = self._whole(state.since, state.since)
+        if changes and changes[-1].now in _OPEN:
+            return self._whole(state.since, self._at)
+        notes.append(LEFT_OUT)
+        return changes
+
+    def _whole(self, of: Micros, until: Micros) -> tuple[ExplainedChange, ...]:
+        """The changes up to a time, from the nearest place before `of` from which nothing of them is missing."""
         changes: tuple[ExplainedChange, ...] = ()
-        for begin, story in self._stories(since, []):
+        for begin, story in self._stories(of, [], until):
             changes, whole = self._named(story)
             if (changes and whole) or not begin.first:
                 break
@@ -97,10 +112,10 @@ class _Question:
     def _named(self, story: Story) -> Named:
         return name_events(story.changes, self._fold, self._partition, self._thing, self._find)
 
-    def _stories(self, until: Micros, notes: list[str]) -> Iterator[tuple[Begin, Story]]:
-        """The story up to a time, told from ever earlier places."""
+    def _stories(self, of: Micros, notes: list[str], until: Micros) -> Iterator[tuple[Begin, Story]]:
+        """The story up to a time, told from places before `of`, each before the last one."""
         explainer = self._explainer
-        for begin in begins(self._journal, explainer.former, explainer.kept, self._thing, until, notes):
+        for begin in begins(self._journal, explainer.former, explainer.kept, self._thing, of, notes):
             if not begin.stretches:
                 return  # nothing was ever folded
             try:

@@ -5,7 +5,6 @@ decides is dated at its deadline and noticed a moment later. So the story goes o
 what is dated up to it belongs to the answer, and whatever came after it does not.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -30,7 +29,7 @@ from schemas.monitors import Monitor
 from schemas.ticks import PROGRESS_KEY, Progress, is_tick
 from schemas.transitions import IncidentTold, StatusChanged, VisibleStatus
 
-# So many of the newest changes are told.
+# So many of the newest changes are told, and of the notices beside them.
 MOST_CHANGES = 20
 # Reasons of changes that a deadline led to, or votes.
 _JUDGED = ("deadline", "run limit", "gap", "probe")
@@ -81,7 +80,7 @@ class Story:
     """
 
     until: Micros
-    changes: deque[ToldChange] = field(default_factory=lambda: deque(maxlen=MOST_CHANGES))
+    changes: list[ToldChange] = field(default_factory=list)
     moment: Moment | None = None
     made: Micros | None = None
     removed: Micros | None = None
@@ -129,9 +128,9 @@ def _take(story: Story, refold: Refold, causes: Causes, step: Step, passed: bool
         else:
             story.ahead = True
     if not passed or dated:
-        for each in dated:
-            story.changes.append(each)
+        story.changes += dated
         _attach(story, refold.thing, step)
+        story.changes = _newest(story.changes)
     causes.note(step)
 
 
@@ -203,6 +202,16 @@ def _told(told: IncidentTold, step: Step) -> ToldChange:
         ),
         Named((step.record,)),
     )
+
+
+def _newest(changes: list[ToldChange]) -> list[ToldChange]:
+    """As many as are told: no number of notices displaces a change."""
+    if len(changes) <= MOST_CHANGES:
+        return changes
+    of_status = [each for each in changes if not each.change.notice][-MOST_CHANGES:]
+    notices = [each for each in changes if each.change.notice][-MOST_CHANGES:]
+    kept = {id(each) for each in (*of_status, *notices)}
+    return [each for each in changes if id(each) in kept]
 
 
 def _attach(story: Story, thing: str, step: Step) -> None:

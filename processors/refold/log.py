@@ -1,10 +1,11 @@
 """What asks the log about the past, and Kafka's answers. All calls block; each of them ends within a bound."""
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from infra.log.admin import admin_client, end_offsets, no_topic
@@ -36,6 +37,15 @@ class Log(Protocol):
         """The records from `start` (or the first that is kept) up to `end`, which is not beyond `ends`."""
 
 
+@contextlib.contextmanager
+def _asking(topic: Topic) -> Iterator[None]:
+    """Kafka is asked for offsets in here: that it does not tell them is `NotRead`."""
+    try:
+        yield
+    except (KafkaException, TimeoutError) as error:
+        raise NotRead(f"{topic}: Kafka does not tell its offsets: {error or 'no answer'}") from error
+
+
 class KafkaLog:
     """The log in Kafka."""
 
@@ -45,13 +55,15 @@ class KafkaLog:
         self._counts: dict[str, int] = {}  # partitions of topics; they never change
 
     def begins(self, topic: Topic) -> dict[int, int]:
-        asked = {TopicPartition(*place): OffsetSpec.earliest() for place in self._partitions(topic)}
-        futures = self._admin.list_offsets(asked, request_timeout=_ASK_SECONDS)
-        return {place.partition: int(future.result(_ASK_SECONDS).offset) for place, future in futures.items()}
+        with _asking(topic):
+            asked = {TopicPartition(*place): OffsetSpec.earliest() for place in self._partitions(topic)}
+            futures = self._admin.list_offsets(asked, request_timeout=_ASK_SECONDS)
+            return {place.partition: int(future.result(_ASK_SECONDS).offset) for place, future in futures.items()}
 
     def ends(self, topic: Topic) -> dict[int, int]:
-        ends = end_offsets(self._admin, self._partitions(topic), _ASK_SECONDS)
-        return {partition: end for (_, partition), end in ends.items()}
+        with _asking(topic):
+            ends = end_offsets(self._admin, self._partitions(topic), _ASK_SECONDS)
+            return {partition: end for (_, partition), end in ends.items()}
 
     def settle(self, topic: Topic) -> dict[int, int]:
         written = end_offsets(
