@@ -39,7 +39,7 @@ from query_api.dependencies import Dependencies
 from query_api.history.audit import AuditRow, Place
 from query_api.history.audit import Which as AuditWhich
 from query_api.history.checks import Flip, PingRow, Transition, flips_of
-from query_api.history.deliveries import FinishedRow, SentRow
+from query_api.history.deliveries import EndedRow, FinishedRow, SentRow
 from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, Percentiles, ResultRow, Which
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
 from query_api.history.uptime import UP, Span, time_in_states
@@ -461,6 +461,10 @@ class MemoryDeliveryHistory:
     async def outcomes(self, channel: str, deliveries: list[str]) -> list[FinishedRow]:
         newest = {row.delivery: row for row in reversed(await self.log(channel, 0, 10_000))}
         return [newest[id] for id in deliveries if id in newest]
+
+    async def ended_one(self, channels: list[str], delivery: str) -> EndedRow | None:
+        found = [one for channel in channels for one in self._finished(channel) if one.id == delivery]
+        return EndedRow(found[-1].at, found[-1].body) if found else None
 
     def _finished(self, channel: str) -> list[DeliveryFinished]:
         told = (value for key, value in self._log.of(TRANSITIONS) if key == channel)

@@ -36,6 +36,13 @@ class SentRow(NamedTuple):
     body: str
 
 
+class EndedRow(NamedTuple):
+    """The end of a delivery. body: what it sent; empty: never made or not kept."""
+
+    at: Micros
+    body: str
+
+
 _ONCE = "LIMIT 1 BY at, delivery, replay"
 
 _LOG = f"""
@@ -49,6 +56,11 @@ _OUTCOMES = """
 SELECT delivery, replay, event, CAST(notice, 'String'), CAST(outcome, 'String'), attempts, began, at, detail
 FROM deliveries_finished WHERE channel = {channel:String} AND delivery IN {deliveries:Array(String)}
 ORDER BY at DESC LIMIT 1 BY delivery
+"""
+
+_ENDED_ONE = """
+SELECT at, body FROM deliveries_finished WHERE channel IN {channels:Array(String)} AND delivery = {delivery:String}
+ORDER BY body != '' DESC, at DESC LIMIT 1
 """
 
 _TOTAL = "SELECT uniqExact(at, delivery, replay) FROM deliveries_finished WHERE channel = {channel:String}"
@@ -113,6 +125,11 @@ class DeliveryHistory:
         """How these deliveries ended, those that are finished; one that was sent again, the last time."""
         rows = await self._rows(_OUTCOMES, {"channel": channel, "deliveries": deliveries})
         return [_finished(row) for row in rows]
+
+    async def ended_one(self, channels: list[str], delivery: str) -> EndedRow | None:
+        """When a delivery of one of these channels ended, and what it sent; None: it has not, or is none of them."""
+        rows = await self._rows(_ENDED_ONE, {"channels": channels, "delivery": delivery})
+        return EndedRow(*rows[0]) if rows else None
 
 
 def _finished(row: tuple[Any, ...]) -> FinishedRow:

@@ -7,7 +7,7 @@ from query_api.history import audit as audit_history
 from query_api.history.audit import AuditRow
 from query_api.history.checks import Flip, PingRow, Transition
 from query_api.history.deciding_results import Deciding
-from query_api.history.deliveries import FinishedRow, SentRow
+from query_api.history.deliveries import EndedRow, FinishedRow, SentRow
 from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, ResultRow, Which
 from query_api.history.reports import Counted, Span3, StateTime, Took, Unacknowledged
 from query_api.history.response_times import Figures, Measured
@@ -114,6 +114,8 @@ class DeliveryHistoryReader(Protocol):
     async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]: ...
 
     async def outcomes(self, channel: str, deliveries: list[str]) -> list[FinishedRow]: ...
+
+    async def ended_one(self, channels: list[str], delivery: str) -> EndedRow | None: ...
 
 
 class PastThingsReader(Protocol):

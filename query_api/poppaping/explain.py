@@ -27,7 +27,7 @@ router = APIRouter(tags=["explanations"], responses=ERRORS)
 
 _AT = (
     "The time, ISO 8601; in UTC without an offset; without seconds, the whole minute. Default: now; of an incident "
-    "that is over, its end."
+    "or a delivery that is over, its end."
 )
 _STATUSES = {"unknown": 404, "cut": 404, "busy": 503, "too long": 503, "unavailable": 503}
 _RETRY = {"busy": "2", "too long": "60", "unavailable": "1"}
@@ -47,7 +47,7 @@ async def explain(
     """Explain why a heartbeat check or a monitor had its status at a time: the events, the rule, the deadline, what was
     sent to whom, and what would have come next.
 
-    `thing`: id of a check, a monitor or an incident, or the slug of a check.
+    `thing`: id of a check, a monitor, an incident or a delivery, or the slug of a check.
     """
     deps, now = service.deps, service.deps.clock.now()
     asked = None if at is None else read_at(at, now)

@@ -1,4 +1,4 @@
-"""What an explanation is asked of: a check, a monitor or an incident of the caller's project.
+"""What an explanation is asked of: a check, a monitor, an incident or a delivery of the caller's project.
 
 A thing that was removed is known by history, which tells whose it was.
 """
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from fastapi import Request
 
+from query_api.poppaping.explain_delivery import thing_of_delivery
 from query_api.poppaping.history import answering_history
 from query_api.poppaping.incident_lookup import find_incident
 from query_api.poppaping.responses import PoppaPingApiError
@@ -17,7 +18,7 @@ from schemas.ids import is_uuid
 
 
 class Subject(NamedTuple):
-    """kinds: the folds that may know it, in which order to ask. until: of an incident that is over, when it ended."""
+    """kinds: of what it may be, in which order to ask. until: when it was over, of an incident or a delivery."""
 
     thing: str
     kinds: tuple[ThingKind, ...]
@@ -43,6 +44,9 @@ async def find_subject(request: Request, service: Service, project: str, thing: 
             return known if incident.row.id != id else known._replace(until=incident.row.resolved)
     if (found := _known(service, project, id)) is not None:
         return found
+    if (told := await thing_of_delivery(deps, project, id)) is not None:
+        known = _known(service, project, told.thing)
+        return (known or Subject(told.thing, ("check", "monitor")))._replace(until=told.until)
     if deps.past_things is not None:
         with answering_history():
             if await deps.past_things.project_of(id) == project:

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from query_api.explaining import NotExplained
-from schemas.base import SECOND
+from schemas.base import SECOND, encode
+from schemas.deliveries import DeliveryAttempted
 from schemas.times import exact_iso
+from schemas.topics import DELIVERIES
 from tests.harness import START, WRITE_KEY, Harness
 from tests.poppaping_client import OTHERS_KEY, UNKNOWN, V1, fault, made, with_key
 
@@ -66,6 +68,12 @@ async def test_what_was_sent_and_how_it_ended(harness: Harness) -> None:
     assert down["detail"] == "Exit status 3"
     [sent] = [each for each in down["sent"] if each["event"] == "monitor.down"]
     assert (sent["alert_channel_id"], sent["delivery"]["status"]) == (channel, "pending")
+    assert (await explained(harness, sent["delivery_id"]))["changes"][-1] == down
+    attempt = DeliveryAttempted(delivery=sent["delivery_id"], attempt=1, at=harness.log.time, status=200)
+    harness.log.send(DELIVERIES.name, channel, encode(attempt))
+    ended = await explained(harness, sent["delivery_id"])
+    [sent] = [each for each in ended["changes"][-1]["sent"] if each["event"] == "monitor.down"]
+    assert (sent["delivery"]["status"], sent["delivery"]["attempts"]) == ("delivered", 1)
 
 
 async def test_why_a_monitor_is_down_and_its_incident(harness: Harness) -> None:
