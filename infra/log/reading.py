@@ -42,6 +42,10 @@ _CONFIG = {
 }
 
 
+# For readers that may stop early.
+_SPARING = {"queued.max.messages.kbytes": 1_024, "queued.min.messages": 1_000, "max.partition.fetch.bytes": 262_144}
+
+
 def arrived(consumer: Consumer, patience: float, most: int = 5_000) -> list[Message]:
     """What has arrived, errors and ends of partitions among it; waits at most `patience` seconds for the first.
 
@@ -104,15 +108,19 @@ def read_partition(
     *,
     start: int = 0,
     uncommitted: bool = False,
+    sparing: bool = False,
 ) -> Iterator[Stored]:
     """Every record from `start`, or the first one that is kept, up to `end`, which is not beyond the committed end.
 
     `uncommitted`: those of transactions that are open, or were aborted, as well; `end` is then not beyond the last one.
 
-    16 MiB of them may have been fetched ahead. Raises `NotRead` when nothing comes for `stall` seconds.
+    16 MiB of them may have been fetched ahead; 1 MiB when `sparing`, for readers that stop early. Raises `NotRead` when
+    nothing comes for `stall` seconds.
     """
     isolation = {"isolation.level": "read_uncommitted"} if uncommitted else {}
-    yield from _read(bootstrap, topic, [(partition, start, end)], stall, _CONFIG | isolation)
+    yield from _read(
+        bootstrap, topic, [(partition, start, end)], stall, _CONFIG | isolation | (_SPARING if sparing else {})
+    )
 
 
 def _read(

@@ -133,7 +133,8 @@ class _Question:
     def _records(self, first: int) -> Iterator[Stored]:
         concerns = events_about(self._fold.name, self._thing)
         end = self._journal.progress.applied + 1
-        for number, stored in enumerate(self._log.read(self._fold.journal, self._partition, first, end)):
+        journal = self._log.read(self._fold.journal, self._partition, first, end, sparing=True)
+        for number, stored in enumerate(journal):
             if number % _BATCH == _BATCH - 1:
                 if time.monotonic() > self._deadline:
                     raise TooLong("it takes too long to fold again what came before that time")
@@ -142,6 +143,6 @@ class _Question:
                 yield stored
 
     def _find(self, offset: int) -> Record | None:
-        for stored in self._log.read(self._fold.journal, self._partition, offset, offset + 1):
+        for stored in self._log.read(self._fold.journal, self._partition, offset, offset + 1, sparing=True):
             return record_of(stored) if stored.offset == offset else None
         return None

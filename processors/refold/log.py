@@ -33,8 +33,11 @@ class Log(Protocol):
         visible in another yet. After this call it is.
         """
 
-    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
-        """The records from `start` (or the first that is kept) up to `end`, which is not beyond `ends`."""
+    def read(self, topic: Topic, partition: int, start: int, end: int, *, sparing: bool = False) -> Iterator[Stored]:
+        """The records from `start` (or the first that is kept) up to `end`, which is not beyond `ends`.
+
+        sparing: little is fetched ahead, since whoever reads may stop early.
+        """
 
 
 @contextlib.contextmanager
@@ -79,8 +82,8 @@ class KafkaLog:
                 raise NotRead(f"{topic}/{waiting[0]}: a transaction has been open for {_SETTLE_SECONDS:.0f} s")
             time.sleep(0.1)
 
-    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
-        return read_partition(self._bootstrap, topic, partition, end, start=start)
+    def read(self, topic: Topic, partition: int, start: int, end: int, *, sparing: bool = False) -> Iterator[Stored]:
+        return read_partition(self._bootstrap, topic, partition, end, start=start, sparing=sparing)
 
     def _partitions(self, topic: Topic) -> list[tuple[str, int]]:
         if topic.name not in self._counts:
