@@ -327,6 +327,8 @@ async def _incidents(story: Story) -> None:
     await ask("POST", f"{V1}/incidents/{{id}}/comments", {"by": "Bob", "comment": "thanks"}, id=monitor)
     [incident] = await data("GET", f"{V1}/incidents", query=f"?monitor_id={monitor}")
     await ask("GET", f"{V1}/incidents/{{id}}", id=incident["id"])
+    await ask("GET", f"{V1}/explain/{{thing}}", thing=monitor)
+    await ask("GET", f"{V1}/explain/{{thing}}", query="?at=soon", thing=monitor)
     await ask("DELETE", f"{V1}/incidents/{{id}}/acknowledge", {"by": "Ada"}, id=monitor)
     await ask("GET", f"{V1}/incidents", query="?type=heartbeat")
     await ask("DELETE", f"{policies}/{{id}}", id=policy)

@@ -88,9 +88,13 @@ def _next(expected: list[dict[str, Any]]) -> Iterator[str]:
         yield ""
         yield "If nothing came:"
     for each in expected:
-        told = f", {each['notice']} to {len(each['alert_channel_ids'])} channels" if each["alert_channel_ids"] else ""
+        told = f", {each['notice']} to {_channels(each['alert_channel_ids'])}" if each["alert_channel_ids"] else ""
         what = _word(each["status"]) if each["status"] else "it stays as it is"
         yield f"  {_time(each['at'])}  {what}{told}"
+
+
+def _channels(ids: list[str]) -> str:
+    return "one channel" if len(ids) == 1 else f"{len(ids)} channels"
 
 
 def _word(status: str | None) -> str:

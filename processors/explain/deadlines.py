@@ -202,9 +202,9 @@ def _votes(state: MonitorState, monitor: Monitor) -> Iterator[DeadlinePart]:
     needed = monitor.recoveries if state.status == "down" else monitor.confirmations
     yield DeadlinePart(
         "quorum",
-        f"{len(monitor.probed_from) // 2 + 1} of {len(monitor.probed_from)} regions, and {needed} results"
+        f"{len(monitor.probed_from) // 2 + 1} of {len(monitor.probed_from)} regions; results needed: {needed}"
         if monitor.confirm_interval is None
-        else f"{needed} results in a row, {monitor.confirm_interval} s apart",
+        else f"results needed in a row: {needed}, {monitor.confirm_interval} s apart",
     )
     if (change := state.pending_change) is None:
         return

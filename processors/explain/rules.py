@@ -62,12 +62,14 @@ def _quorum_rule(change: StatusChanged, step: Step, monitor: Monitor) -> str:
     regions = len(monitor.probed_from)
     if change.now == "down":
         failing = [result for result in step.after.confirmed_by if not result.ok]
-        found = f"{len(failing)} results of {len({each.region for each in failing})} of {regions} regions"
+        found = (
+            f"Results that failed: {len(failing)}, from {len({each.region for each in failing})} of {regions} regions"
+        )
         needed = monitor.confirmations
         if monitor.confirm_interval is not None:
-            return f"{found} in a row failed, {monitor.confirm_interval} s apart; {needed} in a row decide."
-        return f"{found} failed; a majority of the regions, {regions // 2 + 1}, and {needed} results decide."
+            return f"{found}. Needed in a row: {needed}, {monitor.confirm_interval:g} s apart."
+        return f"{found}. Needed: {needed}, and a majority of the regions ({regions // 2 + 1})."
     if change.was == "down":
         needed = monitor.recoveries
-        return f"Enough results were well again: {needed} decide, if no majority of the regions says otherwise."
+        return f"Results were well again. Needed: {needed}, if no majority of the regions says otherwise."
     return "A result came that was well."

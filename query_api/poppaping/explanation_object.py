@@ -62,7 +62,7 @@ class ChangeObject(Struct, kw_only=True, gc=False):
     detected_at: Annotated[Time, Meta(description="The partition's time when it was decided.")]
     was: Annotated[str, _STATUS]
     now: Annotated[str, _STATUS]
-    reason: Annotated[str | None, words(get_args(Reason))]
+    reason: Annotated[str, words(get_args(Reason))] | None
     notice: Annotated[str | None, Meta(description="Of a notice without a change of the status.")]
     rule: Annotated[str, Meta(description="By which it was decided, in words.")]
     detail: str | None
@@ -107,7 +107,7 @@ class ExplanationObject(Struct, kw_only=True, gc=False):
     id: Uuid
     name: str
     at: Time
-    status: Annotated[str | None, _STATUS]
+    status: Annotated[str, _STATUS] | None
     since: Time | None
     changes: Annotated[list[ChangeObject], Meta(description="The newest up to that time, oldest first.")]
     deadline: DeadlineObject | None

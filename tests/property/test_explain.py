@@ -97,13 +97,13 @@ def of_status(changes: list[ExplainedChange]) -> list[ExplainedChange]:
     return [one for one in changes if not one.notice]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(check_courses.anything, st.data())
 def test_a_check_from_a_near_start(course: Course, data: st.DataObject) -> None:
     assert_near_is_as_far(FOLDS["checks"], check_journal(course), data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(monitor_courses.anything, st.data())
 def test_a_monitor_from_a_near_start(course: Course, data: st.DataObject) -> None:
     assert_near_is_as_far(FOLDS["monitors"], monitor_journal(course), data)
@@ -137,14 +137,14 @@ def assert_otherwise(
     assert [one for one in of_type(again.effects, StatusChanged) if one.thing == thing] != made, change
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(check_courses.anything)
 def test_what_is_named_decided_about_a_check(course: Course) -> None:
     for thing in THINGS["checks"]:
         assert_decided_by_what_is_named(FOLDS["checks"], check_journal(course), thing)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(monitor_courses.anything)
 def test_what_is_named_decided_about_a_monitor(course: Course) -> None:
     for thing in THINGS["monitors"]:

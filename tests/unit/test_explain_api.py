@@ -87,7 +87,7 @@ async def test_why_a_monitor_is_down_and_its_incident(harness: Harness) -> None:
     told = await explained(harness, id)
     assert (told["type"], told["status"]) == ("monitor", "down")
     down = told["changes"][-1]
-    assert down["rule"] == "2 results of 1 of 1 regions failed; a majority of the regions, 1, and 2 results decide."
+    assert down["rule"] == "Results that failed: 2, from 1 of 1 regions. Needed: 2, and a majority of the regions (1)."
     assert [each["type"] for each in down["events"]] == ["probe.completed"] * 2
     assert "failed after 142 ms: Connection timed out" in down["events"][0]["text"]
     [incident] = (await harness.client.get(f"{V1}/incidents")).json()["data"]
