@@ -37,14 +37,14 @@ class MemoryQuestions:
     """
 
     def __init__(self, log: Journals, most: int = 1_000_000) -> None:
-        self._log, self._most = log, most
+        self._log, self.most = log, most
         self.refuses: NoAnswer | None = None
 
     async def ask(self, question: Question) -> Answer:
         if self.refuses is not None:
             raise self.refuses
         try:
-            return answer(question, self, (Checks(), Monitors()), Path("none"), lambda _read, _total: None, self._most)
+            return answer(question, self, (Checks(), Monitors()), Path("none"), lambda _read, _total: None, self.most)
         except NotAnswerable as error:
             raise NoAnswer(str(error)) from None
 

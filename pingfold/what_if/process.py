@@ -2,7 +2,7 @@
 
 Folding a million events takes seconds of a core: in the web process it would hold up pings. So it is done in a child
 that gives way to all else; one question at a time, and each within `_WITHIN_SECONDS` and for at most `MOST_EVENTS`.
-Whoever asks meanwhile waits a moment, and is told to come again. A client that goes away ends the child.
+Whoever asks meanwhile waits a moment, and is told to come again. When the request ends early, so does the child.
 """
 
 import asyncio

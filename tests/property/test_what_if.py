@@ -191,18 +191,10 @@ def monitors_redefined(records: Iterable[Record], change: Callable[[Monitor], Mo
     return heard
 
 
-def what_if(
-    fold: Fold,
-    records: list[Record],
-    cases: list[Changes],
-    chosen: frozenset[str],
-    overlays: list[Overlay] | None = None,
-) -> list[AlertLog]:
-    """What was, and each case, in one pass; words of monitors that others depend on are told anew."""
-    overlays = overlays or [Overlay(changes, chosen) for changes in cases]
-    words = WordsRefold(fold, 3, Selection(chosen), overlays, SPAN, Start({}))
-    words.feed(records)
-    refold = Refold(fold, 3, Selection(chosen), overlays, SPAN, Start({}), takes=TAKES, words=words.words)
+def what_if(fold: Fold, records: list[Record], cases: list[Changes], chosen: frozenset[str]) -> list[AlertLog]:
+    """What was, and each case, in one pass."""
+    overlays = [Overlay(changes, chosen) for changes in cases]
+    refold = Refold(fold, 3, Selection(chosen), overlays, SPAN, Start({}), takes=TAKES)
     assert refold.feed(records)
     refold.finish()
     return [course.log for course in refold.courses]
