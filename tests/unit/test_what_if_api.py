@@ -94,8 +94,8 @@ async def test_one_question_at_a_time_is_answered(monkeypatch: pytest.MonkeyPatc
         await asked.ask(QUESTION)
     assert busy.value.retry_after == 10
     done.set()
-    assert await first is None  # type: ignore[comparison-overlap]
-    assert await asked.ask(QUESTION) is None  # type: ignore[comparison-overlap]
+    assert await first is None
+    assert await asked.ask(QUESTION) is None
 
 
 async def test_a_process_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
