@@ -22,22 +22,28 @@ _BODY_TTL = re.compile(r"`body` String CODEC\(ZSTD\(1\)\)(?: TTL ([^`]+?))?, `")
 
 
 def table_ttls(settings: Settings) -> dict[str, str]:
-    """The TTL of each table that has a setting, as ClickHouse writes it; '' keeps rows for ever."""
-    transitions, roll_ups = settings.history_transitions, settings.history_roll_ups
-    pieces = ["forget", *_ttl("toDateTime(at)", roll_ups, "kind IN (1, 2, 4, 5)")]
+    """The TTL of each table of history, as ClickHouse writes it; '' keeps rows for ever."""
+    transitions, hours, days = settings.history_transitions, settings.history_hours, settings.history_days
+    pieces = ["forget", *_ttl("toDateTime(at)", hours, "kind IN (1, 4)")]
+    pieces += _ttl("toDateTime(at)", days, "kind IN (2, 5)")
     pieces += _ttl("toDateTime(at)", transitions, "kind = 3")
+    run_times = [*_ttl("begin", hours, "length = 3600"), *_ttl("begin", days, "length = 86400")]
     return {
         "pings": "".join(_ttl("inserted_at", settings.history_pings)),
-        "ping_facts": "".join(_ttl("inserted_at", settings.history_pings)),
+        "ping_facts": "".join(_ttl("inserted_at", settings.history_ping_facts)),
         "probe_results": "".join(_ttl("inserted_at", settings.history_probes)),
         "spans": "".join(_ttl("toDateTime(at)", transitions)),
-        "validity_told": "".join(_ttl("toDateTime(at)", transitions)),
-        "gaps": "".join(_ttl("toDateTime(since)", transitions)),
+        "validity_told": "".join(_ttl("toDateTime(at)", settings.history_validity)),
+        "gaps": "".join(_ttl("toDateTime(since)", settings.history_gaps)),
         # By the beginning, which all rows of an incident share: none of them may go before the others.
-        "incidents": "".join(_ttl("toDateTime(started)", transitions)),
+        "incidents": "".join(_ttl("toDateTime(started)", settings.history_incidents)),
         "audit": "".join(_ttl("toDateTime(at)", settings.history_audit)),
         "deliveries_finished": "".join(_ttl("toDateTime(at)", settings.history_deliveries)),
-        "ping_hours": "".join(_ttl("hour", roll_ups)),
+        "lost_records": "".join(_ttl("found_at", settings.history_lost_records)),
+        "ping_hours": "".join(_ttl("hour", hours)),
+        "run_times": ", ".join(run_times),
+        "uptime_days": "".join(_ttl("day", days)),
+        "uptime_months": "".join(_ttl("month", settings.history_months)),
         "uptime_pieces": ", ".join(pieces),
     }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
@@ -80,6 +80,17 @@ def _control(text: str) -> Server:
 def _capitals(value: object) -> object:
     return value.strip().upper() or None if isinstance(value, str) else value
 
+
+# Tables of history that are kept as long as others, unless they have a setting themselves.
+_KEPT_AS = {
+    "history_ping_facts": "history_pings",
+    "history_incidents": "history_transitions",
+    "history_gaps": "history_transitions",
+    "history_validity": "history_transitions",
+    "history_hours": "history_roll_ups",
+    "history_days": "history_roll_ups",
+    "history_months": "history_roll_ups",
+}
 
 # Seconds, or None: keep for ever.
 Retention = Annotated[int | None, BeforeValidator(_retention)]
@@ -181,14 +192,22 @@ class Settings(ListeningSettings):
     retention_deliveries: Retention = None
     retention_transitions: Retention = None
     retention_dead_letters: Retention = None
-    # How long history in ClickHouse is kept: rows of each kind, and what is rolled up from them by hour and day.
+    # How long history in ClickHouse is kept: rows of each kind, and what is rolled up from them by hour, day and month.
     history_pings: Retention = None
     history_ping_bodies: Retention = None
+    history_ping_facts: Retention = None  # by history_pings
     history_probes: Retention = None
     history_transitions: Retention = None
+    history_incidents: Retention = None  # by history_transitions, as the next two
+    history_gaps: Retention = None
+    history_validity: Retention = None
     history_deliveries: Retention = None
     history_roll_ups: Retention = None
+    history_hours: Retention = None  # by history_roll_ups, as the next two
+    history_days: Retention = None
+    history_months: Retention = None
     history_audit: Retention = None
+    history_lost_records: Retention = None
     # Asked so often, while everything makes progress: the address of a check in a second Pingfold.
     heartbeat_url: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$", repr=False)] = None
     heartbeat_seconds: float = Field(20.0, ge=1.0, le=3_600.0)
@@ -230,6 +249,13 @@ class Settings(ListeningSettings):
     def _unquoted(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Blanks around a value do not count, and an empty one is as good as none."""
         return without_blanks(values)
+
+    @model_validator(mode="after")
+    def _kept_as_others(self) -> Self:
+        for own, other in _KEPT_AS.items():
+            if own not in self.model_fields_set:
+                self.__dict__[own] = getattr(self, other)  # frozen for everybody else
+        return self
 
     @field_validator("ping_body_limit", mode="before")
     @classmethod

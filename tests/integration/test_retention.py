@@ -12,7 +12,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from infra.clickhouse.address import Address
 from infra.clickhouse.client import ClickHouse, connect
 from infra.clickhouse.migrations import migrate as migrate_tables
-from infra.clickhouse.retention import apply
+from infra.clickhouse.retention import apply, table_ttls
 from infra.log.admin import admin_client, migrate
 from infra.log.group_progress import GroupProgress
 from infra.settings.settings import Settings
@@ -109,16 +109,36 @@ LIMITS: dict[str, Any] = {
     "history_transitions": "400d",
     "history_deliveries": "10d",
     "history_roll_ups": "800d",
+    "history_lost_records": "400d",
     "history_audit": "400d",
 }
 
 
+def test_each_table_of_rows_has_a_setting(url: str, client: Client) -> None:
+    marks = {"migrations", "rolled_up", "roll_ups", "probe_roll_ups"}
+    found = {
+        name
+        for (name,) in client.query(
+            "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine NOT LIKE '%View'"
+        ).result_rows
+    }
+    assert found - marks == set(table_ttls(Settings()))
+    own = {"history_incidents": "20d", "history_hours": "20d", "history_months": "forever"}
+    ttls = table_ttls(Settings(**LIMITS | own))
+    assert [ttls[table] for table in ("incidents", "ping_hours", "uptime_months")] == [
+        "toDateTime(started) + toIntervalSecond(1728000)",
+        "hour + toIntervalSecond(1728000)",
+        "",
+    ]
+    assert ttls["gaps"] == "toDateTime(since) + toIntervalSecond(34560000)"
+
+
 def test_tables_are_altered_where_they_differ(url: str) -> None:
     assert apply(url, Settings()) == [], "what migrations make is what the defaults say"
-    assert len(apply(url, Settings(**LIMITS))) == 13
+    assert len(apply(url, Settings(**LIMITS))) == 17
     assert apply(url, Settings(**LIMITS)) == []
     assert apply(url, Settings(**LIMITS | {"history_ping_bodies": "3d"})) == ["pings.body"]
-    assert len(apply(url, Settings())) == 13
+    assert len(apply(url, Settings())) == 17
     assert apply(url, Settings()) == []
 
 

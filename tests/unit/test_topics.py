@@ -103,7 +103,9 @@ def test_every_journal_and_stream_has_a_setting_and_keeps_everything_without() -
     assert set(kept.values()) == {-1}
     limited = Settings(retention_pings="90d", history_pings="12h")
     assert topic_retention(limited) == kept | {"pings": 90 * 86_400_000}
-    assert format_retention(limited) == "retention pings 90d, history pings 12h; all else forever"
+    assert (
+        format_retention(limited) == "retention pings 90d, history pings 12h, history ping-facts 12h; all else forever"
+    )
     assert format_retention(Settings()).startswith("everything, forever")
 
 
