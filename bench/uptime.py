@@ -4,6 +4,8 @@ The results are made inside ClickHouse, as if they had come in over the last 90 
 minutes, some of them failed, and an outage a day in its spans. They are rolled up as the history writer does it, and
 merged. Only then Pingfold starts on that ClickHouse, some of the monitors defined (and paused). What is measured is
 the whole answer over HTTP, one after the other, each of another monitor; a few are compared with a count of the rows.
+
+Beside that, in turn with it: the uptime of one of these monitors, and of all of them at once, by `/uptime` of a span.
 """
 
 import contextlib
@@ -11,7 +13,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -30,8 +32,7 @@ from infra.clickhouse.migrations import migrate
 from infra.embedded.logins import login_file, made_login
 from infra.embedded.ports import HOST, free_port
 from pingfold.addresses import clickhouse_url
-from processors.history.probe_hours import PROBE_HOURS
-from processors.history.response_times import RESPONSE_TIMES
+from processors.history.roll_up_thread import KINDS
 from processors.history.roll_ups import roll_up
 from schemas.base import SECOND, encode
 from schemas.ids import new_id
@@ -80,7 +81,7 @@ SELECT count() FROM (
 def uptime(
     rows: Annotated[int, typer.Option(help="Results in the table.")] = 100_000_000,
     monitors: Annotated[int, typer.Option(help="Monitors that they are of.")] = 4_000,
-    asked: Annotated[int, typer.Option(help="Monitors that are asked about.")] = 200,
+    asked: Annotated[int, typer.Option(help="Monitors that are asked about.")] = 1_000,
     questions: Annotated[int, typer.Option(help="How many questions.")] = 1_000,
 ) -> None:
     """Milliseconds for the uptime of 90 days, from a hundred million results."""
@@ -88,11 +89,17 @@ def uptime(
     report = Report("uptime", parameters)
     with filled(report, rows, monitors, asked) as (stack, client, pid, chosen):
         usage = Usage({"clickhouse": pid, "web": stack.pids()["web-0"]})
-        took = _ask(stack, chosen, questions)
+        took = _ask(stack, chosen, questions, uptime_page)
         report.measured["cpu_micros_per_answer"] = usage.micros_per(questions)
         wrong = sum(_is_wrong(stack, client, id) for id in chosen[:5])
+        in_turn = _in_turn(stack, chosen, questions // 10)
+        wrong += _differs_from_all(stack, chosen[:5])
     ordered = sorted(took)
     report.measured |= {"answer_ms": spread(took)}
+    report.measured |= {f"{name}_ms": spread(its) for name, its in in_turn.items()}
+    medians = {name: percentile(sorted(its), 0.5) for name, its in in_turn.items()}
+    report.ask(f"median ms, all {asked} at once", round(medians["all"], 1), "<=", 25)
+    report.ask("one by the span, of one by the period", round(medians["span"] / medians["period"], 2), "<=", 0.7)
     report.ask("median ms", round(percentile(ordered, 0.5), 1), "<=", 15)
     report.ask("p95 ms", round(percentile(ordered, 0.95), 1), "<=", 15)
     report.ask("answers that differ from a count of the rows", wrong, "<=", 0)
@@ -169,7 +176,7 @@ def _fill(client: Client, ids: Sequence[str], each: int) -> dict[str, float]:
             raise NotInTime(f"the results are not in within {_FILL_SECONDS:.0f} s")
     filled = time.monotonic()
     say(f"{each * len(ids)} results in after {filled - began:.0f} s")
-    for kind in (PROBE_HOURS, RESPONSE_TIMES):
+    for kind in KINDS:
         roll_up(client, kind)
     rolled_up = time.monotonic()
     say(f"rolled up in {rolled_up - filled:.0f} s")
@@ -209,11 +216,37 @@ def uptime_page(id: str) -> str:
     return f"/api/v1/monitors/{id}/uptime?period=90d"
 
 
-def _ask(stack: Stack, ids: Sequence[str], questions: int) -> list[float]:
+def _span_page(id: str) -> str:
+    return f"/api/v1/uptime?period=90d&thing={id}"
+
+
+def _all_page(_: str) -> str:
+    return "/api/v1/uptime?period=90d"
+
+
+def _in_turn(stack: Stack, ids: Sequence[str], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of the answers about one monitor by either page, and about all, asked in turn."""
+    took: dict[str, list[float]] = {"period": [], "span": [], "all": []}
+    pages = {"period": uptime_page, "span": _span_page, "all": _all_page}
+    for number in range(rounds):
+        for name in random.sample(list(pages), len(pages)):
+            took[name] += _ask(stack, [ids[number % len(ids)]], 1, pages[name])
+    say(f"in turn: { {name: spread(its) for name, its in took.items()} }")
+    return took
+
+
+def _differs_from_all(stack: Stack, ids: Sequence[str]) -> int:
+    """How many of these monitors have other counts alone than among all."""
+    things = {one["monitor_id"]: one for one in stack.http.get(_all_page("")).json()["data"]["things"]}
+    ones = [stack.http.get(_span_page(id)).json()["data"]["things"][0] for id in ids]
+    return sum(things[one["monitor_id"]]["total_checks"] != one["total_checks"] for one in ones)
+
+
+def _ask(stack: Stack, ids: Sequence[str], questions: int, page: Callable[[str], str]) -> list[float]:
     took = []
     for number in range(questions):
         began = time.perf_counter()
-        stack.http.get(uptime_page(ids[number % len(ids)])).raise_for_status()
+        stack.http.get(page(ids[number % len(ids)])).raise_for_status()
         took.append((time.perf_counter() - began) * 1e3)
         if number % 200 == 199:
             say(f"{number + 1} questions: {spread(took)}")

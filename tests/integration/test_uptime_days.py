@@ -5,6 +5,7 @@ rows makes; a roll-up that was killed goes on where it was; what has expired sta
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ import pytest
 from infra.clickhouse.address import Address
 from infra.clickhouse.migrations import migrate
 from tests.history_store import connected
-from tests.uptime_rows import UptimeStore, random_rows
+from tests.uptime_rows import KINDS, UptimeStore, random_rows
 
 pytestmark = pytest.mark.stack
 
@@ -42,3 +43,59 @@ def test_any_order_of_arrival_gives_what_one_roll_up_of_all_rows_gives(
         bit_by_bit.roll_up()
     assert bit_by_bit.rolled() == at_once.rolled()
     assert all(at_once.rolled())
+
+
+class Killed(Exception):
+    """The process that rolls up is gone."""
+
+
+def test_a_backfill_that_is_killed_goes_on_where_it_was(
+    stores: tuple[UptimeStore, UptimeStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Again and again, at any query; each mark that was reached stays, and the end is what one roll-up gives."""
+    monkeypatch.setattr("processors.history.roll_ups._SLICE", 150)
+    monkeypatch.setattr("processors.history.roll_ups._CHUNK", 100)
+    random, (killed, at_once) = Random(4), stores
+    rows = random_rows(random)
+    for store in stores:
+        store.time = datetime.now(UTC) - timedelta(days=3)
+    for begin in range(0, len(rows), 150):
+        for store in stores:
+            store.insert(rows[begin : begin + 150])
+            store.time += timedelta(hours=2)
+    at_once.roll_up()
+    for kind in KINDS:
+        marks, deaths = [killed.mark(kind)], 0
+        for _ in range(100):
+            left = iter(range(random.randrange(8, 20)))
+
+            def beat(left: Iterator[int] = left) -> None:
+                if next(left, None) is None:
+                    raise Killed
+
+            try:
+                killed.roll_up([kind], beat)
+            except Killed:
+                deaths += 1
+                marks.append(killed.mark(kind))
+                assert marks[-1] >= marks[-2]
+                continue
+            break
+        assert deaths > 1, kind.source
+        assert len({*marks}) > 2, "what was done before a death is not done again"
+        assert killed.mark(kind) > marks[-1]
+    assert killed.rolled() == at_once.rolled()
+
+
+def test_roll_ups_outlive_the_rows(stores: tuple[UptimeStore, UptimeStore]) -> None:
+    """Rows expire, and one of a day that has expired comes once more."""
+    random, (store, _) = Random(5), stores
+    rows = random_rows(random)
+    store.insert(rows)
+    store.settle()
+    rolled = store.rolled()
+    for table in ("spans", "probe_results", "pings", "ping_facts"):
+        store.client.command(f"DELETE FROM {table} WHERE 1 SETTINGS lightweight_deletes_sync = 2")
+    store.insert(random.sample(rows, 40))
+    store.roll_up()
+    assert store.rolled() == rolled
