@@ -349,6 +349,10 @@ async def _reports(story: Story) -> None:
     await ask("GET", f"{reports}/schedule")
     await ask("POST", f"{reports}/send", {"period": "month"})
     await ask("POST", f"{reports}/send", {"period": "year"})
+    await ask("GET", f"{V1}/uptime", query="?from=2025-06-15&by=day&timezone=Europe/Riga")
+    await ask("GET", f"{V1}/uptime", query="?period=1y")
+    await ask("GET", f"{V1}/run-times", query="?from=2025-06-15&to=2025-06-14")
+    await ask("GET", f"{V1}/run-times", query="?period=24h")
 
 
 async def _on_call(story: Story) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from query_api.history.monitors import IncidentRow
+from query_api.history.behind import Behind
+from query_api.history.monitors import IncidentRow, Observed
+from schemas.base import Micros
 from tests.harness import Harness, MemoryMonitorHistory
 from tests.poppaping_client import V1, fault, made, with_key
 
@@ -98,3 +100,45 @@ async def test_uptime_by_count_and_by_time_are_told_apart(harness: Harness) -> N
         "p99_response_time_ms": 142.0,
         "uptime_time_weighted": round(100 - 100 * (up_again - down) / (harness.log.time - first), 2),
     }
+
+
+class LateSpans(MemoryMonitorHistory):
+    """The newest span is not written until it was waited for; late: not even then."""
+
+    late = False
+    written = True
+
+    async def caught_up(self) -> None:
+        if self.late:
+            raise Behind
+        self.written = True
+
+    async def observed(self, monitor: str, start: Micros) -> Observed:
+        found = await super().observed(monitor, start)
+        return found if self.written else found._replace(spans=found.spans[:-1])
+
+
+async def test_a_span_that_has_just_ended_is_waited_for(harness: Harness) -> None:
+    """Without it an outage that is over would not count; a figure that may be wrong is not told."""
+    history = LateSpans(harness.log)
+    harness.app.state.deps = replace(harness.app.state.deps, monitor_history=history)
+    id = (await made(harness, confirmations=1, timeout_seconds=60))["id"]
+
+    async def by_time() -> float | None:
+        told = (await harness.client.get(f"{V1}/monitors/{id}/uptime?period=24h")).json()["data"]
+        found: float | None = told["uptime_time_weighted"]
+        return found
+
+    for ok in (True, False, True):
+        harness.log.probe(id, ok=ok)
+        harness.log.tick(60)
+    expected = await by_time()
+    assert expected is not None
+    assert expected < 100
+    history.written = False
+    assert await by_time() == expected
+    assert history.written
+    history.written, history.late = False, True
+    assert await by_time() is None
+    history.written = True
+    assert await by_time() == expected
