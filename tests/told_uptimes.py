@@ -7,7 +7,8 @@ from math import ceil
 
 from query_api.history.run_times import CheckRunTimes, RunTimes
 from query_api.history.uptime import UP, Span, time_in_states
-from query_api.history.uptimes import Part, Uptimes
+from query_api.history.uptime_sums import Part
+from query_api.history.uptimes import Uptimes
 from schemas.base import SECOND, Micros
 from tests.told_reports import Told
 

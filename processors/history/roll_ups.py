@@ -19,9 +19,9 @@ from infra.clickhouse.client import unavailable_errors
 _AFTER_ALL = "\U0010ffff"
 
 # Rows that are recomputed at once: the memory that it takes in ClickHouse grows with them.
-_CHUNK = 300_000
+CHUNK = 300_000
 # New rows of a slice, about: it ends with an hour.
-_SLICE = 2_000_000
+SLICE = 2_000_000
 # What came within so long is one slice.
 _SHORT = timedelta(hours=2)
 # The last slice has no end: what comes while it is rolled up may be in it.
@@ -101,7 +101,7 @@ def slice_ends(arrivals: Iterable[tuple[datetime, int]], done_to: datetime) -> I
         end = hour + timedelta(hours=1)
         if end > done_to:
             return
-        if size >= _SLICE:
+        if size >= SLICE:
             yield end
             size = 0
 
@@ -127,6 +127,6 @@ def chunks_of(counted: list[tuple[str, int]]) -> Iterator[tuple[str, str]]:
         if size == 0:
             first = thing
         size += rows
-        if size >= _CHUNK or number == len(counted) - 1:
+        if size >= CHUNK or number == len(counted) - 1:
             yield first, thing
             size = 0

@@ -10,7 +10,7 @@ Raises `infra.clickhouse.client.ClickHouseUnavailable` when ClickHouse does not 
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from infra.clickhouse.client import ClickHouse
 from infra.clickhouse.run_times import run_hours
@@ -85,8 +85,9 @@ class RunTimesHistory:
         from_rows = now - rolled_to > _FRESH_WITHIN
         starts = [_hour(borders[0]), *(_hour(border + HOUR - 1) for border in borders[1:-1])]
         # ClickHouse takes a small number for no time at all; in the first day of 1970 nothing ran.
-        asked = {"starts": starts, "first": max(starts[0], 86_400), "end": _hour(borders[-1] + HOUR - 1)}
-        cut = Parts([start * SECOND for start in (*starts, asked["end"])]).cut_days
+        end = _hour(borders[-1] + HOUR - 1)
+        asked: dict[str, Any] = {"starts": starts, "first": max(starts[0], 86_400), "end": end}
+        cut = Parts([start * SECOND for start in (*starts, end)]).cut_days
         dates = "(" + ", ".join(f"'{to_day(day * DAY)}'" for day in cut or [0]) + ")"
         question = _PARTS.format(source=_FROM_ROWS if from_rows else _ROLLED_UP.format(cut=dates))
         # Of parts after which the same hour begins, it is in the last.

@@ -94,6 +94,6 @@ def percent(part: int, whole: int, decimals: int) -> float | None:
     """`part` of `whole` in per cent, as `format_percent` of it; None without a whole."""
     if not whole:
         return None
-    full: int = 100 * 10**decimals
+    full = int(100 * 10**decimals)
     rounded = (2 * full * part + whole) // (2 * whole)
-    return (min(rounded, full - 1) if part < whole else rounded) / 10**decimals
+    return float((min(rounded, full - 1) if part < whole else rounded) / 10**decimals)

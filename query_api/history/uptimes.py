@@ -10,7 +10,6 @@ Raises `infra.clickhouse.client.ClickHouseUnavailable` when ClickHouse does not 
 """
 
 import asyncio
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -23,7 +22,8 @@ from query_api.history.behind import is_written
 from query_api.history.rolled_to import RolledTo
 from query_api.history.run_times import RunTimesHistory
 from query_api.history.time_parts import DAY, Parts
-from query_api.history.uptime import UP, Span, apart
+from query_api.history.uptime import Span
+from query_api.history.uptime_sums import AllDays, Day, Month, Part, Piece, Sums, put_together
 from schemas.base import SECOND, Micros
 from schemas.times import to_day
 from schemas.transitions import VisibleStatus
@@ -95,53 +95,12 @@ SETTINGS output_format_json_named_tuples_as_objects = 0
 """
 
 
-class Part(NamedTuple):
-    """A thing in a part of the time. up, down, not_observed: microseconds. total: results or signals that count; good:
-    those that were well."""
-
-    up: Micros = 0
-    down: Micros = 0
-    not_observed: Micros = 0
-    total: int = 0
-    good: int = 0
-
-
 class Uptimes(NamedTuple):
     """parts: of each thing one for each part of the time. counted_until: all results and signals that were inserted
     before are counted."""
 
     parts: dict[str, list[Part]]
     counted_until: Micros
-
-
-class _Piece(NamedTuple):
-    n: int
-    since: Micros
-    until: Micros
-    state: VisibleStatus
-
-
-class _Month(NamedTuple):
-    thing: str
-    place: int
-    totals: list[int]
-    goods: list[int]
-    ups: list[int]
-    downs: list[int]
-    not_observed: list[int]
-
-
-class _Day(NamedTuple):
-    thing: str
-    place: int
-    totals: list[int]
-    goods: list[int]
-    pieces: list[_Piece]
-
-
-class _AllDays(NamedTuple):
-    thing: str
-    pieces: list[_Piece]
 
 
 class _NewSpan(NamedTuple):
@@ -190,38 +149,38 @@ class UptimeHistory:
             self._months(asked, None if from_rows else parts),
             self._days(asked, parts, cut, from_rows),
         )
-        anew: list[_AllDays] = []
+        anew: list[AllDays] = []
         if new:
             range_ = {"first": parts.all_days[0], "last": parts.all_days[-1]}
-            anew = await self._plain_rows(_ALL_DAYS, _AllDays, {"things": list(new)} | range_)
-        sums = _Sums(parts, things)
+            anew = await self._plain_rows(_ALL_DAYS, AllDays, {"things": list(new)} | range_)
+        sums = Sums(parts, things)
         # In a thread: of many things or days it takes long enough to hold up others.
-        return await asyncio.to_thread(_put_together, sums, months, days, anew, new, current)
+        return await asyncio.to_thread(put_together, sums, months, days, anew, new, current)
 
-    async def _new_spans(self, asked: dict[str, Any], parts: Parts, rolled_to: int) -> dict[str, list[_Piece]]:
+    async def _new_spans(self, asked: dict[str, Any], parts: Parts, rolled_to: int) -> dict[str, list[Piece]]:
         # ClickHouse takes a small number for no time at all.
         since = {"rolled_to": max(rolled_to, 86_400), "start": parts.start, "end": parts.end}
-        found: dict[str, list[_Piece]] = defaultdict(list)
-        for thing, *piece in await self._plain_rows(_NEW_SPANS, _NewSpan, asked | since):
-            found[thing].append(_Piece(*piece))
+        found: dict[str, list[Piece]] = defaultdict(list)
+        for thing, n, begin, end, state in await self._plain_rows(_NEW_SPANS, _NewSpan, asked | since):
+            found[thing].append(Piece(n, begin, end, state))
         return found
 
-    async def _months(self, asked: dict[str, Any], parts: Parts | None) -> list[_Month]:
+    async def _months(self, asked: dict[str, Any], parts: Parts | None) -> list[Month]:
         if parts is None or not (months := parts.months):
             return []
         question = _MONTHS.format(
             months=list(months), slices=[[at[:2] for at in some] for some in months.values()],
             dates=_dates(months), place="1" if parts.is_one else "number",
         )  # fmt: skip
-        return await self._plain_rows(question, _Month, asked)
+        return await self._plain_rows(question, Month, asked)
 
-    async def _days(self, asked: dict[str, Any], parts: Parts, days: Sequence[int], from_rows: bool) -> list[_Day]:
-        found: list[_Day] = []
+    async def _days(self, asked: dict[str, Any], parts: Parts, days: Sequence[int], from_rows: bool) -> list[Day]:
+        found: list[Day] = []
         for begin in range(0, len(days), _DAYS_AT_ONCE):
             some = list(days[begin : begin + _DAYS_AT_ONCE])
             slices = [[at[:2] for at in parts.quarters(day)] for day in some]
             source = (_FROM_ROWS if from_rows else _ROLLED_UP).format(dates=_dates(some))
-            rows = await self._plain_rows(_DAYS.format(days=some, slices=slices, source=source), _Day, asked)
+            rows = await self._plain_rows(_DAYS.format(days=some, slices=slices, source=source), Day, asked)
             found += [row._replace(place=some[row.place - 1]) for row in rows]
         return found
 
@@ -229,73 +188,3 @@ class UptimeHistory:
 def _dates(days: Iterable[int]) -> str:
     """Days as ClickHouse reads them."""
     return "(" + ", ".join(f"'{to_day(day * DAY)}'" for day in days) + ")"
-
-
-class _Sums:
-    """What is summed for each thing, part by part."""
-
-    def __init__(self, parts: Parts, things: Iterable[str]) -> None:
-        self.parts = parts
-        many = len(parts.borders) - 1
-        self._sums = {thing: [[0] * many for _ in Part._fields] for thing in things}
-
-    def add(self, thing: str, part: int, *more: int) -> None:
-        for its, number in zip(self._sums[thing], more, strict=False):
-            its[part] += number
-
-    def add_counts(self, thing: str, part: int, total: int, good: int) -> None:
-        sums = self._sums[thing]
-        sums[3][part] += total
-        sums[4][part] += good
-
-    def add_spans(self, thing: str, spans: Iterable[Span]) -> None:
-        """Spans that do not overlap; of each its share in every part."""
-        borders, sums = self.parts.borders, self._sums[thing]
-        for start, end, state in spans:
-            if (which := _WHICH.get(state)) is None or end <= borders[0] or start >= borders[-1]:
-                continue
-            its, part = sums[which], max(0, bisect_right(borders, start) - 1)
-            while part < len(its) and borders[part] < end:
-                its[part] += min(end, borders[part + 1]) - max(start, borders[part])
-                part += 1
-
-    def result(self) -> dict[str, list[Part]]:
-        return {thing: [Part(*one) for one in zip(*sums, strict=True)] for thing, sums in self._sums.items()}
-
-
-_WHICH = dict.fromkeys(UP, 0) | {"down": 1, "not_observed": 2}
-
-
-def _put_together(
-    sums: _Sums,
-    months: Iterable[_Month],
-    days: Iterable[_Day],
-    anew: Iterable[_AllDays],
-    new: Mapping[str, list[_Piece]],
-    current: Mapping[str, Span],
-) -> dict[str, list[Part]]:
-    """new: spans that may not be rolled up, of things whose times are made `anew` from the pieces of all days."""
-    parts = sums.parts
-    of_month = list(parts.months.values())
-    for thing, place, *lists in months:
-        for (_, _, part), total, good, *times in zip(of_month[place - 1], *lists, strict=True):
-            sums.add_counts(thing, part, total, good)
-            if thing not in new:
-                sums.add(thing, part, *times)
-    pieces: dict[str, list[_Piece]] = defaultdict(list)
-    for thing, day, totals, goods, its in days:
-        for (_, _, part), total, good in zip(parts.quarters(day), totals, goods, strict=True):
-            sums.add_counts(thing, part, total, good)
-        if thing not in new:
-            pieces[thing] += its
-    for thing, its in anew:
-        known = {piece.n for piece in new[thing]}
-        pieces[thing] += (piece for piece in its if piece.n not in known)
-    for thing, its in new.items():
-        pieces[thing] += its
-    for thing in {*pieces, *current}:
-        spans = [Span(one.since, one.until, one.state) for one in sorted(set(pieces[thing]))]
-        if (now := current.get(thing)) is not None:
-            spans.append(now)
-        sums.add_spans(thing, apart(spans))
-    return sums.result()

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, field
 
 from query_api.history.run_times import RunTimes
 from query_api.history.uptime import percent
-from query_api.history.uptimes import Part
+from query_api.history.uptime_sums import Part
 from query_api.http.field_types import Count, Time, Uuid
 from schemas.base import SECOND, Micros
 from schemas.times import iso

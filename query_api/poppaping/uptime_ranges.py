@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from query_api.dependencies import Dependencies
 from query_api.history.uptime import Span
-from query_api.history.uptimes import Part
+from query_api.history.uptime_sums import Part
 from query_api.poppaping.auth import MonitorsReader
 from query_api.poppaping.history import answering_history, known_history
 from query_api.poppaping.openapi import ERRORS, errors, one_of

@@ -202,7 +202,7 @@ class TestRollUps:
         assert store.number("sum(results) FROM uptime_pieces FINAL WHERE kind = 1") == 120
 
     async def test_many_monitors_are_rolled_up_in_chunks(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("processors.history.roll_ups._CHUNK", 100)
+        monkeypatch.setattr("processors.history.roll_ups.CHUNK", 100)
         store.insert([one for name in range(20) for one in minutes(30, monitor=f"m{name:02}")])
         store.roll_up()
         assert store.number("countIf(results = 30) FROM uptime_pieces FINAL WHERE kind = 2") == 20

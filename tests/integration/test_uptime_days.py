@@ -53,8 +53,8 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(
     stores: tuple[UptimeStore, UptimeStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Again and again, at any query; each mark that was reached stays, and the end is what one roll-up gives."""
-    monkeypatch.setattr("processors.history.roll_ups._SLICE", 150)
-    monkeypatch.setattr("processors.history.roll_ups._CHUNK", 100)
+    monkeypatch.setattr("processors.history.roll_ups.SLICE", 150)
+    monkeypatch.setattr("processors.history.roll_ups.CHUNK", 100)
     random, (killed, at_once) = Random(4), stores
     rows = random_rows(random)
     for store in stores:

@@ -15,12 +15,14 @@ from infra.clickhouse.address import Address
 from infra.clickhouse.client import ClickHouse
 from infra.clickhouse.migrations import migrate
 from processors.history.rows import PING_FACTS, PINGS, PROBES, SPANS
+from query_api.history.time_parts import HOUR
 from query_api.history.uptime import UP, Span, time_in_states
-from query_api.history.uptimes import Part, UptimeHistory
+from query_api.history.uptime_sums import Part
+from query_api.history.uptimes import UptimeHistory
 from schemas.base import Micros
 from schemas.time_bins import BinKind, borders
 from tests.history_store import connected
-from tests.told_uptimes import counts_of
+from tests.told_uptimes import counts_of, place_of, run_times_of
 from tests.uptime_rows import DAY, DAYS, MIDNIGHT, THINGS, Inserted, UptimeStore, random_rows
 
 pytestmark = pytest.mark.stack
@@ -105,3 +107,29 @@ async def test_agree_with_a_count_by_hand_at_every_stage(store: UptimeStore, cli
             told = await history.read(THINGS, cuts, known)
             expected = by_hand(shown, cuts, known)
             assert told.parts == expected, (stage, cuts)
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_run_times_agree_with_the_runs(store: UptimeStore, clickhouse: ClickHouse, seed: int) -> None:
+    """Counted from rows, rolled up, and when the rows have expired."""
+    random = Random(seed)
+    rows = random_rows(random)
+    runs = [row for table, row in rows if table is PING_FACTS and row[6] and row[5] >= 0]
+    for stage in ("rows", "rolled up", "expired"):
+        if stage == "rows":
+            store.insert(rows)
+        elif stage == "rolled up":
+            store.settle()
+        else:
+            store.client.command("DELETE FROM ping_facts WHERE 1 SETTINGS lightweight_deletes_sync = 2")
+        history = UptimeHistory(clickhouse).run_times
+        for _ in range(6):
+            start, end = sorted(random.sample(range(MIDNIGHT - DAY, MIDNIGHT + (DAYS + 1) * DAY), 2))
+            cuts = borders(random.choice(BY), random.choice(ZONES), start, end, 10_000)
+            told = (await history.read(THINGS, cuts)).parts
+            for thing in THINGS:
+                for number, found in enumerate(told[thing]):
+                    took = [row[5] for row in runs if row[0] == thing and place_of(row[3], cuts, HOUR) == number]
+                    expected = run_times_of(took)
+                    assert found[:3] == expected[:3], (stage, cuts)
+                    assert found.percentiles == pytest.approx(expected.percentiles, rel=0.021)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from query_api.history.time_parts import DAY, Parts
 from query_api.history.uptime import Span
-from query_api.history.uptimes import Part, _AllDays, _Day, _Month, _Piece, _put_together, _Sums
+from query_api.history.uptime_sums import AllDays, Day, Month, Part, Piece, Sums, put_together
 from schemas.base import SECOND, Micros
 from schemas.time_bins import BinKind, borders
 from schemas.transitions import VisibleStatus
@@ -53,14 +53,14 @@ def test_agree_with_a_look_at_every_second(
 ) -> None:
     past = sorted(past)
     closed = [
-        _Piece(n, (begin + since) * SECOND, (begin + until) * SECOND, state)
+        Piece(n, (begin + since) * SECOND, (begin + until) * SECOND, state)
         for n, ((since, state), (until, _)) in enumerate(pairwise(past))
     ]
     end = begin + 3 * 86_400
     current = Span((begin + past[-1][0]) * SECOND, end * SECOND, past[-1][1])
     cuts = borders(by, tz, (begin + range_[0]) * SECOND, (begin + range_[1]) * SECOND, 1_000)
     new = data.draw(st.integers(0, len(closed)))  # so many spans are not rolled up yet
-    told = put_together(closed[: len(closed) - new], closed[len(closed) - new :], cuts, current)
+    told = of_roll_ups(closed[: len(closed) - new], closed[len(closed) - new :], cuts, current)
     by_second: dict[int, VisibleStatus] = {}
     for since, until, state in [*(piece[1:] for piece in closed), current]:
         by_second |= dict.fromkeys(range(since // SECOND, until // SECOND), state)
@@ -70,10 +70,10 @@ def test_agree_with_a_look_at_every_second(
         assert part[:3] == tuple(SECOND * sum(column) for column in zip(*sums, strict=True))
 
 
-def put_together(rolled: list[_Piece], new: list[_Piece], cuts: list[Micros], current: Span) -> list[Part]:
+def of_roll_ups(rolled: list[Piece], new: list[Piece], cuts: list[Micros], current: Span) -> list[Part]:
     """What roll-ups of some spans, and others that came later, give."""
     parts = Parts(cuts)
-    days: dict[int, list[_Piece]] = {}
+    days: dict[int, list[Piece]] = {}
     for piece in rolled:
         for day in range(piece.since // DAY, (piece.until - 1) // DAY + 1):
             cut = piece._replace(since=max(piece.since, day * DAY), until=min(piece.until, (day + 1) * DAY))
@@ -86,15 +86,15 @@ def put_together(rolled: list[_Piece], new: list[_Piece], cuts: list[Micros], cu
             for first, length, _ in slices
         ] for which in range(3)]  # fmt: skip
         none = [0] * len(slices)
-        months.append(_Month("a", place, none, none, *lists))
+        months.append(Month("a", place, none, none, *lists))
     cut_days = [
-        _Day("a", day, [0] * len(slices), [0] * len(slices), days.get(day, []))
+        Day("a", day, [0] * len(slices), [0] * len(slices), days.get(day, []))
         for day in parts.cut_days
         if (slices := parts.quarters(day)) is not None
     ]
-    anew = [_AllDays("a", pieces) for day, pieces in days.items() if day in parts.all_days] if new else []
+    anew = [AllDays("a", pieces) for day, pieces in days.items() if day in parts.all_days] if new else []
     fresh = {"a": list(new)} if new else {}
-    return _put_together(_Sums(parts, ["a"]), months, cut_days, anew, fresh, {"a": current})["a"]
+    return put_together(Sums(parts, ["a"]), months, cut_days, anew, fresh, {"a": current})["a"]
 
 
 @given(st.sampled_from(BEGINS), ranges, st.sampled_from(ZONES), st.sampled_from(KINDS))
@@ -103,7 +103,7 @@ def test_days_months_and_quarters_are_each_in_one_part(
 ) -> None:
     cuts = borders(by, tz, (begin + range_[0]) * SECOND, (begin + range_[1]) * SECOND, 1_000)
     parts, quarter = Parts(cuts), 900 * SECOND
-    found = {}
+    found: dict[Micros, int] = {}
     for month, slices in parts.months.items():
         for first, length, part in slices:
             for day in range(month + first - 1, month + first - 1 + length):
@@ -131,7 +131,8 @@ def test_parts_begin_where_clocks_of_the_zone_say_so(begin: int, range_: list[in
         day = local.date()
         week = day - timedelta(days=day.weekday())
         # An hour that comes twice is two.
-        hour = (second + int(local.utcoffset().total_seconds())) // 3_600, local.utcoffset()
+        ahead = (local.utcoffset() or timedelta()).total_seconds()
+        hour = (second + int(ahead)) // 3_600, ahead
         return {"hour": hour, "day": day, "week": week, "month": day.replace(day=1)}[by]
 
     changes = [

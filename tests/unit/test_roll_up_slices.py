@@ -19,7 +19,7 @@ def test_slices_are_as_small_as_they_can_be(rows: list[int], hours: int, size: i
     arrivals = [(BEGIN + number * HOUR, many) for number, many in enumerate(rows)]
     done_to = BEGIN + hours * HOUR
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(roll_ups, "_SLICE", size)
+        patch.setattr(roll_ups, "SLICE", size)
         ends = list(slice_ends(arrivals, done_to))
     assert ends == sorted(set(ends))
     assert all(end <= done_to for end in ends)
