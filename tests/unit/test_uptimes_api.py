@@ -88,9 +88,9 @@ async def test_of_some_things_only(harness: Harness) -> None:
         checks[name] = answer.json()["uuid"]
     names = [one["name"] for one in (await read(harness))["things"]]
     assert names == ["a", "b", "backup", "mail", "report"]
-    for tags, expected in ((["nightly"], ["backup", "report"]), (["nightly", "db"], ["backup"]), (["x"], [])):
-        assert [one["name"] for one in (await read(harness, tag=tags))["things"]] == expected
-        assert [one["name"] for one in (await read(harness, RUN_TIMES, tag=tags))["checks"]] == expected
+    for wanted, expected in ((["nightly"], ["backup", "report"]), (["nightly", "db"], ["backup"]), (["x"], [])):
+        assert [one["name"] for one in (await read(harness, tag=wanted))["things"]] == expected
+        assert [one["name"] for one in (await read(harness, RUN_TIMES, tag=wanted))["checks"]] == expected
     found = await read(harness, thing=[id, checks["mail"], id])
     assert [(one["name"], one["kind"]) for one in found["things"]] == [("b", "http"), ("mail", "heartbeat")]
     assert (await read(harness, RUN_TIMES, thing=other))["checks"] == []
