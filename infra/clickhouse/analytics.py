@@ -54,21 +54,22 @@ def view_statement(name: str, history: str, analytics: str) -> str:
 def apply(url: str, settings: Settings) -> bool:
     """Make the views, unless the settings want none; whether they are there now.
 
-    What keeps them from being made is logged, and nothing else: a user who may not create a database, or a database
-    that is another's. Raises `infra.clickhouse.client.ClickHouseUnavailable`.
+    What keeps them from being made is logged, and nothing else: a user who may not create a database, a database that
+    is another's, a server that does not know how. Raises `infra.clickhouse.client.ClickHouseUnavailable`.
     """
     address, database = Address.parse(url), settings.analytics_database
     if database is None:
         return False
-    with unavailable_errors():
-        client = connect(address)
-        try:
-            make_views(client, address.database, database)
-        except ViewsNotMade as error:
-            log.warning("clickhouse.no_views", database=database, why=str(error))
-            return False
-        finally:
-            client.close()
+    try:
+        with unavailable_errors():
+            client = connect(address)
+            try:
+                make_views(client, address.database, database)
+            finally:
+                client.close()
+    except (ViewsNotMade, DatabaseError) as error:
+        log.warning("clickhouse.no_views", database=database, why=str(error))
+        return False
     return True
 
 

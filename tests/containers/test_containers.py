@@ -7,12 +7,15 @@ import asyncio
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 from confluent_kafka.admin import ConfigResource, ResourceType
 
+from infra.clickhouse import analytics as clickhouse_analytics
 from infra.clickhouse import migrations as clickhouse_migrations
 from infra.clickhouse.address import Address
 from infra.clickhouse.client import connect
@@ -81,6 +84,33 @@ def test_tables_are_made_once(clickhouse: Service) -> None:
     assert clickhouse_migrations.migrate(url)
     assert clickhouse_migrations.migrate(url) == []
     assert _pings_of(url, "nobody") == 0
+
+
+def test_a_user_of_sql_reads_the_views_and_nothing_else(clickhouse: Service) -> None:
+    """The views on a whole ClickHouse, and the user that docs/analytics.md has an administrator make."""
+    name = uuid4().hex[:8]
+    url, views, reader = f"{clickhouse.address}_{name}", f"analytics_{name}", f"reader_{name}"
+    clickhouse_migrations.migrate(url)
+    assert clickhouse_analytics.apply(url, Settings(analytics_database=views))
+    page = (Path(__file__).parents[2] / "docs" / "analytics.md").read_text()
+    text = (
+        page.partition("An administrator makes the user for analysts.")[2].partition("```sql\n")[2].partition("```")[0]
+    )
+    address = Address.parse(url)
+    administrator = connect(address)
+    for statement in clickhouse_migrations.statements(text):
+        administrator.command(statement.replace("analytics.", f"{views}.").replace("analyst", reader))
+    client = connect(replace(address, user=reader, password="choose-a-password", database=views))
+    assert client.query("SELECT count() FROM uptime_daily").result_rows == [(0,)]
+    for refused in (
+        f"SELECT * FROM {address.database}.spans", "SELECT * FROM url('http://192.0.2.1/', 'CSV')",
+        f"INSERT INTO {address.database}.things (id) VALUES ('x')", "SELECT * FROM file('x', 'CSV')",
+        "SET max_execution_time = 0",
+    ):  # fmt: skip
+        with pytest.raises(DatabaseError):
+            client.command(refused)
+    client.close()
+    administrator.close()
 
 
 def test_the_history_writer_inserts_what_the_log_holds(kafka: Service, clickhouse: Service) -> None:
