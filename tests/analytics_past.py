@@ -27,6 +27,7 @@ from schemas.transitions import (
     StatusChanged,
     ThingChanged,
     Transition,
+    ValidityTold,
     VisibleStatus,
 )
 
@@ -146,6 +147,10 @@ class AnalyticsPast:
                 actor=Actor(kind="api_key"), command="incident.acknowledge", action="acknowledged", kind="monitor",
                 thing=API, name="api",
             )  # fmt: skip
+        yield ValidityTold(
+            id=derived_id("told"), n=1, thing=API, project=PROJECT, at=self.at(6), detected_at=self.at(6),
+            notice="monitor.ssl_expiration", detail="7 days left",
+        )  # fmt: skip
         for partition in (0, 1):
             yield GapSeen(partition=partition, cause="no source", start=self.at(5, 2.25))
             yield GapSeen(partition=partition, cause="no source", start=self.at(5, 2.25), end=self.at(5, 2.5))

@@ -2,8 +2,7 @@
 
 The engine itself refuses everything else: an analyst's statement runs with the role of clickhouse_users.xml that may
 SELECT from that database only, and with `readonly = 1`, so that no statement changes a setting. What is left is here:
-statements that change the connection, tables of the engine that tell what others ask, and settings of a request that
-would lift a bound.
+statements that change the connection, tables of the engine that tell what others ask, and settings of a request.
 """
 
 import re
@@ -17,7 +16,8 @@ DATABASE = "analytics"
 
 _MIB = 1 << 20
 
-# Bounds of one question. A request may name lower ones.
+# Bounds of one question. A request may name lower ones. More than a bound, or 0 for none, is taken as the bound: clients
+# send times of their own.
 ANALYST_LIMITS = MappingProxyType(
     {
         "max_execution_time": "60",
@@ -30,7 +30,7 @@ ANALYST_LIMITS = MappingProxyType(
 # Settings of a request that only say how an answer looks or how it is reckoned.
 _HARMLESS = re.compile(
     r"(?:output_format_\w+|format_csv_delimiter|date_time_output_format|session_timezone|join_use_nulls|max_threads|"
-    r"aggregate_functions_null_for_empty|prefer_column_name_to_alias|extremes|log_comment)\Z"
+    r"aggregate_functions_null_for_empty|prefer_column_name_to_alias|extremes|limit|offset|log_comment)\Z"
 )
 
 # Of the engine's own tables those that tell what there is to ask; others tell what others ask.
@@ -55,9 +55,8 @@ def analyst_call(call: Call) -> Call:
         raise _denied("only SELECT, SHOW, DESCRIBE, EXISTS and EXPLAIN are for an analyst")
     if call.database not in ("default", DATABASE):
         raise _denied(f"the database '{call.database}': an analyst has {DATABASE} only")
-    for name, value in call.settings.items():
-        _check_setting(name, value)
-    settings = {name: value for name, value in call.settings.items() if name != "readonly"}
+    settings = {name: _judged(name, value) for name, value in call.settings.items()}
+    settings.pop("readonly", None)
     return replace(call, database=DATABASE, settings=settings)
 
 
@@ -73,18 +72,21 @@ def check_analyst_statement(text: str) -> None:
         before = name if token["part"] else ""
 
 
-def _check_setting(name: str, value: str) -> None:
+def _judged(name: str, value: str) -> str:
+    """The value of a setting that counts."""
     if name in ANALYST_LIMITS:
-        limit = ANALYST_LIMITS[name]
-        if not value.isascii() or not value.isdigit() or not 1 <= int(value[:20]) <= int(limit):
+        limit = int(ANALYST_LIMITS[name])
+        if not (value.isascii() and value.isdigit()):
             raise StatementRejected(
                 452, f"Setting {name} should be from 1 to {limit} for an analyst. (SETTING_CONSTRAINT_VIOLATION)"
             )
-    elif name == "readonly":
+        return str(min(int(value[:20]) or limit, limit))
+    if name == "readonly":
         if value not in ("1", "2"):
             raise StatementRejected(164, "Cannot modify 'readonly' setting in readonly mode. (READONLY)")
     elif not _HARMLESS.match(name):
         raise StatementRejected(164, f"Cannot modify '{name}' setting in readonly mode. (READONLY)")
+    return value
 
 
 def _denied(what: str) -> StatementRejected:

@@ -182,7 +182,7 @@ def test_every_question_of_the_page_is_answered(client: Client, views: str, past
 COUNTS = {
     "things": 7, "status_changes": 19, "incidents": 5, "acknowledgements": 1, "runs": 35, "pings": 8, "deliveries": 4,
     "probe_results": 200, "response_times": 2, "response_times_daily": 1, "response_times_by_region": 4, "gaps": 2,
-    "changes": 2,
+    "changes": 2, "validity_notices": 1,
 }  # fmt: skip
 
 

@@ -101,9 +101,10 @@ def test_rights_that_were_given_up_are_back_for_nobody_else(owner: Client, url: 
 @pytest.mark.parametrize(
     ("name", "given", "code"),
     [
-        ("max_execution_time", "10", None), ("max_execution_time", "61", "452"), ("max_execution_time", "0", "452"),
-        ("max_memory_usage", "0", "452"), ("max_memory_usage", "9" * 30, "452"), ("max_result_rows", "x", "452"),
-        ("readonly", "2", None), ("readonly", "0", "164"), ("max_threads", "1", None), ("allow_ddl", "1", "164"),
+        ("max_execution_time", "10", None), ("max_execution_time", "65", None), ("max_execution_time", "0", None),
+        ("max_memory_usage", "-1", "452"), ("max_memory_usage", "9" * 30, None), ("max_result_rows", "x", "452"),
+        ("readonly", "2", None), ("limit", "10", None), ("readonly", "0", "164"), ("max_threads", "1", None),
+        ("allow_ddl", "1", "164"),
         ("output_format_json_quote_64bit_integers", "0", None), ("database", "hidden", "497"),
         ("database", "system", "497"),
     ],
@@ -114,9 +115,17 @@ def test_settings_of_a_request(url: str, login: tuple[str, str], name: str, give
     assert answer.headers.get("X-ClickHouse-Exception-Code") == code
 
 
+def test_answers_in_the_forms_of_other_programs(url: str, login: tuple[str, str]) -> None:
+    assert ask(url, login, "SELECT a FROM seen FORMAT Parquet").content[:4] == b"PAR1"
+    assert "│" in ask(url, login, "SELECT a FROM seen FORMAT PrettyCompact").text
+    assert ask(url, login, "SELECT displayName(), version(), revision(), timezone()").status_code == 200
+
+
 def test_answers_are_bounded(url: str, login: tuple[str, str]) -> None:
-    too_many = int(ANALYST_LIMITS["max_result_rows"]) + 1
-    assert ask(url, login, f"SELECT number FROM numbers({too_many})").headers["X-ClickHouse-Exception-Code"] == "396"
+    for lifted in ({}, {"max_result_rows": "0"}, {"max_result_rows": "9" * 20}):
+        rows = int(ANALYST_LIMITS["max_result_rows"]) + 1
+        answer = ask(url, login, f"SELECT number FROM numbers({rows})", **lifted)
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "396"
     memory = ask(url, login, "SELECT length(groupArray(number)) FROM numbers(200000000)")
     assert memory.headers["X-ClickHouse-Exception-Code"] == "241"
     slow = ask(url, login, "SELECT count() FROM numbers(1000000000000)", max_execution_time="1")

@@ -57,7 +57,8 @@ def test_settings_that_are_not_known_are_refused(name: str) -> None:
     known = name in ANALYST_LIMITS or name == "readonly" or name.startswith("output_format_")
     harmless = {
         "format_csv_delimiter", "date_time_output_format", "session_timezone", "join_use_nulls", "max_threads",
-        "aggregate_functions_null_for_empty", "prefer_column_name_to_alias", "extremes", "log_comment",
+        "aggregate_functions_null_for_empty", "prefer_column_name_to_alias", "extremes", "log_comment", "limit",
+        "offset",
     }  # fmt: skip
     if known or name in harmless:
         return
