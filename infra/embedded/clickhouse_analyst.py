@@ -16,12 +16,13 @@ DATABASE = "analytics"
 
 _MIB = 1 << 20
 
-# Bounds of one question. A request may name lower ones. More than a bound, or 0 for none, is taken as the bound: clients
-# send times of their own.
+# Bounds of one question. A request may name lower ones. More than a bound, or 0 for none, is taken as the bound, since
+# clients send times of their own.
 ANALYST_LIMITS = MappingProxyType(
     {
         "max_execution_time": "60",
-        "max_memory_usage": str(512 * _MIB),
+        # Of two at a time: half of what the engine has stays for Pingfold itself.
+        "max_memory_usage": str(384 * _MIB),
         "max_result_rows": "1000000",
         "max_result_bytes": str(128 * _MIB),
     }

@@ -22,7 +22,7 @@ from query_api.http.route_index import include
 from query_api.keys import NoSuchKey, find_key, key_text
 from query_api.pages.watched_metrics import WatchedCheck, WatchedMonitor, families
 from query_api.state.freshness import Freshness
-from query_api.updown.uptimes import Uptimes
+from query_api.updown.uptimes import ProjectUptimes, Uptimes
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
@@ -31,6 +31,8 @@ router = APIRouter(include_in_schema=False)
 
 HOLD: Micros = 5 * SECOND
 _AT_ONCE = 64
+# Of history. Prometheus gives up a page after 10 s.
+_PATIENCE_SECONDS = 3.0
 # Bytes of all pages together.
 _MOST_KEPT = 64 * 2**20
 _KEY_LENGTH = 32
@@ -59,7 +61,7 @@ class MetricsPages:
 
     async def _make(self, project: str) -> bytes:
         deps = self._deps
-        uptimes, checks, monitors = await self._uptimes.of(project), list[WatchedCheck](), list[WatchedMonitor]()
+        uptimes, checks, monitors = await self._known_uptimes(project), list[WatchedCheck](), list[WatchedMonitor]()
         for number, check in enumerate(deps.directory.checks_of(project), 1):
             state, at = deps.states.state(check.id), self._freshness.speaks_of(check.id)
             uptime = uptimes.of(check, state)
@@ -74,6 +76,13 @@ class MetricsPages:
         checks.sort(key=lambda watched: (watched.check.created, watched.check.id))
         monitors.sort(key=lambda watched: (watched.monitor.created, watched.monitor.id))
         return await asyncio.to_thread(_written, checks, monitors)
+
+    async def _known_uptimes(self, project: str) -> ProjectUptimes:
+        """Without them when history does not answer in time: a scraper does not wait, and would have nothing."""
+        try:
+            return await asyncio.wait_for(self._uptimes.of(project), _PATIENCE_SECONDS)
+        except TimeoutError:
+            return ProjectUptimes(None, self._deps.clock.now())
 
 
 def _written(checks: list[WatchedCheck], monitors: list[WatchedMonitor]) -> bytes:

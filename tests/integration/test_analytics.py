@@ -18,13 +18,14 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from infra.clickhouse.address import Address
 from infra.clickhouse.analytics import ViewsNotMade, apply, make_views, view_names
 from infra.clickhouse.client import connect
-from infra.clickhouse.migrations import migrate, statements
+from infra.clickhouse.migrations import all_migrations, migrate, statements
 from infra.settings.settings import Settings
 from processors.history.rows import SPANS
 from query_api.history.uptime import Span, time_in_states
 from schemas.base import SECOND
 from schemas.transitions import VisibleStatus
 from tests.analytics_past import API, BACKUP, DAY, HOUR, MINUTE, REPORT, SHOP, AnalyticsPast
+from tests.history_store import connected
 
 pytestmark = pytest.mark.stack
 
@@ -252,6 +253,24 @@ def test_uptime_by_day_is_that_of_every_second(client: Client, views: str) -> No
         up = spent["up"] + spent["late"]
         meant = [up, *(spent[state] for state in ("late", "down", "not_observed", "maintenance", "paused"))]
         assert seconds == pytest.approx([each / SECOND for each in meant])
+
+
+def test_things_of_before_have_the_names_that_the_audit_trail_knows(client: Client, clickhouse_url: str) -> None:
+    database = f"before{uuid4().hex[:8]}"
+    migrate(f"{clickhouse_url.rstrip('/')}/{database}")
+    with connected(Address.parse(f"{clickhouse_url.rstrip('/')}/{database}")) as old:
+        told = [("created", "a", "old"), ("created", "b", "gone"), ("updated", "a", "new"), ("deleted", "b", "gone")]
+        rows = [
+            ("p", n * SECOND, 0, n, action, "check", thing, name) for n, (action, thing, name) in enumerate(told, 1)
+        ]
+        old.insert("audit", rows, ["project", "at", "part", "off", "action", "kind", "thing", "thing_name"])
+        for _ in range(2):  # a migration may be run once more
+            for statement in statements(dict(all_migrations())["0025_things"]):
+                old.command(statement)
+        make_views(old, database, database_of_views := f"seen_{database}")
+        names = old.query(f"SELECT thing, name, removed_at IS NULL FROM {database_of_views}.things ORDER BY thing")
+        old.command(f"DROP DATABASE {database_of_views}")
+        assert names.result_rows == [("a", "new", 1), ("b", "gone", 0)]
 
 
 def test_what_is_not_ours_is_left_alone(client: Client, url: str, views: str) -> None:

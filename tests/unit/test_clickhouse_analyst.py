@@ -21,7 +21,7 @@ OWNER, ANALYST = Login("pingfold", "a"), Login("analyst", "b")
 
 
 def call(statement: str = "SELECT 1", **changes: Any) -> Call:
-    given = {
+    given: dict[str, Any] = {
         "statement": statement.encode(), "insert_format": None, "data": (), "database": "default", "parameters": {},
         "settings": {}, "default_format": "TabSeparated", "query_id": "",
     }  # fmt: skip

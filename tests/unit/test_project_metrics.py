@@ -1,5 +1,6 @@
 """The metrics page of a project, as Prometheus reads it, over the real folds in memory."""
 
+import asyncio
 import re
 import time
 from collections.abc import Iterable
@@ -17,7 +18,9 @@ from prometheus_client.registry import Collector
 from infra.metrics import METRICS, WATCHED
 from query_api.healthchecks.check_object import unique_key
 from query_api.healthchecks.status import PresentedCheck
+from query_api.pages import project_metrics
 from query_api.pages.watched_metrics import WatchedCheck, WatchedMonitor, families
+from query_api.updown.uptimes import Uptimes
 from schemas.base import SECOND
 from schemas.check_states import CheckState
 from schemas.definitions import Check
@@ -100,6 +103,20 @@ async def test_who_may_read_it(harness: Harness) -> None:
     assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert (await harness.client.get(path + READ_KEY)).status_code == 200
     assert (await harness.client.get(path + WRITE_KEY)).status_code == 403
+
+
+async def test_history_that_does_not_answer_keeps_nobody_waiting(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(self: Uptimes, project: str) -> None:
+        await asyncio.Event().wait()
+
+    await harness.client.post(CHECKS, json={"name": "backup"})
+    monkeypatch.setattr(project_metrics, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(Uptimes, "of", never)
+    told = read((await page(harness)).text)
+    assert value(told, "hc_check_up", name="backup") == 1
+    assert value(told, "pingfold_check_uptime_ratio", name="backup") is None
 
 
 class Page(Collector):
