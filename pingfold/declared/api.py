@@ -73,15 +73,15 @@ class Api:
                 f"PINGFOLD_KEY has no key of the {_NAMES[api]} (it begins with {_PREFIXES[api]}): "
                 "give the keys of both APIs, with a comma between them"
             )
-        headers = {"X-Api-Key": key} if api == "healthchecks" else bearer(key)
-        answer = self._answer(method, path, headers, body)
-        if answer.is_error:
-            raise ApiRefused(answer.status_code, f"{answer.status_code} {_words(answer)}")
+        told = self._told(method, path, {"X-Api-Key": key} if api == "healthchecks" else bearer(key), body)
         try:
-            told = answer.json()
             return told["data"] if api == "poppaping" else told
-        except (ValueError, KeyError, TypeError):
-            raise CommandFailed(f"the server at {self.url} is not Pingfold (address from {self._origin})") from None
+        except (KeyError, TypeError):
+            raise self._not_ours() from None
+
+    def open(self, path: str) -> Any:
+        """What is answered to anybody. Raises `ApiRefused`."""
+        return self._told("GET", path, {}, None)
 
     def all(self, api: str, path: str) -> list[Any]:
         """All pages of a list of the PoppaPing API."""
@@ -93,6 +93,18 @@ class Api:
             if len(more) < _PER_PAGE:
                 return found
             page += 1
+
+    def _told(self, method: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None) -> Any:
+        answer = self._answer(method, path, headers, body)
+        if answer.is_error:
+            raise ApiRefused(answer.status_code, f"{answer.status_code} {_words(answer)}")
+        try:
+            return answer.json()
+        except ValueError:
+            raise self._not_ours() from None
+
+    def _not_ours(self) -> CommandFailed:
+        return CommandFailed(f"the server at {self.url} is not Pingfold (address from {self._origin})")
 
     def _answer(
         self, method: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None

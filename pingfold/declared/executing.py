@@ -54,5 +54,5 @@ def _take(step: Step, api: Api, ids: dict[tuple[str, str], str]) -> None:
     ids[step.section, step.key] = answer.get("uuid") or answer["id"]
 
 
-def _id_in(ids: dict[tuple[str, str], str]) -> Callable[[str, str], str]:
-    return lambda section, name: ids.get((section, name), name)
+def _id_in(ids: dict[tuple[str, str], str]) -> Callable[[str, str, str], str]:
+    return lambda _, section, name: ids.get((section, name), name)

@@ -48,7 +48,7 @@ def export(present: Sequence[Present], chosen: Sequence[Present], schema: str = 
                 why = f"another one is called '{one.key}', too" if one.key else "it has no name"
                 left_out.append(f"the {KINDS[section].title} {one.id} is left out: {why}; rename it")
                 continue
-            fields = with_references(one.fields, lambda kind, id: names.get((kind, id), id))
+            fields = with_references(one.fields, lambda _, kind, id: names.get((kind, id), id))
             if fields.get("channels") == everyone:
                 fields["channels"] = None
             things[one.key] = variables.hide(one, _plain(KINDS[section].written(fields)))

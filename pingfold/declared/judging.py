@@ -26,6 +26,14 @@ _TOLD = re.compile(r"(?P<words>.*) - at `(?:key in )?\$(?P<path>[^`]*)`", re.DOT
 _STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<number>\d+)\]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
 _PATTERN = re.compile(r"matching regex '\^\[a-z0-9(?P<more>_?)-\]\*\\\\Z'")
+_TYPE = re.compile(r"Expected `(?P<wanted>\w+)(?: \| .*)?`, got `.*`")
+_LIMIT = re.compile(r"Expected `\w+(?: \| null)?` (?P<than>[<>]=) (?P<limit>[\d.]+)")
+_LENGTH = re.compile(r"Expected `(?P<of>\w+)(?: \| null)?` of length (?P<than>[<>]=) (?P<limit>\d+)")
+_LIMITS = {">=": "at least", "<=": "at most"}
+_NAMES = {
+    "str": "a text", "bool": "true or false", "int": "a number", "float": "a number", "array": "a list",
+    "object": "a mapping", "null": "nothing",
+}  # fmt: skip
 _SWITCHES = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 
@@ -114,6 +122,7 @@ class _Judge:
             managed_by=self.managed_by,
             formerly=given.get("formerly", ""),
             place=self._where(path),
+            places={name: place for name in given if (place := self._where((*path, name))) is not None},
         )
 
     def _fits(self, path: Path, value: object, expected: Any, what: str = "") -> bool:
@@ -185,10 +194,19 @@ def _in_words(words: str, value: object) -> str:
         pattern = _PATTERN.search(words)
         allowed = f"a-z, 0-9, -{' and _' if pattern and pattern['more'] else ''}" if pattern else ""
         return f"may hold only {allowed}" if allowed else "holds what is not allowed there"
-    if "Expected `str" in words and isinstance(value, bool | int | float):
-        return f"is a text, and this is {_what(value)}: put it in quotes"
     if "Expected `bool" in words and isinstance(value, str) and value.lower() in _SWITCHES:
         return f"'{value}' is a text here: write true or false"
-    if ("Expected `int" in words or "Expected `float" in words) and isinstance(value, str):
-        return "is a number, and this is a text: write it in digits, without quotes and units"
+    if "RFC3339" in words:
+        return "is no time: write one such as 2026-03-01T10:00:00+01:00"
+    if (found := _LENGTH.fullmatch(words)) is not None:
+        unit = "characters" if found["of"] == "str" else "entries"
+        return f"must have {_LIMITS[found['than']]} {found['limit']} {unit}"
+    if (found := _LIMIT.fullmatch(words)) is not None:
+        return f"must be {_LIMITS[found['than']]} {found['limit']}"
+    if (found := _TYPE.fullmatch(words)) is not None:
+        wanted = _NAMES.get(found["wanted"], found["wanted"])
+        told = f"must be {wanted}, and this is {_what(value)}"
+        if wanted == "a text" and isinstance(value, bool | int | float):
+            return f"{told}: put it in quotes"
+        return f"{told}: write it in digits, without quotes and units" if wanted == "a number" and value else told
     return words

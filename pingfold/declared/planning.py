@@ -10,6 +10,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
@@ -97,8 +98,13 @@ class _Planner:
         for one in present:
             self._by_key[one.section, one.key].append(one)
         self._there: dict[tuple[str, str], Present] = {}
+        taken: dict[str, Declared] = {}
         for thing in self._declared:
             if (found := self._match(thing)) is not None:
+                other = taken.setdefault(found.id, thing)
+                if other is not thing:
+                    words = f"'{other.key}' and '{thing.key}' would be the same thing: correct what they were formerly"
+                    self._tell(thing, "formerly", words)
                 self._there[thing.section, thing.key] = found
         matched = {one.id for one in self._there.values()}
         self._pruned = [
@@ -151,9 +157,9 @@ class _Planner:
         fields = dict(thing.fields)
         if "channels" in fields and fields["channels"] is None:
             fields["channels"] = self._all_channels
-        return replace(thing, fields=with_references(fields, lambda section, name: self._name(thing, section, name)))
+        return replace(thing, fields=with_references(fields, partial(self._name, thing)))
 
-    def _name(self, thing: Declared, section: str, named: str) -> str:
+    def _name(self, thing: Declared, field: str, section: str, named: str) -> str:
         """The name that a reference of a declared thing means."""
         word = KINDS[section].title
         if (section, named) in self._keys:
@@ -167,9 +173,9 @@ class _Planner:
                 if shared
                 else f"there is no {word} '{named}', here or in the project"
             )
-            self._tell(thing, section, words)
+            self._tell(thing, field, words)
         elif self._ids[section, named] in self._gone:
-            self._tell(thing, section, f"names the {word} '{named}', which is removed: declare it, or leave it out")
+            self._tell(thing, field, f"names the {word} '{named}', which is removed: declare it, or leave it out")
         return named
 
     def _in_order(self) -> Iterator[Declared]:
@@ -229,11 +235,12 @@ class _Planner:
 
     def _shown(self, there: Present) -> Fields:
         """The fields of what is there, with names as references; things that are gone have none."""
-        return with_references(there.fields, lambda section, id: self._names.get((section, id), id))
+        return with_references(there.fields, lambda _, section, id: self._names.get((section, id), id))
 
     def _tell(self, thing: Declared, field: str, words: str) -> None:
         path = f"{thing.section}.{thing.key}"
-        self._problems.append(Problem(thing.place, f"{path}.{field}" if field else path, words))
+        place = thing.places.get(field, thing.place)
+        self._problems.append(Problem(place, f"{path}.{field}" if field else path, words))
 
 
 def _changes(there: Fields, declared: Fields) -> Iterable[FieldChange]:

@@ -19,7 +19,7 @@ def read(api: Api) -> list[Present]:
 def rules(api: Api) -> Rules:
     """What of the installation declarations depend on. Raises `ApiRefused`."""
     account = api.call("poppaping", "GET", "/api/v1/account")
-    return Rules(PLANS.get(account["plan"], PLANS["self-hosted"]))
+    return Rules(PLANS.get(account["plan"], PLANS["self-hosted"]), tuple(api.open("/api/nodes")))
 
 
 def present(kind: Kind, answer: dict[str, Any]) -> Present:

@@ -17,7 +17,10 @@ Fields: TypeAlias = dict[str, Any]
 
 
 class Declared(Struct, frozen=True, kw_only=True):
-    """A thing as a file has it. managed_by: the set of the file. formerly: its key before a rename; empty: none."""
+    """A thing as a file has it. managed_by: the set of the file. formerly: its key before a rename; empty: none.
+
+    place, places: where it stands, and its fields by their names.
+    """
 
     section: str
     key: str
@@ -26,6 +29,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     managed_by: str
     formerly: str = ""
     place: Place | None = None
+    places: Mapping[str, Place] = {}
 
 
 class Declarations(NamedTuple):
@@ -56,15 +60,15 @@ COMPONENTS = "components"
 COMPONENT_SECTIONS: Mapping[str, str] = {"monitor": "monitors", "check": "checks"}
 
 
-def with_references(fields: Fields, of: Callable[[str, str], str]) -> Fields:
-    """Fields whose references are replaced by what `of` gives for a section and a reference; lists are sorted."""
+def with_references(fields: Fields, of: Callable[[str, str, str], str]) -> Fields:
+    """Fields whose references are replaced by what `of` gives for the field, a section and a reference in it."""
     replaced = dict(fields)
     for field, section in REFERENCES.items():
         if isinstance(named := fields.get(field), list):
-            replaced[field] = sorted({of(section, one) for one in named})
+            replaced[field] = sorted({of(field, section, one) for one in named})
     if isinstance(parts := fields.get(COMPONENTS), list):
         replaced[COMPONENTS] = [
-            {name: of(COMPONENT_SECTIONS[name], value) if name in COMPONENT_SECTIONS else value
+            {name: of(COMPONENTS, COMPONENT_SECTIONS[name], value) if name in COMPONENT_SECTIONS else value
              for name, value in part.items()}
             for part in parts
         ]  # fmt: skip

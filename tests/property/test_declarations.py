@@ -166,7 +166,7 @@ def carried_out(planned: Plan, present: list[Present]) -> list[Present]:
             there["paused"] = False
         if step.present is not None:
             there |= {name: step.present.fields[name] for name in ("paused", "password") if name in step.present.fields}
-        wanted = with_references(step.declared.fields, lambda section, name: ids[section, name])
+        wanted = with_references(step.declared.fields, lambda _, section, name: ids[section, name])
         label = step.managed_by if step.managed_by is not None else step.present.managed_by if step.present else ""
         things[id] = Present(section=step.section, key=step.key, fields=there | wanted, id=id, managed_by=label)
     return list(things.values())

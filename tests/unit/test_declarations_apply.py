@@ -199,10 +199,22 @@ status_pages:
   p: {title: P, components: [{check: b}]}
 """
     told = problems(world, file)
-    assert "0.yml:3:3: checks.a.channels: there is no channel 'nobody', here or in the project" in told
+    assert "0.yml:3:7: checks.a.channels: there is no channel 'nobody', here or in the project" in told
     assert "monitors wait for each other: M -> N -> M" in told
-    assert "status_pages.p.checks: there is no check 'b'" in told
+    assert "0.yml:8:17: status_pages.p.components: there is no check 'b'" in told
     assert world.present() == []
+
+
+def test_two_that_would_be_one_thing(world: World) -> None:
+    world.apply("checks: {b: {}}")
+    told = problems(world, "checks: {a: {formerly: b}, b: {}}")
+    assert "checks.b.formerly: 'a' and 'b' would be the same thing: correct what they were formerly" in told
+    assert world.apply("checks: {a: {formerly: b}}") == ["~ checks/a"]
+
+
+def test_a_region_that_there_is_not(world: World) -> None:
+    told = problems(world, "monitors: {M: {url: 'https://a.example/', regions: [nowhere]}}")
+    assert "monitors.M: Unknown region 'nowhere'. Known regions: local" in told
 
 
 def test_a_reference_to_what_is_pruned(world: World) -> None:

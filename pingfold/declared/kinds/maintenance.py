@@ -24,7 +24,8 @@ class Windows(Kind):
 
     def judged(self, key: str, given: Fields, rules: Rules) -> Judged:
         body = {name: value for name, value in given.items() if name not in (*_REFERENCES, "formerly")}
-        if not body.keys() >= _ONCE and not body.keys() >= _RECURRING:
+        told = {name for name, value in body.items() if value is not None}
+        if not told >= _ONCE and not told >= _RECURRING:
             raise Faults([Fault("", "give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'")])
         with judging():
             wanted = judged(body | {"name": key}, CreateMaintenanceWindowBody)

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import asdict
 
-from pingfold.declared.kinds.kind import Judged, Kind, Rules, as_answered
+from pingfold.declared.kinds.kind import Fault, Faults, Judged, Kind, Rules, as_answered
 from pingfold.declared.kinds.poppaping import judging
 from pingfold.declared.things import HIDDEN, Fields
 from query_api.declarations import DeclaredMonitor
@@ -35,6 +35,10 @@ class Monitors(Kind):
 
     def judged(self, key: str, given: Fields, rules: Rules) -> Judged:
         body = {name: value for name, value in given.items() if name not in (*_REFERENCES, "formerly")}
+        where = ("url",) if (body.get("type") or "http") != "http" else ("host", "port")
+        if strange := [name for name in where if body.get(name) is not None]:
+            words = "is for another type of monitor: leave it out, or change the type"
+            raise Faults([Fault(name, words) for name in strange])
         named = [*(given.get("regions") or ()), *(given.get("excluded_regions") or ())]
         # Where regions are not known, those that are named are taken to be some of them.
         regions = rules.regions or (*dict.fromkeys(named), "")
