@@ -184,24 +184,25 @@ class _Planner:
             things = {one.key: one for one in self._declared if one.section == section}
             done: set[str] = set()
             for thing in things.values():
-                yield from self._behind(thing, things, done, [])
+                yield from self._behind(thing, things, done)
 
-    def _behind(
-        self, thing: Declared, things: dict[str, Declared], done: set[str], waiting: list[str]
-    ) -> Iterator[Declared]:
-        if thing.key in done:
-            return
-        if thing.key in waiting:
-            loop = " -> ".join([*waiting[waiting.index(thing.key) :], thing.key])
-            self._tell(thing, "depends_on", f"monitors wait for each other: {loop}")
-            done.add(thing.key)
-            return
-        for name in thing.fields.get("depends_on") or ():
-            if name in things:
-                yield from self._behind(things[name], things, done, [*waiting, thing.key])
-        if thing.key not in done:
-            done.add(thing.key)
-            yield thing
+    def _behind(self, first: Declared, things: dict[str, Declared], done: set[str]) -> Iterator[Declared]:
+        """A thing behind what it depends on. Without recursion: a chain may be as long as there are monitors."""
+        waiting = {first.key: iter(first.fields.get("depends_on") or ())}
+        while waiting:
+            key = next(reversed(waiting))
+            name = next((name for name in waiting[key] if name in things and name not in done), None)
+            if name is None:
+                del waiting[key]
+                if key not in done:
+                    done.add(key)
+                    yield things[key]
+            elif name in waiting:
+                chain = list(waiting)
+                loop = " -> ".join([*chain[chain.index(name) :], name])
+                self._tell(things[name], "depends_on", f"monitors wait for each other: {loop}")
+            else:
+                waiting[name] = iter(things[name].fields.get("depends_on") or ())
 
     def _step(self, thing: Declared) -> Step | None:
         kind, there = KINDS[thing.section], self._there.get((thing.section, thing.key))

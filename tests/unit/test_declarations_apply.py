@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from pingfold.declared.executing import Stopped, execute
-from pingfold.declared.planning import Options
+from pingfold.declared.planning import Options, plan
 from pingfold.declared.problems import InvalidDeclarations
 from pingfold.declared.showing import as_json, lines
 from query_api.declarations import SECTIONS, json_schema
-from tests.declared_world import World
+from tests.declared_world import World, loaded_text
 from tests.harness import POP_KEY
 
 SLACK = "https://hooks.slack.com/services/T00000000/B00000000/" + "x" * 24
@@ -82,15 +82,15 @@ def test_what_somebody_changed_by_hand_is_put_back(world: World) -> None:
     world.apply(WHOLE, environment=SECRETS)
     shop = next(one for one in world.present() if one.key == "Shop")
     world.api.call("poppaping", "PATCH", f"/api/v1/monitors/{shop.id}", {"interval_seconds": 300, "headers": {}})
-    plan = world.plan(WHOLE, environment=SECRETS)
-    [step] = plan.steps
+    planned = world.plan(WHOLE, environment=SECRETS)
+    [step] = planned.steps
     assert [(change.name, change.old, change.new) for change in step.changes] == [
         ("interval_seconds", 300, 60),
         ("headers", {}, {"X-Key": "[hidden]"}),
     ]
-    told = "\n".join(lines(plan))
+    told = "\n".join(lines(planned))
     assert "~ monitor Shop\n    interval_seconds: 300 -> 60" in told
-    assert "very secret" not in told + as_json(plan)
+    assert "very secret" not in told + as_json(planned)
     assert world.apply(WHOLE, environment=SECRETS) == ["~ monitors/Shop"]
     assert world.apply(WHOLE, environment=SECRETS) == []
 
@@ -151,9 +151,9 @@ def test_things_of_another_set_are_taken_over_only_when_asked(world: World) -> N
     world.api.call("healthchecks", "POST", "/api/v3/checks/", {"name": "b", "slug": "b"})
     mine = "managed_by: two\nchecks: {a: {}, b: {}}"
     assert "0.yml:2:10: checks.a: belongs to the set 'one'" in problems(world, mine)
-    plan = world.plan("managed_by: two\nchecks: {b: {}}")
-    assert plan.steps == ()
-    assert "--adopt takes it over" in plan.notes[0]
+    planned = world.plan("managed_by: two\nchecks: {b: {}}")
+    assert planned.steps == ()
+    assert "--adopt takes it over" in planned.notes[0]
     assert world.apply(mine, options=ADOPT) == ["~ checks/a", "~ checks/b"]
     assert {one.managed_by for one in world.present()} == {"two"}
     assert world.apply(mine) == []
@@ -203,6 +203,14 @@ status_pages:
     assert "monitors wait for each other: M -> N -> M" in told
     assert "0.yml:8:17: status_pages.p.components: there is no check 'b'" in told
     assert world.present() == []
+
+
+def test_a_chain_of_any_length_is_made_in_its_order() -> None:
+    """The last depends on the one before, and so on to the first."""
+    url, most = "https://a.example/", 3_000
+    monitors = {f"m{most - n}": {"url": url, "depends_on": [f"m{most - n - 1}"]} for n in range(most)}
+    planned = plan(loaded_text({"monitors": {**monitors, "m0": {"url": url}}}), [], "2026-01-01T00:00:00+00:00")
+    assert [step.key for step in planned.steps] == [f"m{n}" for n in range(most + 1)]
 
 
 def test_two_that_would_be_one_thing(world: World) -> None:
@@ -257,9 +265,9 @@ def test_secrets_are_sent_again_when_asked(world: World) -> None:
 
 def test_a_window_that_is_over_is_not_made(world: World) -> None:
     file = "maintenance: {w: {starts_at: '2020-01-01T00:00:00Z', ends_at: '2020-01-01T01:00:00Z'}}"
-    plan = world.plan(file)
-    assert plan.steps == ()
-    assert plan.notes == ("window of maintenance 'w' is over: nothing is done",)
+    planned = world.plan(file)
+    assert planned.steps == ()
+    assert planned.notes == ("window of maintenance 'w' is over: nothing is done",)
 
 
 def test_too_many_requests_are_waited_for() -> None:

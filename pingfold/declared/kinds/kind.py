@@ -39,6 +39,10 @@ class Rules(NamedTuple):
 
 
 ANY_INSTALLATION = Rules()
+# What some things cannot be without.
+_NEEDED = (
+    "type", "url", "host", "port", "schedule", "tz", "timezone", "duration_minutes", "starts_at", "ends_at", "title",
+)  # fmt: skip
 
 
 class Judged(NamedTuple):
@@ -89,20 +93,30 @@ class Kind(ABC):
 
     def written(self, fields: Fields) -> Fields:
         """The fields of a thing that is there which a file needs to have: those that are not as by default."""
-        spare = self._told(fields)
-        try:
-            whole = self.judged(self.key_of(fields), spare, ANY_INSTALLATION).fields
-        except Faults:
+        key, spare, rules = self.key_of(fields), self._told(fields), ANY_INSTALLATION
+        whole = self._comes_to(key, spare, rules)
+        if whole is None:
             return spare
+        if (fewer := self._unusual(key, spare, rules)) is not None and self._comes_to(key, fewer, rules) == whole:
+            spare = fewer
         for name in list(spare):
             fewer = {other: value for other, value in spare.items() if other != name}
-            try:
-                is_same = self.judged(self.key_of(fields), fewer, ANY_INSTALLATION).fields == whole
-            except Faults:
-                is_same = False
-            if is_same:
+            if self._comes_to(key, fewer, rules) == whole:
                 spare = fewer
         return spare
+
+    def _unusual(self, key: str, spare: Fields, rules: Rules) -> Fields | None:
+        """What no default gives: most of what there is to leave out, found at once."""
+        usual = self._comes_to(key, {name: spare[name] for name in _NEEDED if name in spare}, rules)
+        if usual is None:
+            return None
+        return {name: value for name, value in spare.items() if name in _NEEDED or usual.get(name) != value}
+
+    def _comes_to(self, key: str, given: Fields, rules: Rules) -> Fields | None:
+        try:
+            return self.judged(key, given, rules).fields
+        except Faults:
+            return None
 
     def _told(self, fields: Fields) -> Fields:
         """The fields that a file may have."""
