@@ -1,7 +1,8 @@
 """What is there, written as declarations: the file says no more than it must, and nothing of it is secret. Pure.
 
-Where a secret is needed the file has a reference to the environment, `${CHANNEL_OPS_URL}`. What shares its key with
-another thing, or has none, cannot be declared: it is left out, and told.
+What belongs to a set stands in a document of its own. Where a secret is needed the file has a reference to the
+environment, `${CHANNEL_OPS_URL}`. What shares its key with another thing, or has none, cannot be declared: it is left
+out, and told.
 """
 
 import re
@@ -37,27 +38,31 @@ def export(present: Sequence[Present], chosen: Sequence[Present], schema: str = 
     everyone = sorted(names.get((one.section, one.id), one.id) for one in present if one.section == "channels")
     variables = _Variables()
     left_out: list[str] = []
-    document: dict[str, Any] = {}
-    sets = {one.managed_by for one in chosen if one.managed_by}
-    if len(sets) == 1 and (only := sets.pop()) != DEFAULT_SET:
-        document["managed_by"] = only
-    for section in SECTIONS:
-        things: Fields = {}
-        for one in sorted((one for one in chosen if one.section == section), key=lambda one: one.key):
-            if (section, one.id) not in names:
-                why = f"another one is called '{one.key}', too" if one.key else "it has no name"
-                left_out.append(f"the {KINDS[section].title} {one.id} is left out: {why}; rename it")
-                continue
-            fields = with_references(one.fields, lambda _, kind, id: names.get((kind, id), id))
-            if fields.get("channels") == everyone:
-                fields["channels"] = None
-            things[one.key] = variables.hide(one, _plain(KINDS[section].written(fields)))
-        if things:
-            document[section] = things
-    text = f"# yaml-language-server: $schema={schema}\n" + yaml.dump(
-        document, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=_WIDTH
-    )
+    sections = list(SECTIONS)
+    documents: dict[str, dict[str, Any]] = {}
+    for one in sorted(chosen, key=lambda one: (_set_of(one), sections.index(one.section), one.key)):
+        if (one.section, one.id) not in names:
+            why = f"another one is called '{one.key}', too" if one.key else "it has no name"
+            left_out.append(f"the {KINDS[one.section].title} {one.id} is left out: {why}; rename it")
+            continue
+        fields = with_references(one.fields, lambda _, kind, id: names.get((kind, id), id))
+        if fields.get("channels") == everyone:
+            fields["channels"] = None
+        name = _set_of(one)
+        document = documents.setdefault(name, {} if name == DEFAULT_SET else {"managed_by": name})
+        things = document.setdefault(one.section, {})
+        things[one.key] = variables.hide(one, _plain(KINDS[one.section].written(fields)))
+    written = [
+        yaml.dump(each, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
+        for each in documents.values()
+    ]
+    text = f"# yaml-language-server: $schema={schema}\n" + "---\n".join(written)
     return Exported(text, tuple(left_out), tuple(variables.names))
+
+
+def _set_of(thing: Present) -> str:
+    """The set whose document a thing is written into: what belongs to none is in that of the default."""
+    return thing.managed_by or DEFAULT_SET
 
 
 def choose(present: Iterable[Present], names: Sequence[str], tags: Sequence[str]) -> Iterator[Present]:

@@ -146,6 +146,14 @@ def test_prune_removes_only_what_its_own_set_made(world: World) -> None:
     assert world.apply("", options=PRUNE) == []
 
 
+def test_an_export_keeps_sets_apart(world: World) -> None:
+    world.apply("managed_by: one\nchecks: {a: {}}\n---\nmanaged_by: two\nchecks: {b: {}}")
+    world.api.call("healthchecks", "POST", "/api/v3/checks/", {"name": "c", "slug": "c"})
+    exported = world.export().text
+    assert exported.count("---\n") == 2
+    assert world.plan(exported, options=PRUNE).steps == ()
+
+
 def test_things_of_another_set_are_taken_over_only_when_asked(world: World) -> None:
     world.apply("managed_by: one\nchecks: {a: {}}")
     world.api.call("healthchecks", "POST", "/api/v3/checks/", {"name": "b", "slug": "b"})
