@@ -9,7 +9,7 @@ left out with the reason. `${NAME}` is filled from the environment, as Gatus doe
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from pingfold.imports.gatus_conditions import NotCarried, judged_by
 from pingfold.imports.service_channels import Service, carry_channel
@@ -37,7 +37,7 @@ _DAYS = {
     day: str(number)
     for number, day in enumerate(["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"])
 }
-_RECORDS = DnsRecord.__args__
+_RECORDS: tuple[str, ...] = get_args(DnsRecord)
 _URL = {"url": "webhook-url"}
 _SERVICES: Mapping[str, Service] = {
     "slack": Service("slack", _URL, ("url",)),

@@ -40,7 +40,8 @@ def read_checks(told: object, channels: Mapping[str, str], keep_uuids: bool) -> 
 
 
 def _check(check: dict[str, Any], place: str, channels: Mapping[str, str], keep_uuids: bool, found: Found) -> None:
-    name = check.get("name") if isinstance(check.get("name"), str) else ""
+    given = check.get("name")
+    name = given if isinstance(given, str) else ""
     slug = check.get("slug")
     what = f'"{shortened(name or str(slug or ""))}"'
     uuid = check.get("uuid")
@@ -115,14 +116,17 @@ def read_channels(told: object, present: Mapping[str, str], found: Found) -> dic
         if not isinstance(channel, dict) or not isinstance(channel.get("id"), str):
             raise NotReadable(f"channel {number} has no id: this is not the Management API of Healthchecks")
         kind, given = str(channel.get("kind")), channel.get("name")
-        plain = shortened(given if isinstance(given, str) and given else kind)
-        name = names[channel["id"]] = unlike(names.values(), plain.replace(",", " "))
+        plain = shortened(given.replace(",", " ")) if isinstance(given, str) else ""
+        # Commas stand between the names of channels.
+        name = names[channel["id"]] = unlike(
+            names.values(), plain or shortened(kind.replace(",", " ")) or f"channel {number}"
+        )
         place, what = f"channel {number}", f'"{name}" ({shortened(kind)})'
-        if name in present:
-            continue
         fields = _shown_fields(channel, kind)
         if fields is not None:
             found.channels.append(WantedChannel(place, name, kind, fields))
+        elif name in present:
+            continue
         elif kind_named(kind) is None:
             found.leave(place, what, f"Pingfold has no such kind; these it has: {', '.join(CHANNEL_KINDS)}")
         else:

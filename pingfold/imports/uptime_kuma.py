@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from pingfold.imports.service_channels import Service, carry_channel
 from pingfold.imports.things import Found, WantedCheck, WantedMonitor, shortened, unlike
@@ -19,7 +19,7 @@ from schemas.targets import DnsRecord
 
 Row: TypeAlias = Mapping[str, Any]
 
-_RECORDS = DnsRecord.__args__
+_RECORDS: tuple[str, ...] = get_args(DnsRecord)
 _MOST_CONFIRMATIONS, _MOST_STATUSES = 10, 100
 _BODY_TYPES = {
     "json": "application/json",

@@ -81,7 +81,7 @@ def read_backup(content: bytes) -> Backup:
     if not version.startswith("1."):
         told_version = version[:20] or "an unknown version"
         raise NotReadable(f"backups of Uptime Kuma 1.x are read, not of {told_version}; of 2.x give its kuma.db")
-    backup = Backup(notifications=_objects(told.get("notificationList") or [], "notificationList"))
+    backup = Backup(notifications=[*_objects(told.get("notificationList") or [], "notificationList")])
     for monitor in _objects(told["monitorList"], "monitorList"):
         row = {_COLUMNS.get(name, name): value for name, value in monitor.items()}
         backup.monitors.append(row)

@@ -217,10 +217,14 @@ def test_what_a_server_may_do(
     assert "secret" not in str(refused.value)
 
 
+def _wait(gone: threading.Event) -> None:
+    gone.wait(10)
+
+
 def test_a_slow_server_is_left(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(healthchecks_server, "SILENT_SECONDS", 0.1)
     gone = threading.Event()
-    server.answer = lambda _: gone.wait(10) and None
+    server.answer = lambda _: _wait(gone)
     with pytest.raises(NotReadable, match="does not answer within"):
         HealthchecksServer(server.url, "secret").checks()
     gone.set()
