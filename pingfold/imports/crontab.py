@@ -225,7 +225,10 @@ def _slug(name: str, number: int) -> str:
 
 def pinged_here(command: str, base: str) -> tuple[str | None, str]:
     """The UUID or the slug of the check that a command pings on this Pingfold already."""
-    at = re.compile(re.escape(base) + rf"(?:(?P<uuid>{_UUID})|[A-Za-z0-9_-]{{16,100}}/(?P<slug>[a-z0-9_-]+))")
+    at = re.compile(
+        re.escape(base.removesuffix("ping/"))
+        + rf"(?:ping/)?(?:(?P<uuid>{_UUID})|[A-Za-z0-9_-]{{16,100}}/(?P<slug>[a-z0-9_-]+))"
+    )
     found = at.search(command)
     if found is None:
         return None, ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pingfold.imports.crontab import looks_like_system, read_crontab, rewritten, wrapped
+from pingfold.imports.crontab import looks_like_system, pinged_here, read_crontab, rewritten, wrapped
 from pingfold.imports.crontab_lines import MOST_BYTES, Fault, Job, Setting, lines_of, split_input, unescaped
 from pingfold.imports.things import NotReadable
 
@@ -134,6 +134,8 @@ def test_odd_files() -> None:
 
 
 def test_lines_that_ping_already() -> None:
+    root = BASE.removesuffix("ping/")
+    assert [pinged_here(f"curl {root}{UUID}/start", base) for base in (BASE, root)] == [(UUID, "")] * 2
     text = f"0 0 * * * job && curl -s {BASE}{UUID}\n0 1 * * * job; curl {BASE}{'k' * 22}/nightly/$?\n"
     crontab = read_crontab(text.encode(), "UTC", 3600, False, BASE)
     assert [(check.uuid, check.slug) for check in crontab.found.checks] == [(UUID, ""), (None, "nightly")]
