@@ -54,7 +54,7 @@ def crontab(
 
     Exit status: 0 nothing is left to do; 1 not done; 3 shown, and not done: without --yes and nobody to ask.
 
-    Example: crontab -l | pingfold import crontab - --yes --out new.crontab
+    Example: pingfold import crontab /etc/cron.d/backup --yes --out new.crontab
     """
     content = read_file(file, MOST_BYTES)
     if system is None:

@@ -37,7 +37,7 @@ def healthchecks(
 
     Exit status: 0 nothing is left to do; 1 not done; 3 shown, and not done: without --yes and nobody to ask.
 
-    Example: HEALTHCHECKS_API_KEY=... pingfold import healthchecks https://healthchecks.io --keep-uuids
+    Example: pingfold import healthchecks https://healthchecks.io --keep-uuids
     """
     server = HealthchecksServer(url, _key(key))
     checks, channels = server.checks(), server.channels()

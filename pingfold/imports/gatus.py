@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from pingfold.imports.gatus_conditions import NotCarried, judged_by
+from pingfold.imports.gatus_conditions import judged_by
 from pingfold.imports.service_channels import Service, carry_channel
 from pingfold.imports.things import (
     Component,
     Found,
+    NotCarried,
     NotReadable,
     WantedCheck,
     WantedMonitor,

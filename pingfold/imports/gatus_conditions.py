@@ -3,8 +3,7 @@
 import re
 from typing import Any
 
-from pingfold.errors import CommandFailed
-from pingfold.imports.things import shortened
+from pingfold.imports.things import NotCarried, shortened
 
 _CONDITION = re.compile(
     r"\s*(?P<what>\[[A-Z_]+\][^\s=!<>]*|len\(.*\)|has\(.*\))\s*(?P<operator>==|!=|<=|>=|<|>)\s*(?P<value>.*?)\s*"
@@ -17,10 +16,6 @@ _TOLD_OTHERWISE = {
     "[DOMAIN_EXPIRATION]": "an expiry is told before, by monitor.domain_expiration",
 }
 _MOST_STATUSES = 100
-
-
-class NotCarried(CommandFailed):
-    """An endpoint, or a part of it, cannot be carried over; the text says why."""
 
 
 def judged_by(conditions: list[str], kind: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:

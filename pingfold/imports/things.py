@@ -19,6 +19,10 @@ class NotReadable(CommandFailed):
     """The source is not what it was said to be; the message says where, why, and what to do."""
 
 
+class NotCarried(CommandFailed):
+    """A thing of a source cannot be carried over; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class WantedCheck:
     """A check. place: where it stands in the source, such as `line 3`. channels: names, or None: as they are.

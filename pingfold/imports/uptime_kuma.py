@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, get_args
 
 from pingfold.imports.service_channels import Service, carry_channel
-from pingfold.imports.things import Found, WantedCheck, WantedMonitor, shortened, unlike
+from pingfold.imports.things import Found, NotCarried, WantedCheck, WantedMonitor, shortened, unlike
 from query_api.slugs import slugify
 from schemas.targets import DnsRecord
 
@@ -93,10 +93,6 @@ class Carried:
     checks: dict[Any, str] = field(default_factory=dict)
 
 
-class _Left(Exception):
-    """A monitor cannot be carried over; the text says why."""
-
-
 def read_monitors(backup: Backup) -> Carried:
     """The notifications and monitors of a backup."""
     carried = Carried()
@@ -125,16 +121,16 @@ def _monitor(row: Row, backup: Backup, carried: Carried) -> None:
     channels = tuple(carried.channels[id] for id in linked if id in carried.channels)
     try:
         if row.get("upside_down"):
-            raise _Left("it is upside down: Pingfold has no monitors that must fail")
+            raise NotCarried("it is upside down: Pingfold has no monitors that must fail")
         if kind == "push":
             _push(row, backup, place, name, channels, found)
             carried.checks[row.get("id")] = name
             return
         make = _KINDS.get(kind)
         if make is None:
-            raise _Left("Pingfold has no such type of monitor")
+            raise NotCarried("Pingfold has no such type of monitor")
         fields = make(row, _noting(found, place, name)) | _common(row, _noting(found, place, name))
-    except _Left as left:
+    except NotCarried as left:
         found.leave(place, f'"{name}" ({kind})', str(left))
         return
     if any(one["monitor_id"] == row.get("id") for one in backup.monitor_tags):
@@ -185,7 +181,7 @@ def _http(row: Row, note: _Note) -> dict[str, Any]:
         pair = f"{row.get('basic_auth_user') or ''}:{row.get('basic_auth_pass') or ''}"
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     elif login:
-        raise _Left(f"it logs in by {shortened(str(login))}, which probes of Pingfold do not")
+        raise NotCarried(f"it logs in by {shortened(str(login))}, which probes of Pingfold do not")
     if body and "content-type" not in known:
         headers["Content-Type"] = _BODY_TYPES.get(str(row.get("http_body_encoding") or "json"), _BODY_TYPES["json"])
     redirects = _number(row, "maxredirects", 10)
@@ -205,7 +201,7 @@ def _http(row: Row, note: _Note) -> dict[str, Any]:
 def _keyword(row: Row, note: _Note) -> dict[str, Any]:
     keyword = str(row.get("keyword") or "")
     if not keyword:
-        raise _Left("it has no keyword")
+        raise NotCarried("it has no keyword")
     return {**_http(row, note), "keyword": keyword, "keyword_absent": bool(row.get("invert_keyword"))}
 
 
@@ -218,27 +214,29 @@ def _statuses(text: Any, note: _Note) -> list[int]:
             first, _, last = str(one).partition("-")
             found |= {*range(max(int(first), 100), min(int(last or first), 999) + 1)}
     except (ValueError, TypeError, RecursionError):
-        raise _Left(f"its accepted status codes {shortened(str(text))} cannot be read") from None
+        raise NotCarried(f"its accepted status codes {shortened(str(text))} cannot be read") from None
     if not found:
-        raise _Left("it accepts no status code")
+        raise NotCarried("it accepts no status code")
     if found == {*range(200, 400)}:
         return []
     if len(found) > _MOST_STATUSES:
-        raise _Left(f"it accepts {len(found)} status codes; Pingfold takes {_MOST_STATUSES}, or all from 200 to 399")
+        raise NotCarried(
+            f"it accepts {len(found)} status codes; Pingfold takes {_MOST_STATUSES}, or all from 200 to 399"
+        )
     return sorted(found)
 
 
 def _host(row: Row, **more: Any) -> dict[str, Any]:
     host = str(row.get("hostname") or "").strip()
     if not host:
-        raise _Left("it has no host")
+        raise NotCarried("it has no host")
     return {"host": host, **more}
 
 
 def _tcp(row: Row, note: _Note) -> dict[str, Any]:
     port = _number(row, "port", 0)
     if not 1 <= port <= 65_535:
-        raise _Left("it has no port")
+        raise NotCarried("it has no port")
     return _host(row, type="tcp", port=port)
 
 
@@ -254,7 +252,7 @@ def _ping(row: Row, note: _Note) -> dict[str, Any]:
 def _dns(row: Row, note: _Note) -> dict[str, Any]:
     record = str(row.get("dns_resolve_type") or "A").upper()
     if record not in _RECORDS:
-        raise _Left(f"Pingfold does not ask for {shortened(record)} records")
+        raise NotCarried(f"Pingfold does not ask for {shortened(record)} records")
     if row.get("conditions") not in (None, "", "[]", []):
         note("conditions", "give what a record must be as dns_expected")
     resolver = str(row.get("dns_resolve_server") or "").split(",")[0].strip()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from pingfold.imports.things import Component, WantedPage, WantedWindow, shortened, unlike
+from pingfold.imports.things import Component, NotCarried, WantedPage, WantedWindow, shortened, unlike
 from pingfold.imports.uptime_kuma import Backup, Carried, Row
 from query_api.slugs import slugify
 from schemas.schedules import BadTimezone, canonical_tz, zone
@@ -19,10 +19,6 @@ from schemas.times import iso, micros_of, read_moment
 _LONGEST_MINUTES = 10_080
 _TIME = re.compile(r"(\d{1,2}):(\d\d)(?::\d\d(?:\.\d+)?)?")
 _LONGEST_SLUG = 60
-
-
-class _Left(Exception):
-    """A window cannot be carried over; the text says why."""
 
 
 def read_places(backup: Backup, carried: Carried) -> None:
@@ -36,8 +32,8 @@ def read_places(backup: Backup, carried: Carried) -> None:
             covered = [one["monitor_id"] for one in backup.monitor_windows if one["maintenance_id"] == row.get("id")]
             monitors, checks = _names(covered, carried.monitors), _names(covered, carried.checks)
             if not monitors and not checks:
-                raise _Left("none of its monitors was carried over")
-        except _Left as left:
+                raise NotCarried("none of its monitors was carried over")
+        except NotCarried as left:
             carried.found.leave(place, f'"{name}"', str(left))
             continue
         if lost := len(covered) - len(monitors) - len(checks):
@@ -61,21 +57,21 @@ def _zone(row: Row, backup: Backup) -> str:
     try:
         return canonical_tz(str(told))
     except BadTimezone as error:
-        raise _Left(f"its zone {shortened(str(told))} {error}") from None
+        raise NotCarried(f"its zone {shortened(str(told))} {error}") from None
 
 
 def _times(row: Row, tz: str) -> dict[str, Any]:
     if not row.get("active", 1):
-        raise _Left("it is paused there")
+        raise NotCarried("it is paused there")
     strategy = str(row.get("strategy") or "")
     if strategy == "manual":
-        raise _Left("it is begun by hand: `pingfold maintenance start` does that")
+        raise NotCarried("it is begun by hand: `pingfold maintenance start` does that")
     if strategy == "single":
         return {"starts_at": _moment(row.get("start_date"), tz), "ends_at": _moment(row.get("end_date"), tz)}
     if strategy == "cron":
         seconds = row.get("duration")
         if not isinstance(row.get("cron"), str) or not isinstance(seconds, int):
-            raise _Left("it has no cron expression, or no duration")
+            raise NotCarried("it has no cron expression, or no duration")
         return _recurring(row["cron"], seconds // 60, tz)
     start, end = _minutes(row.get("start_time")), _minutes(row.get("end_time"))
     return _recurring(f"{start % 60} {start // 60} {_days(strategy, row)}", (end - start) % 1_440 or 1_440, tz)
@@ -87,14 +83,14 @@ def _days(strategy: str, row: Row) -> str:
         case "recurring-interval":
             days = row.get("interval_day")
             if not isinstance(days, int) or not 1 <= days <= 31:
-                raise _Left("its interval is no number of days")
+                raise NotCarried("its interval is no number of days")
             return "* * *" if days == 1 else f"*/{days} * *"
         case "recurring-weekday":
             return f"* * {','.join(_listed(row.get('weekdays'), range(8)))}"
         case "recurring-day-of-month":
             return f"{','.join(_listed(row.get('days_of_month'), range(1, 32)))} * *"
         case _:
-            raise _Left(f"Pingfold has no windows of the kind {shortened(strategy)}")
+            raise NotCarried(f"Pingfold has no windows of the kind {shortened(strategy)}")
 
 
 def _listed(text: Any, allowed: range) -> list[str]:
@@ -102,15 +98,15 @@ def _listed(text: Any, allowed: range) -> list[str]:
         days = json.loads(text) if isinstance(text, str) else text
         listed = ["L" if day == "lastDay1" else int(day) for day in days]
     except (ValueError, TypeError, RecursionError):
-        raise _Left(f"its days {shortened(str(text))} cannot be told by a cron expression") from None
+        raise NotCarried(f"its days {shortened(str(text))} cannot be told by a cron expression") from None
     if not listed or any(day != "L" and day not in allowed for day in listed):
-        raise _Left(f"its days {shortened(str(text))} are none")
+        raise NotCarried(f"its days {shortened(str(text))} are none")
     return [str(day) for day in dict.fromkeys(listed)]
 
 
 def _recurring(expression: str, minutes: int, tz: str) -> dict[str, Any]:
     if not 1 <= minutes <= _LONGEST_MINUTES:
-        raise _Left("it must last from 1 minute to 7 days")
+        raise NotCarried("it must last from 1 minute to 7 days")
     return {"schedule": expression.strip(), "timezone": tz, "duration_minutes": minutes}
 
 
@@ -127,7 +123,7 @@ def _minutes(value: Any) -> int:
         found = _TIME.fullmatch(str(value or "").strip())
         hours, minutes = (int(found[1]), int(found[2])) if found else (None, None)
     if not isinstance(hours, int) or not isinstance(minutes, int) or not (0 <= hours < 24 and 0 <= minutes < 60):
-        raise _Left(f"{shortened(str(value))} is no time of day")
+        raise NotCarried(f"{shortened(str(value))} is no time of day")
     return hours * 60 + minutes
 
 
@@ -136,7 +132,7 @@ def _moment(value: Any, tz: str) -> str:
         told = read_moment(str(value))
         return iso(micros_of(told if told.tzinfo else told.replace(tzinfo=zone(tz))))
     except (ValueError, OverflowError):
-        raise _Left(f"{shortened(str(value))} is no date with a time") from None
+        raise NotCarried(f"{shortened(str(value))} is no date with a time") from None
 
 
 def _page(row: Row, backup: Backup, carried: Carried) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pingfold.imports import uptime_kuma_files
 from pingfold.imports.gatus import read_gatus
-from pingfold.imports.gatus_conditions import NotCarried, judged_by
-from pingfold.imports.things import Found, NotReadable, WantedCheck, WantedMonitor
+from pingfold.imports.gatus_conditions import judged_by
+from pingfold.imports.things import Found, NotCarried, NotReadable, WantedCheck, WantedMonitor
 from pingfold.imports.uptime_kuma import Backup, Carried, read_monitors
 from pingfold.imports.uptime_kuma_files import read_backup, read_backup_file, read_database
 from pingfold.imports.uptime_kuma_places import read_places
