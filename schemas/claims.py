@@ -43,10 +43,14 @@ class CheckClaimed(Request, tag="check.claimed", frozen=True):
 
 
 class ClaimReleased(Fact, tag="claim.released", frozen=True):
-    """The check of a claim is gone, or was not made. A newer claim stands."""
+    """The check of a claim is gone, or nothing came of the claim. A newer claim stands.
+
+    instead: the claim of the check that is there nevertheless, which stands again; empty: there is none.
+    """
 
     at: Micros
     claim: str
+    instead: str = ""
 
 
 def claim_key(id: str) -> str:

@@ -4,6 +4,8 @@ See `schemas.claims`. A claim stands as long as its check. Who claims an id agai
 the former claim that is still on its way then releases nothing.
 """
 
+from msgspec.structs import replace
+
 from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.index import RequestRejected
@@ -43,7 +45,10 @@ class IdClaims:
         """The id is free again, if no newer claim is on it."""
         there = self._view.get(claim_key(key))
         if isinstance(there, IdClaim) and there.claim == event.claim:
-            self._view.delete(claim_key(key))
+            if event.instead:
+                self._view.put(claim_key(key), replace(there, claim=event.instead))
+            else:
+                self._view.delete(claim_key(key))
         return []
 
 
@@ -52,8 +57,10 @@ def released(check: Check, at: Micros) -> list[Effect]:
     return [Effect(PROJECTS, check.id, ClaimReleased(at=at, claim=check.claim))] if check.claim else []
 
 
-def not_made(request: object, at: Micros) -> list[Effect]:
-    """What follows when a request is refused: a claim that nothing came of is over."""
+def not_made(request: object, view: View, project: str, at: Micros) -> list[Effect]:
+    """What follows when a request is refused: a claim that nothing came of is over, that of the check stands again."""
     if not isinstance(request, CheckClaimed):
         return []
-    return [Effect(PROJECTS, request.id, ClaimReleased(at=at, claim=request.request))]
+    check = view.get(f"check/{request.id}")
+    instead = check.claim if isinstance(check, Check) and check.project == project else ""
+    return [Effect(PROJECTS, request.id, ClaimReleased(at=at, claim=request.request, instead=instead))]

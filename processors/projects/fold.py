@@ -186,14 +186,14 @@ class ProjectsPartition:
         try:
             at = self._time_of(event, context)
         except InvalidEvent as refused:
-            raise _answered(event, RejectionCode.WRONG_TIME, refused) from refused
+            raise self._answered(event, context, RejectionCode.WRONG_TIME, refused) from refused
         self._tokens.learn(event.partition_count)
         try:
             effects = self._decide(event, context.key, at)
         except RequestRejected as error:
-            return [rejected(event, error.rejection), *not_made(event, at)]
+            return [rejected(event, error.rejection), *not_made(event, self._view, context.key, at)]
         except InvalidEvent as refused:
-            raise _answered(event, RejectionCode.INVALID_REQUEST, refused) from refused
+            raise self._answered(event, context, RejectionCode.INVALID_REQUEST, refused) from refused
         if isinstance(
             event,
             CheckClaim | IncidentAcknowledge | IncidentRelease | IncidentComment | ReportMade | CalendarFailed,
@@ -206,6 +206,14 @@ class ProjectsPartition:
         if not told and len(effects) > 1:  # no definition changed, but what another journal works with
             told = [entry_without_changes(command, context, getattr(event, "address", ""))]
         return [*effects, *told]
+
+    def _answered(
+        self, request: ProjectsRequest, context: Context, code: RejectionCode, refused: InvalidEvent
+    ) -> InvalidEvent:
+        """The dead letter of a request that nobody waits for in vain: its decision goes out with it."""
+        answer = rejected(request, Rejection(code, str(refused)))
+        follows = not_made(request, self._view, context.key, request.at)
+        return InvalidEvent(str(refused), [answer, *follows])
 
     def due(self) -> Micros:
         dues = self._maintenance, self._tag_mutes, self._tokens, self._outages, self._reports, self._notes
@@ -357,12 +365,6 @@ class ProjectsPartition:
         for definition in made:
             self._view.put(definition_key(definition), replace(definition, created=at))
         return [decision(request, "made", owner)]
-
-
-def _answered(request: ProjectsRequest, code: RejectionCode, refused: InvalidEvent) -> InvalidEvent:
-    """The dead letter of a request that nobody waits for in vain: its decision goes out with it."""
-    answer = rejected(request, Rejection(code, str(refused)))
-    return InvalidEvent(str(refused), [answer, *not_made(request, request.at)])
 
 
 def _decided(effects: Iterable[Effect]) -> str:

@@ -1,12 +1,14 @@
 """`pingfold import` on a Pingfold that runs: what is carried over works, and a second import changes nothing."""
 
 import json
+import sqlite3
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.import_sources import GATUS, kuma_database
 from tests.pingfold_process import Pingfold
 
 pytestmark = pytest.mark.system
@@ -65,3 +67,27 @@ def test_a_project_moves_by_its_management_api_and_keeps_its_uuids_when_it_left(
     assert (made.status_code, made.json()["uuid"], made.json()["n_pings"]) == (201, told["uuid"], 0)
     assert pingfold.get(f"/ping/{uuid}").text == "OK"
     pingfold.verify()
+
+
+def test_uptime_kuma_and_gatus_move_and_the_second_time_nothing_is_done(
+    pingfold: Pingfold, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Into a project of their own, where nothing is probed: all is paused."""
+    project = pingfold.made("project", "create", "monitors of others")
+    other = pingfold.made("key", "create", "poppaping", "--project", project["id"])
+    monkeypatch.setitem(pingfold.settings, "PINGFOLD_KEY", f"{project['healthchecks_key']},{other['key']}")
+    monkeypatch.setitem(pingfold.settings, "OPS_HOOK", "https://hooks.slack.invalid/x")
+    kuma, gatus = kuma_database(tmp_path / "kuma.db"), tmp_path / "config.yaml"
+    connection = sqlite3.connect(kuma)
+    connection.execute("UPDATE monitor SET active = 0")
+    connection.commit()
+    connection.close()
+    paused = GATUS.replace("    url:", "    enabled: false\n    url:").replace(
+        "    enabled: false\n  - name", "  - name"
+    )
+    gatus.write_text(
+        paused.replace("    enabled: false\nexternal", "external").replace("example.com", "example.invalid")
+    )
+    for arguments, count in ((("uptime-kuma", str(kuma)), 10), (("gatus", str(gatus)), 8)):
+        assert signs(imported(pingfold, *arguments)) == "+" * count
+        assert signs(imported(pingfold, *arguments)) == "=" * count

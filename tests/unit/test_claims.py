@@ -3,16 +3,19 @@
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from infra.log.directory import Directory
+from infra.log.partitioner import partition_of
 from schemas.actors import UNKNOWN
 from schemas.base import encode
 from schemas.claims import CheckClaim, IdClaim, claim_key
 from schemas.definitions import Check
 from schemas.ids import new_id
 from schemas.rejections import RejectionCode
-from schemas.requests import CheckFields
+from schemas.requests import CheckDelete, CheckFields
 from schemas.topics import PROJECTS, TRANSITIONS
 from tests.harness import OTHER_KEY, READ_KEY, WRITE_KEY, Harness
 
@@ -66,7 +69,7 @@ async def test_another_project_gets_it_when_the_check_is_removed(harness: Harnes
 
 async def test_of_two_projects_at_once_one_gets_it(harness: Harness) -> None:
     outcomes = []
-    for project in (harness.project, harness.other):
+    for project in (harness.project, elsewhere(harness)):
         claim = CheckClaim(request=new_id(), at=harness.log.time, id=UUID, project=project, actor=UNKNOWN)
         outcomes.append(await harness.log.ask(UUID, claim))
     assert [told.outcome for told in outcomes] == ["made", "refused"]
@@ -117,3 +120,39 @@ def test_a_removal_that_is_read_late_removes_nothing_of_another_project() -> Non
     assert directory.check(UUID) == check
     directory.apply(5, f"check/{UUID}", None)
     assert directory.check(UUID) is None
+
+
+def elsewhere(harness: Harness) -> str:
+    """A project in another partition than the first one."""
+    home = partition_of(harness.project.encode(), harness.log.partitions)
+    made = (harness.make_project(f"project {number}", {}) for number in range(64))
+    return next(id for id in made if partition_of(id.encode(), harness.log.partitions) != home)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["claim", "claim", "delete", "refused"])), max_size=8))
+@settings(max_examples=40)
+@example([(0, "claim"), (0, "refused"), (1, "claim"), (1, "claim")])
+@example([(0, "claim"), (0, "refused"), (0, "delete"), (1, "claim")])
+def test_never_do_two_projects_have_it(steps: list[tuple[int, str]]) -> None:
+    """Requests that no look-up has judged, a few of them folded at once: the claim alone decides."""
+    harness = Harness()
+    projects = (harness.project, elsewhere(harness))
+    for number, (who, what) in enumerate(steps):
+        if number % 3 == 0:
+            harness.log.held ^= {PROJECTS.name}
+            harness.log.fold()
+        common: Any = {"request": new_id(), "at": harness.log.time, "actor": UNKNOWN, "id": UUID}
+        if what == "delete":
+            harness.log.send(PROJECTS.name, projects[who], encode(CheckDelete(**common)))
+        else:
+            fields = CheckFields(channels="nobody") if what == "refused" else CheckFields()
+            claim = CheckClaim(project=projects[who], fields=fields, **common)
+            harness.log.send(PROJECTS.name, UUID, encode(claim))
+    harness.log.held.clear()
+    harness.log.fold()
+    kept = [harness.log.records_of(PROJECTS, number).get(f"check/{UUID}") for number in range(2)]
+    owners = [check.project for check in kept if isinstance(check, Check)]
+    assert len(owners) <= 1
+    assert not claims(harness) or [claim.project for claim in claims(harness)] == owners
+    check = harness.log.directory.check(UUID)
+    assert ([] if check is None else [check.project]) == owners
