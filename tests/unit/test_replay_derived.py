@@ -50,7 +50,8 @@ BY_OTHERS = {
         "time.corrected",
     },
     DELIVERIES: {"delivery.attempted", "delivery.replayed", "tick", "time.corrected"},
-    PROJECTS: {tag_of(each) for each in get_args(ProjectsRequest)} | {"tick", "time.corrected"},
+    # A claim that stands is decided like a request, and is one of a fold.
+    PROJECTS: {tag_of(each) for each in get_args(ProjectsRequest)} - {"check.claimed"} | {"tick", "time.corrected"},
 }
 
 
