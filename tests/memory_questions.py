@@ -57,7 +57,7 @@ class MemoryQuestions:
     def settle(self, topic: Topic) -> dict[int, int]:
         return self.ends(topic)
 
-    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
+    def read(self, topic: Topic, partition: int, start: int, end: int, *, sparing: bool = False) -> Iterator[Stored]:
         for offset, (key, value) in enumerate(self._all(topic, partition)):
             if start <= offset < end:
                 yield Stored(partition, offset, 0, key.encode(), value, None)

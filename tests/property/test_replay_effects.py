@@ -33,7 +33,7 @@ class OneTopic:
 
     settle = ends
 
-    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
+    def read(self, topic: Topic, partition: int, start: int, end: int, *, sparing: bool = False) -> Iterator[Stored]:
         for offset in range(max(start, self._begin), end):
             yield Stored(0, offset, 0, b"key", encode(Added(number=self._records[offset])), None)
 

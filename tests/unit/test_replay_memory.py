@@ -53,7 +53,7 @@ class LongLog:
 
     settle = ends
 
-    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
+    def read(self, topic: Topic, partition: int, start: int, end: int, *, sparing: bool = False) -> Iterator[Stored]:
         if topic == TOY.journal:
             yield from self._journal()
         elif topic == TOY.second:
