@@ -72,7 +72,7 @@ class _Journal:
 
     def __init__(self, bootstrap: str, partitions: int, folder: Path) -> None:
         self._bootstrap, self._folder = bootstrap, folder
-        self._log = KafkaLog(bootstrap)
+        self._log = KafkaLog(bootstrap, sparing=True)
         self._ids = (derived_id(folder.name, number) for number in range(10**9))
         self._partitions = partitions
         self._thing = next(self._ids)

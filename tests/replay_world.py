@@ -55,7 +55,7 @@ class MemoryLog:
         call()
         return self.ends(topic)
 
-    def read(self, topic: Topic, partition: int, start: int, end: int, *, sparing: bool = False) -> Iterator[Stored]:
+    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
         yield from self.records[topic.name, partition][max(start, self.begin[topic.name, partition]) : end]
         self.when_read(topic)
 

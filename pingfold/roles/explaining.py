@@ -61,7 +61,7 @@ class LogExplaining:
 
     def _explain(self, fold: str, thing: str, at: Micros, patience: float) -> Explanation:
         explainer = Explainer(
-            KafkaLog(self._bootstrap),
+            KafkaLog(self._bootstrap, sparing=True),
             FOLDS,
             self._progress_of,
             self._kept,

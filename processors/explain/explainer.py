@@ -133,7 +133,7 @@ class _Question:
     def _records(self, first: int) -> Iterator[Stored]:
         concerns = events_about(self._fold.name, self._thing)
         end = self._journal.progress.applied + 1
-        journal = self._log.read(self._fold.journal, self._partition, first, end, sparing=True)
+        journal = self._log.read(self._fold.journal, self._partition, first, end)
         for number, stored in enumerate(journal):
             if number % _BATCH == _BATCH - 1:
                 if time.monotonic() > self._deadline:
@@ -143,6 +143,6 @@ class _Question:
                 yield stored
 
     def _find(self, offset: int) -> Record | None:
-        for stored in self._log.read(self._fold.journal, self._partition, offset, offset + 1, sparing=True):
+        for stored in self._log.read(self._fold.journal, self._partition, offset, offset + 1):
             return record_of(stored) if stored.offset == offset else None
         return None

@@ -33,11 +33,8 @@ class Log(Protocol):
         visible in another yet. After this call it is.
         """
 
-    def read(self, topic: Topic, partition: int, start: int, end: int, *, sparing: bool = False) -> Iterator[Stored]:
-        """The records from `start` (or the first that is kept) up to `end`, which is not beyond `ends`.
-
-        sparing: little is fetched ahead, since whoever reads may stop early.
-        """
+    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
+        """The records from `start` (or the first that is kept) up to `end`, which is not beyond `ends`."""
 
 
 @contextlib.contextmanager
@@ -50,10 +47,10 @@ def _asking(topic: Topic) -> Iterator[None]:
 
 
 class KafkaLog:
-    """The log in Kafka."""
+    """The log in Kafka. sparing: little is fetched ahead, since whoever reads may stop early."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, bootstrap: str, *, sparing: bool = False) -> None:
+        self._bootstrap, self._sparing = bootstrap, sparing
         self._admin = admin_client(bootstrap)
         self._counts: dict[str, int] = {}  # partitions of topics; they never change
 
@@ -82,8 +79,8 @@ class KafkaLog:
                 raise NotRead(f"{topic}/{waiting[0]}: a transaction has been open for {_SETTLE_SECONDS:.0f} s")
             time.sleep(0.1)
 
-    def read(self, topic: Topic, partition: int, start: int, end: int, *, sparing: bool = False) -> Iterator[Stored]:
-        return read_partition(self._bootstrap, topic, partition, end, start=start, sparing=sparing)
+    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
+        return read_partition(self._bootstrap, topic, partition, end, start=start, sparing=self._sparing)
 
     def _partitions(self, topic: Topic) -> list[tuple[str, int]]:
         if topic.name not in self._counts:
