@@ -1,7 +1,7 @@
 """Takes checkpoints of the partitions whose past people ask about, and removes old ones. A part of the role `writer`.
 
 A partition gets one when so many events have come since the last one, or a day is over: so that an explanation of any
-recent time folds little again. It is an aid, no record: whatever goes wrong here is logged, tried again an hour later,
+recent time folds little again. It is an aid, no record: whatever goes wrong here is logged, tried again a minute later,
 and stops nothing. Of several processes over one data folder one does it (a lock). With less room on the disk than the
 reserve none is taken.
 """
@@ -32,7 +32,7 @@ DAY = 24 * HOUR
 MANY_EVENTS = 50_000
 # The newest are kept, and of older ones the newest of each day for so many days.
 KEPT_NEWEST, KEPT_DAYS = 24, 30
-_LOOK_SECONDS = 300.0
+_LOOK_SECONDS = 60.0
 
 
 class CheckpointKeeper:
@@ -62,13 +62,13 @@ class CheckpointKeeper:
         taken = 0
         for partition, end in self._log.ends(fold.journal).items():
             notes: list[str] = []
-            known = list(checkpoints_in(self._folder, fold.name, partition, notes))
+            newest = next(checkpoints_in(self._folder, fold.name, partition, notes), None)
             for note in notes:
                 log.warning("checkpoint.not_used", why=note)
-            if not is_due(known[0] if known else None, end, now):
+            if not is_due(newest, end, now):
                 continue
             progress, states = committed_states(self._log, fold, partition)
-            if progress.applied < 0 or (known and progress.applied <= known[0].progress.applied):
+            if progress.applied < 0 or (newest is not None and progress.applied <= newest.progress.applied):
                 continue
             write_checkpoint(self._folder, fold, partition, progress, states)
             taken += 1
