@@ -23,6 +23,7 @@ from pingfold.what_if.run import Tell, answer
 from pingfold.what_if.text import show
 from processors.fold.epochs import NewerStates
 from processors.refold.log import KafkaLog
+from processors.refold.snapshots import Damaged
 from processors.what_if.alerts import TooManyAlerts
 from query_api.what_if.objects import what_if_object
 from query_api.what_if.question import ALL, DEFAULT_SINCE, Inventory, Said, question_of
@@ -67,7 +68,7 @@ def what_if(
     try:
         with _progress() as tell:
             found = answer(question, KafkaLog(answering_kafka_of(own)), FOLDS, own.data / "snapshots", tell)
-    except (TooManyAlerts, NewerStates) as error:
+    except (TooManyAlerts, NewerStates, Damaged) as error:
         raise CommandFailed(str(error)) from None
     told = what_if_object(question, found)
     if json:

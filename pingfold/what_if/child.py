@@ -20,6 +20,7 @@ from pingfold.what_if.parts import NotAnswerable
 from pingfold.what_if.run import TooManyEvents, answer
 from processors.fold.epochs import NewerStates
 from processors.refold.log import KafkaLog
+from processors.refold.snapshots import Damaged
 from processors.what_if.alerts import TooManyAlerts
 
 _NICER = 10
@@ -42,7 +43,7 @@ def _answered(asked: Asked) -> Answered:
         return Answered(answer(asked.question, log, FOLDS, folder, lambda _read, _total: None, asked.most))
     except TooManyEvents as error:
         return Answered(refused=f"{error}; ask about fewer things, or with `pingfold what-if` on the machine")
-    except (NotAnswerable, TooManyAlerts) as error:
+    except (NotAnswerable, TooManyAlerts, Damaged) as error:
         return Answered(refused=str(error))
     except (NotRead, NewerStates, KafkaException, TimeoutError) as error:
         return Answered(refused=f"The journals cannot be read now ({error or type(error).__name__})", again=True)

@@ -44,7 +44,7 @@ def answer(
 ) -> Answer:
     """The answer. snapshots: their folder. most: so many events are read at most.
 
-    Raises `NotAnswerable`, `TooManyEvents`, `TooManyAlerts`, `NotRead` and `NewerStates`.
+    Raises `NotAnswerable`, `TooManyEvents`, `TooManyAlerts`, `NotRead`, `NewerStates` and `Damaged`.
     """
     return _Run(question, log, folds, snapshots, tell, most).answer()
 
