@@ -53,10 +53,11 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(
     stores: tuple[UptimeStore, UptimeStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Again and again, at any query; each mark that was reached stays, and the end is what one roll-up gives."""
-    monkeypatch.setattr("processors.history.roll_ups.SLICE", 150)
+    monkeypatch.setattr("processors.history.roll_ups.SLICE", 5)
     monkeypatch.setattr("processors.history.roll_ups.CHUNK", 100)
     random, (killed, at_once) = Random(4), stores
     rows = random_rows(random)
+    random.shuffle(rows)
     for store in stores:
         store.time = datetime.now(UTC) - timedelta(days=3)
     for begin in range(0, len(rows), 150):
@@ -67,7 +68,7 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(
     for kind in KINDS:
         marks, deaths = [killed.mark(kind)], 0
         for _ in range(100):
-            left = iter(range(random.randrange(8, 20)))
+            left = iter(range(random.randrange(4, 20)))
 
             def beat(left: Iterator[int] = left) -> None:
                 if next(left, None) is None:
