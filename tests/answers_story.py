@@ -316,6 +316,7 @@ async def _incidents(story: Story) -> None:
     await ask("POST", policies, {"name": "x", "steps": [*steps, steps[0]]})
     mute = (await data("POST", f"{V1}/tag-mutes", {"tag": "db", "mute_until": "2025-06-15T16:00:00Z"}))["id"]
     await ask("GET", f"{V1}/tag-mutes")
+    await ask("GET", f"{V1}/tag-mutes/{{id}}", id=mute)
     await ask("DELETE", f"{V1}/tag-mutes/{{id}}", id=mute)
     await ask("PATCH", f"{V1}/alert-channels/{{id}}", {"mute_until": "forever"}, id=called)
     site = {"name": "Shop", "url": "https://shop.example/", "confirmations": 1}
@@ -381,6 +382,11 @@ async def _on_call(story: Story) -> None:
     overrides = f"{rotations}/{{id}}/overrides"
     made = (await data("POST", overrides, override, id=rotation))["id"]
     await ask("DELETE", f"{overrides}/{{override}}", id=rotation, override=made)
+    feed = f"{rotations}/{{id}}/calendar-feed"
+    await ask("PUT", feed, {"url": "https://calendar.example/team.ics"}, id=rotation)
+    await ask("GET", feed, id=rotation)
+    await ask("DELETE", feed, id=rotation)
+    await ask("POST", f"{rotations}/{{id}}/calendar-link", id=rotation)
     await ask("DELETE", f"{rotations}/{{id}}", id=rotation)
     await ask("POST", rotations, body | {"timezone": "Mars"})
 
