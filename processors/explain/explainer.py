@@ -94,16 +94,16 @@ class _Question:
         Of what is open people are told again and again: then all of it is folded. Else what they were told since then
         without a change of the status is left out.
         """
-        changes = self._whole(state.since, state.since)
+        changes = self._whole(state.since, state.since, state.changes)
         if changes and changes[-1].now in _OPEN:
             return self._whole(state.since, self._at)
         notes.append(LEFT_OUT)
         return changes
 
-    def _whole(self, of: Micros, until: Micros) -> tuple[ExplainedChange, ...]:
+    def _whole(self, of: Micros, until: Micros, through: int = 0) -> tuple[ExplainedChange, ...]:
         """The changes up to a time, from the nearest place before `of` from which nothing of them is missing."""
         changes: tuple[ExplainedChange, ...] = ()
-        for begin, story in self._stories(of, [], until):
+        for begin, story in self._stories(of, [], until, through):
             changes, whole = self._named(story)
             if (changes and whole) or not begin.first:
                 break
@@ -112,7 +112,7 @@ class _Question:
     def _named(self, story: Story) -> Named:
         return name_events(story.changes, self._fold, self._partition, self._thing, self._find)
 
-    def _stories(self, of: Micros, notes: list[str], until: Micros) -> Iterator[tuple[Begin, Story]]:
+    def _stories(self, of: Micros, notes: list[str], until: Micros, through: int = 0) -> Iterator[tuple[Begin, Story]]:
         """The story up to a time, told from places before `of`, each before the last one."""
         explainer = self._explainer
         for begin in begins(self._journal, explainer.former, explainer.kept, self._thing, of, notes):
@@ -124,7 +124,7 @@ class _Question:
                 notes.append(f"{error}: not used")
                 continue
             refold = Refold(self._partition, begin.stretches, states, self._thing)
-            yield begin, tell(refold, self._records(begin.first), until)
+            yield begin, tell(refold, self._records(begin.first), until, through)
 
     def _folded_from(self, begin: Begin, story: Story) -> FoldedFrom:
         last = begin.first - 1 if story.moment is None else story.moment.last

@@ -90,7 +90,7 @@ class Story:
     events: int = 0
 
 
-def tell(refold: Refold, journal: Iterable[Stored], until: Micros) -> Story:
+def tell(refold: Refold, journal: Iterable[Stored], until: Micros, through: int = 0) -> Story:
     """Fold the records of the thing, and those after them that tell what is dated up to `until`."""
     story, causes = Story(until), causes_of(refold.fold.name)
     _note_name(story, refold)
@@ -99,7 +99,7 @@ def tell(refold: Refold, journal: Iterable[Stored], until: Micros) -> Story:
         if not passed and clock_of(stored, refold.progress) > until:
             passed = True
             story.moment = _moment(refold)
-        if passed and refold.progress.time > until:
+        if passed and refold.progress.time > until and (refold.state is None or refold.state.changes >= through):
             break
         _take(story, refold, causes, refold.step(stored), passed)
     if not passed:

@@ -83,7 +83,6 @@ def assert_same(near: Explanation | None, far: Explanation | None) -> None:
         assert of_status(shown)[-1:] == of_status(whole)[-1:]
     else:
         assert near.changes == far.changes[len(far.changes) - len(near.changes) :]
-    assert bool(near.changes) == bool(far.changes)
     beside = {"changes": (), "folded": far.folded, "notes": ()}
     assert msgspec.structs.replace(near, **beside) == msgspec.structs.replace(far, **beside)
 
@@ -97,13 +96,13 @@ def of_status(changes: list[ExplainedChange]) -> list[ExplainedChange]:
     return [one for one in changes if not one.notice]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(check_courses.anything, st.data())
 def test_a_check_from_a_near_start(course: Course, data: st.DataObject) -> None:
     assert_near_is_as_far(FOLDS["checks"], check_journal(course), data)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(monitor_courses.anything, st.data())
 def test_a_monitor_from_a_near_start(course: Course, data: st.DataObject) -> None:
     assert_near_is_as_far(FOLDS["monitors"], monitor_journal(course), data)
@@ -130,21 +129,25 @@ def assert_otherwise(
 ) -> None:
     dropped = {event.offset for event in change.events}
     others = [one for one in records if one.offset not in dropped]
-    if any((one.key, one.value) == (two.key, two.value) for one in others for two in map(records.__getitem__, dropped)):
-        return  # the same was told twice at the same time
+    if any(
+        (one.key, one.timestamp) == (two.key, two.timestamp)
+        for one in others
+        for two in map(records.__getitem__, dropped)
+    ):
+        return  # something else came at the same moment, and may have done the same
     again = Folding(fold)
     again.feed(others)
     assert [one for one in of_type(again.effects, StatusChanged) if one.thing == thing] != made, change
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(check_courses.anything)
 def test_what_is_named_decided_about_a_check(course: Course) -> None:
     for thing in THINGS["checks"]:
         assert_decided_by_what_is_named(FOLDS["checks"], check_journal(course), thing)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(monitor_courses.anything)
 def test_what_is_named_decided_about_a_monitor(course: Course) -> None:
     for thing in THINGS["monitors"]:
