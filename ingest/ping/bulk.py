@@ -22,7 +22,7 @@ from infra.log.sink import Position
 from infra.shares import Fit
 from ingest.ping.bulk_answer import BulkAnswer
 from ingest.ping.bulk_body import BulkBody
-from ingest.ping.bulk_lines import BulkPing, Lines, TooLong, read_line
+from ingest.ping.bulk_lines import BulkPing, Lines, LongLine, read_line
 from ingest.ping.bulk_room import BulkRoom
 from ingest.ping.check_finder import CheckFinder, Look
 from ingest.ping.recorder import Handed, Recorder
@@ -153,13 +153,13 @@ class _BulkRequest:
         response = self._responses.too_many_bodies if fit is Fit.TOO_MUCH_OF_ONE else self._responses.unavailable
         return _Stop(self._lines.number + 1, response)
 
-    async def _take(self, lines: Iterator[tuple[int, bytes | TooLong]]) -> _Stop | None:
+    async def _take(self, lines: Iterator[tuple[int, bytes | LongLine]]) -> _Stop | None:
         """Judge lines that came together, and hand over what is to be recorded."""
         look, most = Look(), self._bulk.limits.bulk_lines
         for turn, (number, line) in enumerate(lines, 1):
             if number > most:
                 return _Stop(number, self._responses.too_many_lines)
-            if isinstance(line, TooLong):
+            if isinstance(line, LongLine):
                 self._answer.tell(number, self._responses.line_too_long)
             else:
                 said = read_line(line, self._ping_key, self._create)

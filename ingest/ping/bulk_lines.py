@@ -59,11 +59,11 @@ class BulkPing(NamedTuple):
     body: bytes
 
 
-class TooLong(NamedTuple):
+class LongLine(NamedTuple):
     """A line of more than `LONGEST_LINE` bytes; the rest of it was thrown away."""
 
 
-TOO_LONG = TooLong()
+LONG_LINE = LongLine()
 
 
 class Lines:
@@ -79,7 +79,7 @@ class Lines:
     def held(self) -> int:
         return len(self._rest)
 
-    def cut(self, piece: bytes) -> Iterator[tuple[int, bytes | TooLong]]:
+    def cut(self, piece: bytes) -> Iterator[tuple[int, bytes | LongLine]]:
         """The lines that end in a piece, with their numbers."""
         first, *others = piece.split(b"\n")
         if not others:
@@ -90,7 +90,7 @@ class Lines:
             yield from self._end(line)
         self._hold(others[-1])
 
-    def last(self) -> Iterator[tuple[int, bytes | TooLong]]:
+    def last(self) -> Iterator[tuple[int, bytes | LongLine]]:
         """What stands behind the last line feed."""
         if self._rest or self._skips:
             yield from self._end(self._taken())
@@ -108,13 +108,13 @@ class Lines:
             self._rest.clear()
             self._skips = True
 
-    def _end(self, line: bytes) -> Iterator[tuple[int, bytes | TooLong]]:
+    def _end(self, line: bytes) -> Iterator[tuple[int, bytes | LongLine]]:
         self.number += 1
         if self.number == 1:
             line = line.removeprefix(BOM_UTF8)
         skipped, self._skips = self._skips, False
         if skipped or len(line) > self._longest:
-            yield self.number, TOO_LONG
+            yield self.number, LONG_LINE
         elif line := line.strip():
             yield self.number, line
 

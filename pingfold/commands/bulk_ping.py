@@ -14,7 +14,7 @@ from typing import BinaryIO
 import typer
 
 from infra.settings.settings import Settings
-from ingest.ping.bulk_lines import Lines, TooLong
+from ingest.ping.bulk_lines import Lines, LongLine
 from pingfold import credentials
 from pingfold.commands.client import request
 from pingfold.errors import CommandFailed
@@ -51,7 +51,7 @@ def _batches(stream: BinaryIO) -> Iterator[tuple[_Batch, list[int]]]:
     while True:
         chunk = stream.read(_CHUNK)
         for number, line in lines.cut(chunk) if chunk else lines.last():
-            if isinstance(line, TooLong):
+            if isinstance(line, LongLine):
                 too_long.append(number)
                 continue
             if len(batch) == _LINES or size + len(line) > _BYTES:

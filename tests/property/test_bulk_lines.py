@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.http_server.gunzip import Gunzip, NotGzip
-from ingest.ping.bulk_lines import TOO_LONG, BulkPing, Lines, TooLong, read_line
+from ingest.ping.bulk_lines import LONG_LINE, BulkPing, Lines, LongLine, read_line
 from schemas.ids import is_uuid
 
 UUID = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
@@ -20,11 +20,11 @@ def pieces_of(content: bytes, cuts: list[int]) -> list[bytes]:
     return [content[begin:end] for begin, end in pairwise(edges)]
 
 
-def expected(content: bytes) -> list[tuple[int, bytes | TooLong]]:
-    found: list[tuple[int, bytes | TooLong]] = []
+def expected(content: bytes) -> list[tuple[int, bytes | LongLine]]:
+    found: list[tuple[int, bytes | LongLine]] = []
     for number, line in enumerate(content.split(b"\n"), 1):
         if len(line) > LONGEST:
-            found.append((number, TOO_LONG))
+            found.append((number, LONG_LINE))
         elif line.strip():
             found.append((number, line.strip()))
     return found
@@ -34,7 +34,7 @@ def expected(content: bytes) -> list[tuple[int, bytes | TooLong]]:
 def test_however_a_body_is_cut_its_lines_are_the_same(parts: list[bytes], cuts: list[int]) -> None:
     content = b"\n".join(parts)
     lines = Lines(LONGEST)
-    found: list[tuple[int, bytes | TooLong]] = []
+    found: list[tuple[int, bytes | LongLine]] = []
     for piece in pieces_of(content, cuts):
         found += lines.cut(piece)
         assert lines.held <= LONGEST

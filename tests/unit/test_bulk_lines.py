@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingest.ping.bulk_lines import LONGEST_LINE, TOO_LONG, BulkLine, BulkPing, Lines, read_line
+from ingest.ping.bulk_lines import LONG_LINE, LONGEST_LINE, BulkLine, BulkPing, Lines, read_line
 from ingest.ping.request import LIMITS
 from ingest.ping.urls import PingTarget
 from tests.ping_world import KEY, SLUG, UUID
@@ -106,12 +106,12 @@ def test_lines_have_their_numbers_and_blank_ones_are_left_out() -> None:
 
 def test_a_line_that_is_too_long_is_thrown_away_and_the_next_is_read() -> None:
     lines = Lines(longest=4)
-    assert list(lines.cut(b"abcd\nabcde\nabc")) == [(1, b"abcd"), (2, TOO_LONG)]
+    assert list(lines.cut(b"abcd\nabcde\nabc")) == [(1, b"abcd"), (2, LONG_LINE)]
     assert lines.held == 3
     assert list(lines.cut(b"de")) == []
     assert lines.held == 0
     assert list(lines.cut(b"f" * 100)) == []
     assert lines.held == 0
-    assert list(lines.cut(b"\nok\n")) == [(3, TOO_LONG), (4, b"ok")]
+    assert list(lines.cut(b"\nok\n")) == [(3, LONG_LINE), (4, b"ok")]
     assert list(lines.last()) == []
-    assert cut(b"abc", b"de", longest=4) == [(1, TOO_LONG)]
+    assert cut(b"abc", b"de", longest=4) == [(1, LONG_LINE)]
