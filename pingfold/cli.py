@@ -360,7 +360,7 @@ COMMANDS: dict[str, Lazy | Group] = {
     ),
     "migrate": Lazy(
         "pingfold.commands.migrate:migrate",
-        "Create missing topics in Kafka and missing tables in ClickHouse, and apply the retention settings.",
+        "Create missing topics in Kafka and missing tables and views in ClickHouse, and apply the retention settings.",
         _MANAGE,
     ),
     "web": Lazy(f"{_ROLE}:web", "Serve ping URLs and the REST APIs on one port.", _ROLES),

@@ -89,18 +89,28 @@ class Packing(Generic[S]):
         for number in self._ids:
             name = self._names[number]
             held = values[name]
-            values[name] = tuple(map(long_id, held)) if isinstance(held, list) else held and long_id(held)
+            values[name] = _long(held)
         return self._kind(**values, **others)
 
     def part(self, kind: type[P]) -> Callable[[bytes | memoryview], P]:
-        """A reader of some of the fields of what was packed, those of `kind`; the others are not looked at. Fields
-        that hold ids cannot be among them."""
+        """A reader of some of the fields of what was packed, those of `kind`; the others are not looked at."""
         wanted = {field.name: field.type for field in msgspec.structs.fields(kind)}
-        row = self._struct(kind.__name__, {name: wanted[name] for name in self._names if name in wanted})
-        decode, values = msgspec.msgpack.Decoder(row).decode, attrgetter(*wanted)
-        if len(wanted) == 1:
-            return lambda packed: kind(values(decode(packed)))
-        return lambda packed: kind(*values(decode(packed)))
+        ids = frozenset(self._names[number] for number in self._ids) & wanted.keys()
+        row = self._struct(
+            kind.__name__, {name: Any if name in ids else wanted[name] for name in self._names if name in wanted}
+        )
+        decode, names = msgspec.msgpack.Decoder(row).decode, tuple(wanted)
+
+        def read(packed: bytes | memoryview) -> P:
+            found = decode(packed)
+            return kind(*[_long(getattr(found, name)) if name in ids else getattr(found, name) for name in names])
+
+        return read
+
+
+def _long(held: Any) -> Any:
+    """An id, or a tuple of them; an empty tuple stays itself, since it may be the default."""
+    return tuple(map(long_id, held)) if isinstance(held, list) else held and long_id(held)
 
 
 def _short(names: Sequence[str], name: str) -> str:

@@ -20,6 +20,8 @@ _COPIED = (
     *("start_kw", "success_kw", "failure_kw", "filter_subject", "filter_body", "filter_http_body"),
     *("filter_default_fail", "late_limit", "run_limit"),
 )
+# The field that says where a channel sends to, where that is told.
+_SHOWN = {"webhook": "url", "email": "email"}
 MOST_CHECKS = 100_000
 
 
@@ -141,11 +143,10 @@ def read_channels(told: object, present: Mapping[str, str], found: Found) -> dic
 
 def _shown_fields(channel: dict[str, Any], kind: str) -> dict[str, Any] | None:
     """Where a channel sends to, where that is told: by Pingfold, of kinds whose address is no secret."""
-    if kind == "webhook" and isinstance(channel.get("url"), str):
-        return {"url": channel["url"], **_events(channel)}
-    if kind == "email" and isinstance(channel.get("email"), str):
-        return {"email": channel["email"], **_events(channel)}
-    return None
+    field = _SHOWN.get(kind)
+    if field is None or not isinstance(channel.get(field), str):
+        return None
+    return {field: channel[field], **_events(channel)}
 
 
 def _events(channel: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,6 @@ def definition_key(check: str) -> str:
 
 
 def part_of_check(kind: type[P]) -> Callable[[bytes], P]:
-    """Reads the fields of `kind`, which are some of a check's, from a packed definition. They must not hold ids."""
+    """Reads the fields of `kind`, which are some of a check's, from a packed definition."""
     read = _checks.part(kind)
     return lambda packed: read(memoryview(packed)[1:])

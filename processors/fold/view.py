@@ -1,6 +1,6 @@
 """The states of one partition as a fold sees them: a mapping that notes what changed, and can undo one event."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
@@ -73,10 +73,14 @@ class View:
     def __contains__(self, key: str) -> bool:
         return key in self._records
 
+    def _walk(self) -> Iterable[tuple[str, msgspec.Struct | bytes]]:
+        """All records as they stand here; every walk through them comes by here."""
+        return self._records.items()
+
     def items(self) -> Iterator[tuple[str, msgspec.Struct]]:
         """All records; the view must not change meanwhile."""
         unpack = self._packer.unpack
-        for key, record in self._records.items():
+        for key, record in self._walk():
             yield key, unpack(record) if isinstance(record, bytes) else record
 
     def items_but_packed(self) -> Iterator[tuple[str, Any]]:
@@ -85,14 +89,14 @@ class View:
         They are few: what looks for some of them does not unpack the many.
         """
         pack = self._packer.pack
-        for key, record in self._records.items():
+        for key, record in self._walk():
             if not isinstance(record, bytes) and type(record) not in pack:
                 yield key, record
 
     def items_of(self, record_type: type[R]) -> Iterator[tuple[str, R]]:
         """The records of one type; no others are unpacked. The view must not change meanwhile."""
         _, unpack, type_of = self._packer
-        for key, record in self._records.items():
+        for key, record in self._walk():
             if isinstance(record, bytes):
                 if type_of(record) is record_type:
                     yield key, unpack(record)
@@ -102,7 +106,7 @@ class View:
     def packed_items(self, record_type: type[msgspec.Struct]) -> Iterator[tuple[str, bytes]]:
         """Those of a type that the fold's packer names, as it made them; the view must not change meanwhile."""
         type_of, pack = self._packer.type_of, self._packer.pack[record_type]
-        for key, record in self._records.items():
+        for key, record in self._walk():
             if isinstance(record, bytes):
                 if type_of(record) is record_type:
                     yield key, record

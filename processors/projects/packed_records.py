@@ -15,7 +15,7 @@ _checks = Packing(Check, ids=("id", "project", "channels"))
 
 
 def part_of_check(kind: type[P]) -> Callable[[bytes], P]:
-    """Reads the fields of `kind`, which are some of a check's, from a packed check. They must not hold ids."""
+    """Reads the fields of `kind`, which are some of a check's, from a packed check."""
     return _checks.part(kind)
 
 

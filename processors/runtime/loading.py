@@ -52,8 +52,8 @@ class CountedView(View):
         super().__init__(records)
         self._loading = loading
 
-    def items(self) -> Iterator[tuple[str, msgspec.Struct]]:
-        for item in super().items():
+    def _walk(self) -> Iterator[tuple[str, msgspec.Struct | bytes]]:
+        for item in super()._walk():
             self._loading.steps += 1
             yield item
 
@@ -65,8 +65,8 @@ def load_states(
     records: msgspec.json.Decoder[Any],
     end: int | None = None,
     version: int | None = None,
-    loading: "Loading | None" = None,
     packer: Packer = PLAIN,
+    loading: "Loading | None" = None,
 ) -> dict[str, Any]:
     """The newest record of every key before the offset `end`; without it, all that is committed now.
 

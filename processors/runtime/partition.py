@@ -158,7 +158,7 @@ class OwnedPartition:
             beat = self._calls.beat
             self._producer = await self._calls.ask(lambda: PartitionProducer(bootstrap, fold, self.number, beat=beat))
         states = fold.states, self.number, fold.records
-        records = await self._calls.load(load_states, bootstrap, *states, None, fold.version, self.loading, fold.packer)
+        records = await self._calls.load(load_states, bootstrap, *states, None, fold.version, fold.packer, self.loading)
         view = CountedView(records, self.loading)
         # Its indexes and wheels are built, from all records.
         self._session = await self._calls.compute(Session, fold, self.number, view, TZDATA_VERSION)

@@ -44,8 +44,9 @@ async def explain(
     thing: str,
     at: Annotated[str | None, Query(description=_AT, max_length=64)] = None,
 ) -> Response:
-    """Explain why a heartbeat check or a monitor had its status at a time: the events, the rule, the deadline, what was
-    sent to whom, and what would have come next.
+    """Explain why a heartbeat check or a monitor had its status at a time.
+
+    The answer has the events, the rule, the deadline, what was sent to whom, and what would have come next.
 
     `thing`: id of a check, a monitor, an incident or a delivery, or the slug of a check.
     """

@@ -77,7 +77,7 @@ async def read_feed(service: ServiceDep, key: AlertsReader, id: str) -> Response
     openapi_extra=body_of(CalendarFeedBody, _EXAMPLE),
 )
 async def set_feed(service: ServiceDep, key: AlertsWriter, id: str, body: JsonObject) -> Response:
-    """Have a calendar fetched from now on, each quarter of an hour; its events become overrides as those of an uploaded
+    """Have a calendar fetched from now on, each quarter of an hour. Its events become overrides as those of an uploaded
     one do, and those that vanish from it go. It takes the place of the one that was fetched before."""
     rotation, deps = await find_rotation(service, key, id), service.deps
     url = _checked(service, key.project, judged(body, CalendarFeedBody).url)

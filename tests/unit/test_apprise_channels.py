@@ -156,7 +156,7 @@ async def test_the_management_api_makes_lists_and_removes_it(api: Harness) -> No
     answer = await api.client.post("/api/v3/channels/", json=body, headers=headers)
     assert answer.status_code == 201, answer.text
     one = answer.json()
-    told = {"events": list(DEFAULT_NOTICES), "digest": True, "quiet_hours": None}
+    told = {"events": list(DEFAULT_NOTICES), "digest": True, "quiet_hours": None, "repeat_minutes": None}
     assert one == {"id": one["id"], "name": "phones", "kind": "apprise", **SHOWN, **told}
     listed = (await api.client.get("/api/v3/channels/", headers=headers)).json()["channels"]
     assert listed == [{"id": one["id"], "name": "phones", "kind": "apprise"}]

@@ -196,7 +196,7 @@ async def test_the_management_api_makes_lists_and_removes_it(api: Harness) -> No
     one = answer.json()
     assert one == {
         "id": one["id"], "name": "phones", "kind": "ntfy", "server": "https://ntfy.example", "topic": "t",
-        "has_token": True, "events": list(DEFAULT_NOTICES), "digest": True, "quiet_hours": None,
+        "has_token": True, "events": list(DEFAULT_NOTICES), "digest": True, "quiet_hours": None, "repeat_minutes": None,
     }  # fmt: skip
     listed = (await api.client.get("/api/v3/channels/", headers=headers)).json()["channels"]
     assert listed == [{"id": one["id"], "name": "phones", "kind": "ntfy"}]

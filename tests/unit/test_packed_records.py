@@ -126,6 +126,8 @@ CHECK = Check(id=ID, project=PROJECT, version=7, created=9, tags="a b", run_limi
 
 class Part(msgspec.Struct):
     token: str
+    project: str
+    channels: tuple[str, ...]
     created: int
     run_limit: int | None
 
@@ -140,4 +142,4 @@ def test_a_definition_takes_half_the_bytes(record: Any, packer: Packer) -> None:
 
 def test_a_part_of_a_definition_is_read_alone() -> None:
     packed = of_projects.PACKER.pack[Check](CHECK)
-    assert of_projects.part_of_check(Part)(packed) == Part("t", 9, 5)
+    assert of_projects.part_of_check(Part)(packed) == Part("t", PROJECT, (CHANNEL, "x"), 9, 5)

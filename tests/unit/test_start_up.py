@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from infra.clickhouse import analytics as clickhouse_analytics
 from infra.clickhouse import migrations as clickhouse_migrations
 from infra.clickhouse import retention as clickhouse_retention
 from infra.clickhouse.client import ClickHouseUnavailable
@@ -48,6 +49,7 @@ class World:
         monkeypatch.setattr(history_start, "clickhouse_answers", lambda _: self.clickhouse_answers)
         monkeypatch.setattr(clickhouse_migrations, "migrate", self._migrate_tables)
         monkeypatch.setattr(clickhouse_retention, "apply", lambda *_: None)
+        monkeypatch.setattr(clickhouse_analytics, "apply", lambda *_: None)
         monkeypatch.setattr(history_start, "_LONGEST_PAUSE", 0.01)
         monkeypatch.setattr(history_start, "_SAY_SECONDS", 0.0)
 
