@@ -13,6 +13,7 @@ from processors.history.rows import PINGS, PROBES, THINGS, Row, Table, ping_row,
 from schemas.actors import Actor
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import Channel, Check, Project
+from schemas.deliveries import event_id
 from schemas.ids import derived_id
 from schemas.monitors import Monitor
 from schemas.pings import Ping
@@ -132,13 +133,13 @@ class AnalyticsPast:
         first, second, third = self.went_down(API)
         ends: tuple[tuple[str, StatusChanged, Outcome, int, int], ...] = (
             (CHAT, first, "delivered", 1, 2), (CHAT, second, "exhausted", 5, 600), (CHAT, third, "delivered", 2, 30),
-            (MAIL, third, "delivered", 1, 4),
+            (MAIL, third, "delivered", 1, 4), (MAIL, second, "gathered", 0, 0),
         )  # fmt: skip
         for channel, change, outcome, attempts, after in ends:
             yield DeliveryFinished(
                 id=derived_id(channel, change.id), channel=channel, notice="monitor.down", outcome=outcome,
-                attempts=attempts, at=change.detected_at + after * SECOND, event=change.id, body="{}",
-                began=change.detected_at,
+                attempts=attempts, at=change.detected_at + after * SECOND, event=event_id(change.id, "monitor.down"),
+                began=change.detected_at, body="{}",
             )  # fmt: skip
         said = (FieldChange(field="by", new="Ada"), FieldChange(field="incident", new=second.incident))
         for minutes, by in ((12, said), (40, (FieldChange(field="by", new="Bo"), said[1]))):

@@ -1,7 +1,7 @@
 CREATE OR REPLACE VIEW {analytics}.deliveries (
     `channel` String COMMENT 'Id of the channel',
     `delivery` String COMMENT 'Id of the delivery',
-    `event` String COMMENT 'Id of what it tells; joins with event of status_changes, and is the webhook-id',
+    `event` String COMMENT 'Id of what it tells, which is the webhook-id; of a change it is one of events of status_changes',
     `notice` LowCardinality(String) COMMENT 'What it tells, such as monitor.down',
     `outcome` LowCardinality(String) COMMENT 'delivered, exhausted, gone, removed, unconfirmed, gathered or muted',
     `attempts` UInt32 COMMENT 'How often it was sent',
