@@ -2,7 +2,7 @@
 
 `plan` gives a step for each thing, in an order in which it can be done: channels, checks, monitors, windows, pages.
 Only what the source says is compared: a field that it does not tell stays as it is, and a channel that somebody has put
-on a check or a monitor stays on it. A thing that is there is found by its UUID, else by its slug, else by its name;
+on a check or a monitor stays on it. A channel that is neither there nor made by this import is no difference. A thing that is there is found by its UUID, else by its slug, else by its name;
 of several with one name the first in the source is the oldest that is there, and so on. So what an interrupted import
 has made is there for the next one, which does the rest.
 """
@@ -90,6 +90,8 @@ def names_in(present: Present) -> Names:
 def plan(found: Found, present: Present) -> list[Step]:
     """The steps that make the project hold what was found."""
     names = names_in(present)
+    for channel in found.channels:  # those to be made have no id yet
+        names.channel.setdefault(channel.name, "")
     steps: list[Step] = []
     steps += _steps("channel", found.channels, present.channels, _is_channel, lambda wanted, shown: [], "id")
     steps += _steps(
@@ -185,9 +187,10 @@ def _check_value(name: str, value: Any) -> Any:
 
 
 def _missing_channels(wanted: Sequence[str], there: Sequence[str], names: Names) -> list[Change]:
-    missing = [name for name in wanted if names.channel.get(name) not in there]
+    missing = [name for name in wanted if name in names.channel and names.channel[name] not in there]
     by_id = {id: name for name, id in names.channel.items()}
-    return [Change("channels", [by_id.get(id, id) for id in there], [*wanted])] if missing else []
+    old = [by_id.get(id, id) for id in there]
+    return [Change("channels", old, [*old, *missing])] if missing else []
 
 
 def _monitor_changes(wanted: WantedMonitor, shown: Shown, names: Names) -> list[Change]:

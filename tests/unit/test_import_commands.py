@@ -12,12 +12,14 @@ from typer.testing import CliRunner
 from infra.settings.settings import Settings
 from pingfold import cli
 from pingfold.commands import client
+from pingfold.imports.healthchecks_server import HealthchecksServer
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.import_sources import GATUS, KUMA_BACKUP, kuma_database
 
 # What a command did: its output, exit status and exception.
 Run = Callable[..., Any]
 
+CHECK_UUID = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 CRONTAB = """\
 CRON_TZ=Europe/Riga
 # Nightly backup
@@ -186,3 +188,23 @@ def test_one_key_of_each_kind_is_asked_for(run: Run, tmp_path: Path, monkeypatch
     file = tmp_path / "config.yaml"
     file.write_text(GATUS.replace("${OPS_HOOK}", "https://hooks.example.com/x"))
     assert "PINGFOLD_KEY holds no key of the kind poppaping" in str(run("gatus", str(file)).exception)
+
+
+def test_a_channel_that_nobody_has_made_yet_is_no_difference(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Healthchecks does not tell where its channels send to, so at first there are none."""
+    told = {"channels": [{"id": "c1", "name": "Chat", "kind": "slack"}, {"id": "c2", "name": "Hook", "kind": "webhook"}]}
+    check = {"name": "Backup", "slug": "backup", "timeout": 60, "grace": 60, "uuid": CHECK_UUID, "channels": "c1,c2"}
+    monkeypatch.setattr(HealthchecksServer, "channels", lambda _: told)
+    monkeypatch.setattr(HealthchecksServer, "checks", lambda _: {"checks": [check]})
+    arguments = ("healthchecks", "https://hc.invalid", "key", "--keep-uuids")
+    twice(run, *arguments)
+    [chat, hook] = told["channels"]
+    hook["url"] = "https://example.com/hook"
+    shown = run(*arguments)
+    assert '~ check "Backup" (check 1)\n    channels: [] -> ["Hook"]' in shown.stdout
+    assert run(*arguments, "--yes").exit_code == 0
+    chat |= {"kind": "webhook", "url": "https://example.com/chat"}
+    assert '    channels: ["Hook"] -> ["Hook", "Chat"]' in run(*arguments).stdout
+    assert run(*arguments, "--yes").exit_code == 0
+    last = run(*arguments)
+    assert (last.exit_code, last.stdout.splitlines()[-1]) == (0, "3 there already")
