@@ -53,8 +53,11 @@ _RUNNERS: Mapping[str, tuple[str, int]] = {
 }
 _ENDS, _ASIDE = (
     frozenset({"&&", ";", "||", "|"}),
-    frozenset(["cd", "test", "[", ".", "source", "export", "umask", "sleep", "set"]),
+    frozenset(["cd", "test", "[", "[[", ".", "source", "export", "umask", "sleep", "set", "for", "case"]),
 )
+_KEYWORDS = frozenset({"if", "then", "elif", "else", "while", "until", "do"})
+# What `wrapped` makes of a command.
+_WRAPPED = re.compile(r"\S+ -c '((?:[^']|'\\'')*)'; s=\$\?; curl ")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 
@@ -175,7 +178,7 @@ def _job(line: Job, reading: _Reading, crontab: Crontab) -> None:
         slug = unlike({check.slug for check in found.checks}, _slug(name, line.number))
     crontab.checks[line.number] = len(found.checks)
     crontab.shells[line.number] = reading.shell
-    found.checks.append(WantedCheck(place, name, slug, fields, uuid=uuid))
+    found.checks.append(WantedCheck(place, name, slug, fields, uuid=uuid, on_all=True))
 
 
 def _name_above(comment: str) -> str:
@@ -187,7 +190,9 @@ def _name_above(comment: str) -> str:
 
 
 def _program(command: str) -> str:
-    """The program that a command runs, without its folder."""
+    """The program that a command runs, without its folder; of what was rewritten here, that of the command before."""
+    if found := _WRAPPED.match(command):
+        command = found[1].replace("'\\''", "'")
     lexer = shlex.shlex(shown(command), posix=True, punctuation_chars="();<>|&")
     lexer.whitespace_split, lexer.commenters = True, ""
     words: list[str] = []
@@ -204,14 +209,16 @@ def _program_of(words: list[str]) -> str:
     for word in words:
         if word in _ENDS:
             valued, before, aside, is_value = "", 0, False, False
-        elif aside or is_value or _ASSIGNMENT.match(word) or word[0] in "(){}[]!<>":
+        elif aside or is_value:
             is_value = False
+        elif word in _ASIDE:
+            aside = True
+        elif word in _KEYWORDS or _ASSIGNMENT.match(word) or word[0] in "(){}[]!<>" or not re.search(r"\w", word):
+            continue
         elif word.startswith("-"):
             is_value = len(word) == 2 and word[1] in valued
         elif before:
             before -= 1
-        elif word in _ASIDE:
-            aside = True
         elif (name := word.rstrip("/").rpartition("/")[2]) in _RUNNERS:
             valued, before = _RUNNERS[name]
         elif name:

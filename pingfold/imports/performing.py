@@ -107,11 +107,21 @@ def _check(step: Step, wanted: WantedCheck, there: Any, names: Names, ask: Api) 
     if step.id is not None:
         answer = ask("POST", f"{_CHECKS}{step.id}", body)
         return _paused(answer, ask) if any(change.field == "paused" for change in step.changes) else answer
-    body = {"name": wanted.name, **body}
-    answer = (
-        ask("POST", f"{_CHECKS}{wanted.uuid}?create=1", body) if wanted.uuid is not None else ask("POST", _CHECKS, body)
-    )
+    body = {"name": wanted.name, **({"channels": "*"} if wanted.on_all else {}), **body}
+    answer = _kept(wanted.uuid, body, ask) if wanted.uuid is not None else ask("POST", _CHECKS, body)
     return _paused(answer, ask) if wanted.paused else answer
+
+
+def _kept(uuid: str, body: dict[str, Any], ask: Api) -> Any:
+    """A new check with the UUID that it had."""
+    try:
+        return ask("POST", f"{_CHECKS}{uuid}?create=1", body)
+    except CommandFailed as refused:
+        if str(refused).startswith("403 "):
+            raise CommandFailed(
+                f"another project of this Pingfold has the UUID {uuid}: import into that one, or without --keep-uuids"
+            ) from None
+        raise
 
 
 def _paused(check: Any, ask: Api) -> Any:

@@ -2,9 +2,10 @@
 
 `plan` gives a step for each thing, in an order in which it can be done: channels, checks, monitors, windows, pages.
 Only what the source says is compared: a field that it does not tell stays as it is, and a channel that somebody has put
-on a check or a monitor stays on it. A channel that is neither there nor made by this import is no difference. A thing that is there is found by its UUID, else by its slug, else by its name;
-of several with one name the first in the source is the oldest that is there, and so on. So what an interrupted import
-has made is there for the next one, which does the rest.
+on a check or a monitor stays on it. A channel that is neither there nor made by this import is no difference. A thing
+that is there is found by its UUID, else by its slug, else by its name; of several with one name the first in the source
+is the oldest that is there, and so on. So what an interrupted import has made is there for the next one, which does the
+rest.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -26,6 +26,7 @@ class NotCarried(CommandFailed):
 @dataclass(frozen=True, slots=True)
 class WantedCheck:
     """A check. place: where it stands in the source, such as `line 3`. channels: names, or None: as they are.
+    on_all: a new one is put on all channels of the project, as one that a first ping makes.
 
     name: of a new one; one that is there is renamed only when `fields` has the name, too.
     """
@@ -37,6 +38,7 @@ class WantedCheck:
     uuid: str | None = None
     paused: bool = False
     channels: tuple[str, ...] | None = None
+    on_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

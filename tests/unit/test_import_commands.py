@@ -13,7 +13,7 @@ from infra.settings.settings import Settings
 from pingfold import cli
 from pingfold.commands import client
 from pingfold.imports.healthchecks_server import HealthchecksServer
-from tests.harness import POP_KEY, WRITE_KEY, Harness
+from tests.harness import OTHER_KEY, POP_KEY, WRITE_KEY, Harness
 from tests.import_sources import GATUS, KUMA_BACKUP, kuma_database
 
 # What a command did: its output, exit status and exception.
@@ -53,6 +53,11 @@ def run(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         yield lambda *arguments, **more: CliRunner().invoke(cli.app, ["import", *arguments], **more)
 
 
+def asked(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """What the Management API of the project answers."""
+    return client.ask_api(method, path, {"X-Api-Key": WRITE_KEY}, body)
+
+
 def test_a_crontab_is_shown_then_carried_over_and_the_second_time_nothing_is_done(run: Run, tmp_path: Path) -> None:
     file, new = tmp_path / "crontab", tmp_path / "new"
     file.write_text(CRONTAB)
@@ -70,6 +75,30 @@ def test_a_crontab_is_shown_then_carried_over_and_the_second_time_nothing_is_don
         second = json.loads(run("crontab", str(again), "--yes", "--json", "--timezone", "UTC").stdout)
         assert [step["sign"] for step in second["steps"]] == ["=", "="]
         assert second["crontab"] == new.read_text()
+
+
+def test_the_checks_of_a_crontab_are_on_all_channels(run: Run, tmp_path: Path) -> None:
+    """As those that a first ping makes, or nobody would hear of them. What somebody changes later stays."""
+    made = asked("POST", "/api/v3/channels/", {"kind": "webhook", "name": "Hook", "url": "https://example.com/hook"})
+    file = tmp_path / "crontab"
+    file.write_text("@daily /bin/job\n")
+    assert run("crontab", str(file), "--yes", "--timezone", "UTC").exit_code == 0
+    [check] = asked("GET", "/api/v3/checks/")["checks"]
+    assert check["channels"] == made["id"]
+    asked("POST", f"/api/v3/checks/{check['uuid']}", {"channels": ""})
+    assert run("crontab", str(file), "--timezone", "UTC").exit_code == 0
+
+
+def test_a_uuid_of_another_project_is_refused_in_words(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = {"name": "Backup", "slug": "backup", "timeout": 60, "grace": 60, "uuid": CHECK_UUID, "channels": ""}
+    monkeypatch.setattr(HealthchecksServer, "channels", lambda _: {"channels": []})
+    monkeypatch.setattr(HealthchecksServer, "checks", lambda _: {"checks": [check]})
+    arguments = ("healthchecks", "https://hc.invalid", "key", "--keep-uuids", "--yes")
+    assert run(*arguments).exit_code == 0
+    monkeypatch.setenv("PINGFOLD_KEY", OTHER_KEY)
+    done = run(*arguments)
+    assert done.exit_code == 1
+    assert f"was refused: another project of this Pingfold has the UUID {CHECK_UUID}: import" in done.stderr
 
 
 def twice(run: Run, *arguments: str) -> Any:
@@ -192,7 +221,9 @@ def test_one_key_of_each_kind_is_asked_for(run: Run, tmp_path: Path, monkeypatch
 
 def test_a_channel_that_nobody_has_made_yet_is_no_difference(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Healthchecks does not tell where its channels send to, so at first there are none."""
-    told = {"channels": [{"id": "c1", "name": "Chat", "kind": "slack"}, {"id": "c2", "name": "Hook", "kind": "webhook"}]}
+    told = {
+        "channels": [{"id": "c1", "name": "Chat", "kind": "slack"}, {"id": "c2", "name": "Hook", "kind": "webhook"}]
+    }
     check = {"name": "Backup", "slug": "backup", "timeout": 60, "grace": 60, "uuid": CHECK_UUID, "channels": "c1,c2"}
     monkeypatch.setattr(HealthchecksServer, "channels", lambda _: told)
     monkeypatch.setattr(HealthchecksServer, "checks", lambda _: {"checks": [check]})

@@ -43,10 +43,24 @@ def left(text: str, system: bool = False) -> list[tuple[str, str]]:
         ("0 0 1-15/3 * 0-7 job\n", "job", "0 0 1-15/3 * 0-7"),
         ("0 0 * * * 'unclosed\n", "'unclosed", "0 0 * * *"),
         ("0 0 * * * sudo -u www /usr/bin/php artisan\n", "php", "0 0 * * *"),
+        ('0 0 * * * [ "$(date +\\%u)" = 7 ] && /bin/weekly\n', "weekly", "0 0 * * *"),
+        ("0 0 * * * [ $(date +\\%u) -lt 6 ] && /bin/workday\n", "workday", "0 0 * * *"),
+        ("0 0 * * * [[ -f /x ]] || /bin/make-x\n", "make-x", "0 0 * * *"),
+        ("0 0 * * * if test -x /bin/a; then /bin/a; fi\n", "a", "0 0 * * *"),
+        ("0 0 * * * for f in 1 2; do /bin/each $f; done\n", "each", "0 0 * * *"),
+        ("0 0 * * * sudo -u test /bin/job\n", "job", "0 0 * * *"),
+        ("0 0 * * * $(cat /etc/job)\n", "cat", "0 0 * * *"),
     ],
 )
 def test_the_check_of_a_job(text: str, name: str, schedule: str) -> None:
     assert read(text) == [(f"line {text.count(chr(10))}", name, schedule)]
+
+
+def test_a_rewritten_job_is_named_as_before() -> None:
+    """Its check may have been removed: it is made again by the UUID in the line."""
+    command = "cd '/srv/the app' && /bin/report 'all of it' | mail root"
+    again = wrapped(command, f"{BASE}{UUID}", "/bin/bash")
+    assert [read(f"@daily {one}\n") for one in (command, again)] == [[("line 1", "report", "0 0 * * *")]] * 2
 
 
 @pytest.mark.parametrize(
