@@ -68,7 +68,8 @@ def _sent(sent: dict[str, Any]) -> str:
         return f"{channel}: {sent['event']}, how it ended is not known"
     attempts = f"{delivery['attempts']} attempt{'s' if delivery['attempts'] != 1 else ''}"
     when = delivery["finished_at"] or delivery["next_attempt_at"]
-    words = [f"{delivery['status'].replace('_', ' ')}", f"at {_time(when)}" if when else "", f"after {attempts}"]
+    at = "at" if delivery["finished_at"] else "and sent next at"
+    words = [f"{delivery['status'].replace('_', ' ')}", f"after {attempts}", f"{at} {_time(when)}" if when else ""]
     why = f": {delivery['last_error']}" if delivery["last_error"] else ""
     listed = f", in the list {delivery['told_in']}" if delivery["told_in"] else ""
     return f"{channel}: {sent['event']}, {' '.join(word for word in words if word)}{listed}{why}"

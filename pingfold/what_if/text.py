@@ -45,7 +45,7 @@ def _sweep_row(case: CaseObject) -> tuple[str, ...]:
 def _show_case(answer: WhatIfObject, names: dict[str, str]) -> None:
     [case] = answer.cases
     typer.echo(
-        f"with {_settings(case)}: {case.imagined} alerts instead of {case.sent}: {case.kept} kept, {case.spared} "
+        f"with {_settings(case)}: {_alerts(case.imagined)} instead of {case.sent}: {case.kept} kept, {case.spared} "
         f"spared, {case.added} added, {case.earlier} earlier, {case.later} later"
     )
     if case.long_sent:
@@ -83,6 +83,10 @@ def _show_things(answer: WhatIfObject) -> None:
     print_table(("name", "kind", "uptime", "would be", "down", "would be"), rows)
     if left := len(changed) - len(rows) + answer.things_left_out:
         typer.echo(f"and {left} more; --json shows up to 1,000")
+
+
+def _alerts(count: int) -> str:
+    return "1 alert" if count == 1 else f"{count} alerts"
 
 
 def _alert_row(one: ComparedObject, names: dict[str, str]) -> tuple[str, ...]:

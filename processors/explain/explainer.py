@@ -24,6 +24,7 @@ from processors.refold.steps import Refold, record_of
 from schemas.base import Micros
 from schemas.explanations import ExplainedChange, Explanation, FoldedFrom
 from schemas.ticks import Progress
+from schemas.times import to_second
 
 # So many records are read before the clock is looked at, and others get their turn.
 _BATCH = 500
@@ -86,7 +87,10 @@ class _Question:
                 break
             from_there = self._folded_from(begin, story)
             return explanation(story, self._thing, self._partition, changes, from_there, [*notes, *begin.doubts])
-        raise Unknown(f"nothing is known of it up to then in {self._fold.journal}/{self._partition}")
+        raise Unknown(
+            f"at {to_second(self._at)} UTC it was not there: nothing is known of it in "
+            f"{self._fold.journal}/{self._partition} up to then; ask about a later time"
+        )
 
     def _why(self, state: Any, notes: list[str]) -> tuple[ExplainedChange, ...]:
         """The change that made the status what it has been for long, and those before it.

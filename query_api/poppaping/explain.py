@@ -71,8 +71,13 @@ async def _explained(deps: Dependencies, subject: Subject, at: Micros) -> Explan
             if fault.why == "unknown" and kind != subject.kinds[-1]:
                 continue
             headers = {"Retry-After": _RETRY[fault.why]} if fault.why in _RETRY else None
-            raise PoppaPingApiError(_STATUSES[fault.why], f"{fault}.".capitalize(), headers=headers) from None
+            raise PoppaPingApiError(_STATUSES[fault.why], _sentence(str(fault)), headers=headers) from None
     raise AssertionError("a subject is of some kind")
+
+
+def _sentence(words: str) -> str:
+    """Words that may have names and UTC in them, as a sentence."""
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _explaining(deps: Dependencies) -> Explaining:
@@ -102,7 +107,7 @@ async def _sent(deps: Dependencies, project: str, requested: Sequence[RequestedN
             continue
         found[each.delivery] = SentNotice(
             alert_channel_id=each.channel,
-            alert_channel_name=None if known is None else known.name,
+            alert_channel_name=None if known is None else known.name or known.kind,
             event=each.notice,
             event_id=each.event,
             delivery_id=each.delivery,

@@ -38,7 +38,9 @@ class SentNotice(Struct, kw_only=True, gc=False):
     """A notice to an alert channel, and how it ended."""
 
     alert_channel_id: str
-    alert_channel_name: Annotated[str | None, Meta(description="Null: the channel is not there any more.")]
+    alert_channel_name: Annotated[
+        str | None, Meta(description="Its kind when it has no name; null: the channel is not there any more.")
+    ]
     event: str
     event_id: Uuid
     delivery_id: Uuid

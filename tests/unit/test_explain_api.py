@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from pingfold.commands.explanation_text import lines_of
 from query_api.explaining import NotExplained
 from schemas.base import SECOND, encode
 from schemas.deliveries import DeliveryAttempted
-from schemas.times import exact_iso
+from schemas.times import exact_iso, to_second
 from schemas.topics import DELIVERIES
 from tests.harness import START, WRITE_KEY, Harness
 from tests.poppaping_client import OTHERS_KEY, UNKNOWN, V1, fault, made, with_key
@@ -74,6 +75,27 @@ async def test_what_was_sent_and_how_it_ended(harness: Harness) -> None:
     ended = await explained(harness, sent["delivery_id"])
     [sent] = [each for each in ended["changes"][-1]["sent"] if each["event"] == "monitor.down"]
     assert (sent["delivery"]["status"], sent["delivery"]["attempts"]) == ("delivered", 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (200, "delivered after 1 attempt at 2"),
+        (500, "pending after 1 attempt and sent next at 2"),
+    ],
+)
+async def test_what_was_sent_in_words(harness: Harness, status: int, words: str) -> None:
+    channel = harness.make_channel("")
+    id = await check(harness, channels=channel)
+    harness.log.ping(id, "fail")
+    harness.log.tick(1)
+    told = await explained(harness, id)
+    assert "      told: webhook: monitor.down, pending after 0 attempts" in [*lines_of(told)]
+    [sent] = [each for each in told["changes"][-1]["sent"] if each["event"] == "monitor.down"]
+    attempt = DeliveryAttempted(delivery=sent["delivery_id"], attempt=1, at=harness.log.time, status=status)
+    harness.log.send(DELIVERIES.name, channel, encode(attempt))
+    lines = [*lines_of(await explained(harness, id))]
+    assert [line for line in lines if line.startswith(f"      told: webhook: monitor.down, {words}")]
 
 
 async def test_why_a_monitor_is_down_and_its_incident(harness: Harness) -> None:
@@ -150,6 +172,9 @@ async def test_before_it_was_made(harness: Harness) -> None:
     id = await check(harness)
     answer = await harness.client.get(f"{V1}/explain/{id}", params={"at": exact_iso(START)})
     assert fault(answer) == (404, "not_found")
+    words = answer.json()["message"]
+    assert words.startswith(f"At {to_second(START)} UTC it was not there: nothing is known of it in pings/")
+    assert words.endswith("; ask about a later time.")
 
 
 async def test_another_projects_check_is_not_found(harness: Harness) -> None:
@@ -173,8 +198,8 @@ async def test_another_projects_check_is_not_found(harness: Harness) -> None:
 )
 async def test_when_there_is_no_explanation(harness: Harness, why: Any, status: int, retry: str | None) -> None:
     id = await check(harness)
-    harness.explaining.fault = NotExplained(why, "the reason")
+    harness.explaining.fault = NotExplained(why, "the reason, as PINGFOLD tells it")
     answer = await harness.client.get(f"{V1}/explain/{id}")
     assert answer.status_code == status
     assert answer.headers.get("Retry-After") == retry
-    assert answer.json()["message"] == "The reason."
+    assert answer.json()["message"] == "The reason, as PINGFOLD tells it."

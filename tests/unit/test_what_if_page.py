@@ -2,6 +2,10 @@
 
 import re
 
+import pytest
+from msgspec.structs import replace
+
+from pingfold.what_if.text import show
 from tests.source_tree import ROOT
 from tests.what_if_story import BACKUP, SWEEP, TWENTY, Story
 
@@ -13,6 +17,12 @@ def test_the_page_shows_what_is_answered() -> None:
     story = Story()
     shown = re.findall(r"```text\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     assert shown == [story.text(TWENTY), story.text(SWEEP)]
+
+
+def test_one_alert_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = Story().answer(TWENTY)
+    show(replace(answer, cases=[replace(answer.cases[0], imagined=1)]), {})
+    assert "with grace=20m: 1 alert instead of 10: " in capsys.readouterr().out
 
 
 def test_each_alert_and_each_count_tell_the_same() -> None:
