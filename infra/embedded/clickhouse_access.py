@@ -37,7 +37,9 @@ def caller_of(headers: Mapping[str, str], query_string: bytes, logins: Sequence[
             found = login
     if found is None:
         raise StatementRejected(
-            516, "Authentication failed: user and password stand in credentials.json. (AUTHENTICATION_FAILED)"
+            516,
+            "Authentication failed: user and password stand in credentials.json, those of analysts in "
+            "analyst-login.json. (AUTHENTICATION_FAILED)",
         )
     return found
 

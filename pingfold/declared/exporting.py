@@ -43,7 +43,8 @@ def export(present: Sequence[Present], chosen: Sequence[Present], schema: str = 
     for one in sorted(chosen, key=lambda one: (_set_of(one), sections.index(one.section), one.key)):
         if (one.section, one.id) not in names:
             why = f"another one is called '{one.key}', too" if one.key else "it has no name"
-            left_out.append(f"the {KINDS[one.section].title} {one.id} is left out: {why}; rename it")
+            how = f"pingfold channel change {one.id} --name NAME" if one.section == "channels" else "rename it"
+            left_out.append(f"the {KINDS[one.section].title} {one.id} is left out: {why}; {how}")
             continue
         fields = with_references(one.fields, lambda _, kind, id: names.get((kind, id), id))
         if fields.get("channels") == everyone:

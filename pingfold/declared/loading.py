@@ -38,17 +38,21 @@ def loaded(
     """The same of files that are read already, by their names. problems: that are known already."""
     sources: list[Source] = []
     found = list(problems)
+    unfilled: set[tuple[str, str]] = set()
     for name, content in contents:
         documents, faults = read(name, content)
         found += faults
         for document in documents:
             node, unknown = filled(document, environment)
             found += unknown
+            unfilled |= {(name, problem.path) for problem in unknown}
             sources.append(Source(node.plain(), node.place_of))
     try:
         things = judged(sources, rules)
     except InvalidDeclarations as invalid:
-        raise InvalidDeclarations([*found, *invalid.problems]) from None
+        # What is wrong with a text that the environment did not fill is of no use.
+        told = [one for one in invalid.problems if one.place is None or (one.place.file, one.path) not in unfilled]
+        raise InvalidDeclarations([*found, *told]) from None
     if found:
         raise InvalidDeclarations(found)
     return things

@@ -256,6 +256,14 @@ def test_names_that_several_things_share(world: World) -> None:
     )
 
 
+def test_a_channel_without_a_name_is_left_out_with_the_command_that_names_it(world: World) -> None:
+    world.api.call("healthchecks", "POST", "/api/v3/channels/", {"kind": "webhook", "url": "https://a.example/"})
+    [id] = (one.id for one in world.present())
+    assert world.export().left_out == (
+        f"the channel {id} is left out: it has no name; pingfold channel change {id} --name NAME",
+    )
+
+
 def test_the_type_of_a_channel_stays(world: World) -> None:
     world.apply("channels: {o: {type: webhook, url: 'https://a.example/'}}")
     told = problems(world, "channels: {o: {type: email, addresses: [a@example.org]}}")

@@ -14,6 +14,19 @@ def told(*files: str) -> str:
     return str(refused.value)
 
 
+def test_a_text_that_was_not_filled_is_told_once() -> None:
+    chat, hook = (
+        "{type: slack, url: '${CHAT}', digest: 5}",
+        "{type: webhook, url: 'https://a.example/', secret: '${S}'}",
+    )
+    lines = told(f"channels:\n  chat: {chat}\n  hook: {hook}").splitlines()
+    assert [line.partition(": ")[2].partition(":")[0] for line in lines] == [
+        "channels.chat.url", "channels.chat.digest", "channels.hook.secret",
+    ]  # fmt: skip
+    assert "the environment has no variable CHAT" in lines[0]
+    assert "the environment has no variable S" in lines[2]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
