@@ -21,6 +21,26 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9]+")
 _TITLES = {"channels": "CHANNEL", "monitors": "MONITOR", "status_pages": "PAGE"}
 # Of lists of whole numbers, lists of words and the like, which are short.
 _WIDTH = 110
+# What YAML 1.1 takes as the end of a line beside CR and LF: outside of double quotes it would be read as a blank.
+_ENDS_OF_LINES = re.compile("[\x85\u2028\u2029]")
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # yaml has no types
+    """Writes texts so that they are read as they were."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.Node:
+    style = '"' if _ENDS_OF_LINES.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def written(document: object) -> str:
+    """A document as YAML."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    return text
 
 
 class Exported(NamedTuple):
@@ -53,11 +73,7 @@ def export(present: Sequence[Present], chosen: Sequence[Present], schema: str = 
         document = documents.setdefault(name, {} if name == DEFAULT_SET else {"managed_by": name})
         things = document.setdefault(one.section, {})
         things[one.key] = variables.hide(one, _plain(KINDS[one.section].written(fields)))
-    written = [
-        yaml.dump(each, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
-        for each in documents.values()
-    ]
-    text = f"# yaml-language-server: $schema={schema}\n" + "---\n".join(written)
+    text = f"# yaml-language-server: $schema={schema}\n" + "---\n".join(map(written, documents.values()))
     return Exported(text, tuple(left_out), tuple(variables.names))
 
 

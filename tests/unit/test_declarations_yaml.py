@@ -4,10 +4,11 @@ import random
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pingfold.declared.environment import escaped, filled
+from pingfold.declared.exporting import written
 from pingfold.declared.problems import Place
 from pingfold.declared.yaml_reader import MOST_BYTES, MOST_DEPTH, MOST_NODES, read
 
@@ -109,10 +110,11 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
+@example("next\x85line")
+@example({"\x85": ["\u2028", "\u2029 "]})
 def test_what_is_written_safely_is_read_as_it_was(value: object) -> None:
     """The dumper is one of YAML 1.1: what it leaves without quotes means the same here."""
-    text = yaml.dump({"a": value}, Dumper=yaml.SafeDumper, allow_unicode=True, width=110)
-    assert plain(text) == {"a": value}
+    assert plain(written({"a": value})) == {"a": value}
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
