@@ -49,6 +49,7 @@ CHANNELS = (
             "language": st.sampled_from(["de", "en"]),
             "timezone": ZONES,
             "digest": st.booleans(),
+            "repeat_minutes": st.none() | st.just(30),
             "quiet_hours": st.sampled_from([None, {"from": "22:00", "to": "07:00"}, WORKING_HOURS]),
         },
     )

@@ -109,6 +109,49 @@ def test_a_language_that_is_taken_out_is_cleared(world: World) -> None:
     assert world.apply(plain) == []
 
 
+SPARE: dict[str, Any] = {
+    "language": "de", "timezone": "Europe/Berlin", "events": ["monitor.down"], "digest": False,
+    "quiet_hours": {"from": "22:00", "to": "07:00"}, "repeat_minutes": 30, "server": "https://other.example.org",
+    "device": "phone", "thread_id": "7",
+}  # fmt: skip
+NEEDED: dict[str, dict[str, Any]] = {
+    "slack": {"url": SLACK},
+    "webhook": {"url": "https://a.example/"},
+    "email": {"addresses": ["a@example.org"]},
+    "ntfy": {"server": "https://ntfy.example.org", "topic": "alerts"},
+    "pushover": {"app_token": "a" * 30, "user_key": "u" * 30},
+    "telegram": {"bot_token": "123456:" + "A" * 35, "chat_id": "-1001"},
+}
+OF_ALL = {"events", "repeat_minutes"}
+
+
+@pytest.mark.parametrize("kind", NEEDED)
+def test_each_field_of_a_channel_is_set_and_cleared(kind: str) -> None:
+    """Whatever of these a channel of this kind may have."""
+    world = World(**MAIL)
+    plain = {"type": kind} | NEEDED[kind]
+    world.apply({"channels": {"c": plain}})
+    seen = set()
+    for name, value in SPARE.items():
+        if name in plain:
+            continue
+        try:
+            done = world.apply({"channels": {"c": plain | {name: value}}})
+        except InvalidDeclarations:
+            continue
+        if not done:  # as by default
+            assert (kind, name) == ("webhook", "digest")
+            continue
+        seen.add(name)
+        told = world.export()
+        assert f"{name}:" in told.text
+        secrets = {one: plain[one.removeprefix("CHANNEL_C_").lower()] for one in told.variables}
+        assert world.plan(told.text, environment=secrets).steps == ()
+        assert world.apply({"channels": {"c": plain}}) == ["~ channels/c"], name
+        assert world.plan({"channels": {"c": plain}}).steps == (), name
+    assert seen >= OF_ALL
+
+
 def test_paused_is_left_as_it_is_where_no_file_tells_it(world: World) -> None:
     world.apply("monitors: {Shop: {url: 'https://a.example/'}}")
     shop = world.present()[0]

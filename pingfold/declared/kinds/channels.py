@@ -16,7 +16,7 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.reading import given_type, shown, shown_type, with_reading
 from schemas.definitions import Channel
 
-_COMMON = ("events", "digest", "quiet_hours")
+_COMMON = ("events", "digest", "quiet_hours", "repeat_minutes")
 
 
 class Channels(Kind):
@@ -44,6 +44,7 @@ class Channels(Kind):
             "events": list(kind.notices if wanted.events is None else in_order(wanted.events)),
             "digest": kind.gathers(wanted.digest),
             "quiet_hours": as_answered(quiet_of(wanted.quiet_hours)),
+            "repeat_minutes": wanted.repeat_minutes,
         }
         secrets = {kind.secret_field: config[kind.secret_field]} if config.get(kind.secret_field) else {}
         return Judged(fields, secrets)
@@ -73,7 +74,12 @@ class Channels(Kind):
     def written(self, fields: Fields) -> Fields:
         kind = CHANNEL_KINDS[fields["type"]]
         given = given_type(kind, "config").__struct_fields__
-        usual = {"events": list(kind.notices), "digest": kind.gathers(None), "quiet_hours": None}
+        usual = {
+            "events": list(kind.notices),
+            "digest": kind.gathers(None),
+            "quiet_hours": None,
+            "repeat_minutes": None,
+        }
         told = {"type": kind.name} | {name: fields[name] for name in given if fields.get(name) not in (None, "", [])}
         if kind.secret_needed or fields.get("has_token") or fields.get("apprise_service"):
             told[kind.secret_field] = HIDDEN
