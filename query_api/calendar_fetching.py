@@ -128,7 +128,9 @@ class CalendarFetcher:
 
     async def _read(self, feed: CalendarFeed, rotation: OnCallRotation, known: _Known, now: Micros) -> None:
         channels = self._deps.directory.channels_of(feed.project)
-        names = hash((rotation.name, rotation.turns, tuple(each.id + each.name for each in channels)))
+        # What a calendar means hangs on these, too.
+        known_by = tuple((each.id, each.name, each.addresses) for each in channels)
+        names = hash((rotation.name, rotation.tz, rotation.turns, known_by))
         whole = now >= known.whole_at or names != known.names or feed.failing_since is not None
         content = await self._fetch(feed, known, whole)
         if content is None:

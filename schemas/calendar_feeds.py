@@ -25,9 +25,9 @@ SealedUrl = Annotated[str, Meta(min_length=1, max_length=8_000)]
 class CalendarFeed(Fact, tag="calendar-feed", frozen=True):
     """A feed. id: of its rotation. url: sealed, since it is often a secret; host: of it, for people.
 
-    version: grows with each address, so that what an earlier one said counts no more. changed: when its events became
-    overrides last. left_out: how many of them did not. failing_since: of the failures since it was read last, with what
-    was wrong last (`error`); told: people were told of them.
+    version: grows with each address, also where one was removed in between, so that what an earlier one said counts no
+    more. changed: when its events became overrides last. left_out: how many of them did not. failing_since: of the
+    failures since it was read last, with what was wrong last (`error`); told: people were told of them.
     """
 
     id: str

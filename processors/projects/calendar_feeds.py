@@ -65,7 +65,8 @@ class ProjectCalendarFeeds:
             self._view.delete(calendar_key(rotation.id))
             rotation, effects = self._on_call.replace_fetched(rotation, (), at)
             return [*effects, decision(request, "updated", rotation.id, rotation.version)]
-        version = 1 if known is None else known.version + 1
+        # Of a feed that was removed nothing is left to count on from; the time is later than all it had.
+        version = at if known is None else known.version + 1
         created = at if known is None else known.created
         feed = CalendarFeed(
             id=rotation.id,

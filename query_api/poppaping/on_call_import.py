@@ -47,8 +47,12 @@ def overrides_of(found: Iterable[Occurrence], rotation: OnCallRotation, channels
     """The overrides that events mean. The same event gives the same id: uploaded again, it replaces what it was."""
     names = _Names(rotation, channels)
     overrides, left_out = [], []
+    # A series says the same thousands of times, which may be long.
+    named: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
     for event in found:
-        people = names.of(event)
+        said = event.summary, event.people
+        if (people := named.get(said)) is None:
+            people = named[said] = names.of(event)
         id = derived_id("override", rotation.id, event.uid, event.start)
         override = Override(id, event.start, event.end, people[:MOST_AT_ONCE], event.summary[:_LONGEST_NAME])
         fault = "" if people else "neither its summary nor an attendee names a turn or an alert channel"

@@ -156,6 +156,47 @@ async def test_it_is_asked_whether_it_has_changed(fetching: Fetching) -> None:
     assert fetching.overrides == ["ada"]
 
 
+async def test_another_zone_of_the_rotation_makes_it_read_anew(fetching: Fetching) -> None:
+    """A time without a zone is by the clock of the rotation, whatever the server says has not changed."""
+    floating = fetching.calendar("ada").replace(b"Z\r\n", b"\r\n")
+
+    def answer(request: web.Request) -> web.Response:
+        known = request.headers.get("If-None-Match") == '"1"'
+        return web.Response(status=304) if known else web.Response(body=floating, headers={"ETag": '"1"'})
+
+    def starts() -> int:
+        found = fetching.harness.log.directory.rotation(fetching.id)
+        assert found is not None
+        return found.overrides[0].start
+
+    fetching.server.answer = answer
+    await fetching.look(11)
+    before = starts()
+    changed = await fetching.harness.client.patch(f"{ON_CALL}/{fetching.id}", json={"timezone": "Asia/Tokyo"})
+    assert changed.status_code == 200, changed.text
+    await fetching.look(MINUTE)
+    assert starts() != before
+
+
+async def test_the_same_address_given_again_is_read_anew(fetching: Fetching) -> None:
+    """Its overrides went when it was removed: that the server has nothing new does not bring them back."""
+    content = fetching.calendar("ada")
+
+    def answer(request: web.Request) -> web.Response:
+        known = request.headers.get("If-None-Match") == '"1"'
+        return web.Response(status=304) if known else web.Response(body=content, headers={"ETag": '"1"'})
+
+    fetching.server.answer = answer
+    await fetching.look(11)
+    path = f"{ON_CALL}/{fetching.id}/calendar-feed"
+    url = str(fetching.server.asked[0].url)
+    assert (await fetching.harness.client.delete(path)).status_code == 200
+    assert fetching.overrides == []
+    assert (await fetching.harness.client.put(path, json={"url": url})).status_code == 200
+    await fetching.look(MINUTE)
+    assert fetching.overrides == ["ada"]
+
+
 def cut_short(content: bytes) -> Answer:
     """A body that ends before its length."""
 

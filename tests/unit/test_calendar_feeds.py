@@ -46,19 +46,21 @@ class Feeds(Desk):
         start = NOW + number * HOUR
         return Override(derived_id("test", "override", number), start, start + HOUR, (self.ada,), name)
 
-    def was_read(self, *overrides: Override, version: int = 1, left_out: int = 0) -> str:
+    def was_read(self, *overrides: Override, version: int | None = None, left_out: int = 0) -> str:
         request = CalendarRead(
             request=new_id(),
             at=self.at,
             id=self.rotation_id,
-            version=version,
+            version=version or self.feed.version,
             overrides=overrides,
             left_out=left_out,
         )
         return self.ask(request).outcome
 
-    def failed(self, error: str = "its server answered 500", version: int = 1) -> list[Effect]:
-        request = CalendarFailed(request=new_id(), at=self.at, id=self.rotation_id, version=version, error=error)
+    def failed(self, error: str = "its server answered 500", version: int | None = None) -> list[Effect]:
+        request = CalendarFailed(
+            request=new_id(), at=self.at, id=self.rotation_id, version=version or self.feed.version, error=error
+        )
         self.ask(request)
         return self.effects
 
@@ -136,11 +138,22 @@ def test_a_failure_changes_no_override_and_is_told_once_after_a_while() -> None:
 
 def test_what_an_earlier_address_said_counts_no_more() -> None:
     desk = Feeds()
+    earlier = desk.feed.version
     desk.set_url("another")
-    assert desk.was_read(desk.override(1)) == "refused"
-    desk.failed()
+    assert desk.was_read(desk.override(1), version=earlier) == "refused"
+    desk.failed(version=earlier)
     assert (desk.shown, desk.feed.failing_since) == ([], None)
-    assert desk.was_read(desk.override(1), version=2) == "updated"
+    assert desk.was_read(desk.override(1)) == "updated"
+
+
+def test_nor_does_what_one_said_that_was_removed_in_between() -> None:
+    desk = Feeds()
+    earlier = desk.feed.version
+    desk.at += SECOND
+    desk.set_url(None)
+    desk.set_url("another")
+    assert desk.was_read(desk.override(1), version=earlier) == "refused"
+    assert desk.shown == []
 
 
 def test_what_cannot_be_taken_as_a_whole_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +193,8 @@ async def test_set_read_and_removed(harness: Harness) -> None:
     assert fault(await harness.client.get(path)) == (404, "not_found")
     answer = await put(harness, id, URL)
     assert answer.status_code == 200
+    first = harness.log.directory.calendar(id)
+    assert first is not None
     shown = answer.json()["data"]
     assert (shown["host"], shown["changed_at"], shown["error"]) == ("calendar.example.com", None, None)
     assert "xxxx" not in answer.text
@@ -187,7 +202,7 @@ async def test_set_read_and_removed(harness: Harness) -> None:
     assert (await put(harness, id, URL.replace("https", "webcal"))).status_code == 200
     feed = harness.log.directory.calendar(id)
     assert feed is not None
-    assert (feed.version, feed.url) == (2, f"sealed {URL[::-1]}")
+    assert (feed.version, feed.url) == (first.version + 1, f"sealed {URL[::-1]}")
     assert list(harness.log.directory.secrets())[-1] == feed.url
     assert (await harness.client.delete(path)).json()["data"] == {"id": id, "deleted": True}
     assert fault(await harness.client.delete(path)) == (404, "not_found")
