@@ -31,12 +31,13 @@ _FRACTION = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,30})\.[0-9]{1,30}")
 
 
 class Node(NamedTuple):
-    """A value and where it stands. size: how many nodes it has, itself among them."""
+    """A value and where it stands. size: how many nodes it has, itself among them. is_plain: a text without quotes."""
 
     value: "Scalar | list[Node] | dict[str, Node]"
     place: Place
     size: int = 1
     key_places: Mapping[str, Place] = MappingProxyType({})
+    is_plain: bool = False
 
     def plain(self) -> Any:
         """The value without places."""
@@ -102,7 +103,7 @@ class _Reader:
                 self._anchors = {}
             case yaml.ScalarEvent():
                 self._must_have_no_tag(event, place)
-                return self._put(Node(self._scalar(event, place), place), event.anchor)
+                return self._put(Node(self._scalar(event, place), place, is_plain=not event.style), event.anchor)
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
                 self._must_have_no_tag(event, place)
                 if len(self._open) >= MOST_DEPTH:
@@ -143,7 +144,7 @@ class _Reader:
         if not isinstance(key.value, str):
             shown = "a list or mapping" if isinstance(key.value, list | dict) else f"{key.plain()}"
             self._tell(key.place, f"{shown} is no text and cannot be a name here: put it in quotes")
-        elif key.value == "<<":
+        elif key.value == "<<" and key.is_plain:
             self._tell(key.place, "merge keys (<<) are not read: write the fields out")
         elif key.value in around.fields:
             first = around.key_places[key.value]
@@ -153,7 +154,7 @@ class _Reader:
 
     def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Scalar:
         text: str = event.value
-        if event.style is not None and event.style != "":
+        if event.style:
             return text
         if text.lower() in _WORDS and text in (text.lower(), text.upper(), text.capitalize()):
             return _WORDS[text.lower()]

@@ -72,6 +72,30 @@ def test_an_export_applied_changes_nothing(world: World) -> None:
     assert again.text == exported.text
 
 
+HOSTILE = [
+    "<<", "=", "a\nb", "a\r\nb", "\x1b[2Jx", "\x85", "\u2028", "\x9b31m", "\ufeffx", "x\u202ey", "\t", " lead",
+    "trail ",
+    "? x", "- ", "---", "...", "%YAML", "&a", "*a", "!x", "|", "@", "a: b", "a #b", "{", "'", '"', "\\", "${A}",
+    "$${A}", "[hidden]", "1e5", "0o17", "-0", "TRUE", "NULL", "12:30:00", "2026-01-01", "a" * 200,
+]  # fmt: skip
+
+
+def test_an_export_of_odd_names_is_read_back(world: World) -> None:
+    for number, name in enumerate(HOSTILE):
+        slug = f"s{number}"
+        world.api.call("poppaping", "POST", "/api/v1/monitors", {"name": name, "url": "https://a.example/"})
+        page = {"title": name, "description": name, "slug": slug}
+        world.api.call("poppaping", "POST", "/api/v1/status-pages", page)
+        check = {"name": name[:100], "desc": name, "slug": slug}
+        world.api.call("healthchecks", "POST", "/api/v3/checks/", check)
+    exported = world.export()
+    assert exported.left_out == ()
+    assert world.plan(exported.text).steps == ()
+    other = World()
+    assert len(other.apply(exported.text)) == 3 * len(HOSTILE)
+    assert other.export().text == exported.text
+
+
 def test_an_export_by_name_or_tag(world: World) -> None:
     world.apply(WHOLE, environment=SECRETS)
     assert "other:" not in world.export("Nightly backup").text

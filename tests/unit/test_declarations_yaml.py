@@ -43,6 +43,10 @@ def test_a_scalar_is_what_was_written(written: str, meant: object) -> None:
     assert type(value["a"]) is type(meant)
 
 
+def test_a_name_in_quotes_is_no_merge_key() -> None:
+    assert plain("'<<': 1") == {"<<": 1}
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -58,7 +58,9 @@ class StatusPages(Kind):
             if name in part
         ]
         told = (
-            {name: value for name, value in fields.items() if value != HIDDEN} | {"components": parts} | dict(secrets)
+            {name: value for name, value in fields.items() if (name, value) != ("password", HIDDEN)}
+            | {"components": parts}
+            | dict(secrets)
         )
         return told if managed_by is None else told | {"managed_by": managed_by}
 
