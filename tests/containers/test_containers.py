@@ -28,6 +28,7 @@ from schemas.base import SECOND, encode
 from schemas.pings import Ping
 from schemas.topics import PINGS
 from tests.containers.compose import Service, restart, services
+from tests.containers.images import OWN
 from tests.containers.settings_of_kafka import COMPOSE_KAFKA, EMBEDDED_KAFKA, OF_THE_MACHINE
 from tests.toy_world import World
 
@@ -92,6 +93,8 @@ def test_a_user_of_sql_reads_the_views_and_nothing_else(clickhouse: Service) -> 
     url, views, reader = f"{clickhouse.address}_{name}", f"analytics_{name}", f"reader_{name}"
     clickhouse_migrations.migrate(url)
     assert clickhouse_analytics.apply(url, Settings(analytics_database=views))
+    if clickhouse.container.image.startswith(OWN):
+        pytest.skip("not run: the embedded ClickHouse, which our own image runs, makes no users")
     page = (Path(__file__).parents[2] / "docs" / "analytics.md").read_text()
     text = (
         page.partition("An administrator makes the user for analysts.")[2].partition("```sql\n")[2].partition("```")[0]
