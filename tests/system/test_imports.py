@@ -55,7 +55,7 @@ def test_a_project_moves_by_its_management_api_and_keeps_its_uuids_when_it_left(
     monkeypatch.setitem(pingfold.settings, "PINGFOLD_KEY", new["healthchecks_key"])
     refused = pingfold.command("import", "healthchecks", pingfold.url, "--keep-uuids", "--yes")
     assert refused.returncode == 1
-    assert 'check "Moving" was refused: 403' in refused.stderr
+    assert 'check "Moving" was refused: another project of this Pingfold has the UUID' in refused.stderr
     copied = imported(pingfold, "healthchecks", pingfold.url)
     assert signs(copied) == "=+"
     pingfold.api("DELETE", f"/checks/{copied['steps'][1]['id']}", key=new["healthchecks_key"])
