@@ -2,7 +2,8 @@
 
 Folding a million events takes seconds of a core: in the web process it would hold up pings. So it is done in a child
 that gives way to all else; one question at a time, and each within `_WITHIN_SECONDS` and for at most `MOST_EVENTS`.
-Whoever asks meanwhile waits a moment, and is told to come again. When the request ends early, so does the child.
+Whoever asks meanwhile waits a moment, and is told to come again. When the request is cancelled, so is the child; that
+a client has gone away cancels no request, and the child then goes on for those seconds at most.
 """
 
 import asyncio

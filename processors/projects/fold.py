@@ -303,12 +303,8 @@ class ProjectsPartition:
                 MaintenanceCreate() | MaintenanceUpdate() | MaintenanceExtend() | MaintenanceEnd() | MaintenanceDelete()
             ):
                 return self._decide_maintenance(request, project, at)
-            case EscalationCreate():
-                return self._escalations.create(request, project, at)
-            case EscalationUpdate():
-                return self._escalations.change(request, owner, at)
-            case EscalationDelete():
-                return self._escalations.delete(request, owner, at)
+            case EscalationCreate() | EscalationUpdate() | EscalationDelete():
+                return self._decide_escalation(request, project, at)
             case CalendarSet() | CalendarRead() | CalendarFailed():
                 return self._calendars.decide(request, project, at)
             case (
@@ -324,22 +320,41 @@ class ProjectsPartition:
                 return self._tag_mutes.set(request, project, at)
             case IncidentAcknowledge() | IncidentRelease() | IncidentComment():
                 return pass_on(request, self.index, owner, at)
-            case ReportSchedule():
-                return self._reports.schedule(request, project, at)
-            case ReportMade():
-                return self._reports.made(request, project, at)
-            case KeyCreate():
-                return self._keys.create(request, project, at)
-            case KeyRotate():
-                return self._keys.rotate(request, project, at)
-            case KeyRevoke():
-                return self._keys.revoke(request, self.index.key(owner, request.id), at)
+            case ReportSchedule() | ReportMade():
+                return self._decide_report(request, project, at)
+            case KeyCreate() | KeyRotate() | KeyRevoke():
+                return self._decide_key(request, project, at)
             case ProjectRotatePingKey():
                 return self._rotations.ping_key(request, project, at)
             case ProjectRotateWebhookSecret():
                 return self._rotations.webhook_secret(request, project, at)
             case _:
                 return self._channels.decide(request, project, at)
+
+    def _decide_escalation(
+        self, request: EscalationCreate | EscalationUpdate | EscalationDelete, project: Project, at: Micros
+    ) -> list[Effect]:
+        match request:
+            case EscalationCreate():
+                return self._escalations.create(request, project, at)
+            case EscalationUpdate():
+                return self._escalations.change(request, project.id, at)
+            case EscalationDelete():
+                return self._escalations.delete(request, project.id, at)
+
+    def _decide_key(self, request: KeyCreate | KeyRotate | KeyRevoke, project: Project, at: Micros) -> list[Effect]:
+        match request:
+            case KeyCreate():
+                return self._keys.create(request, project, at)
+            case KeyRotate():
+                return self._keys.rotate(request, project, at)
+            case KeyRevoke():
+                return self._keys.revoke(request, self.index.key(project.id, request.id), at)
+
+    def _decide_report(self, request: ReportSchedule | ReportMade, project: Project, at: Micros) -> list[Effect]:
+        if isinstance(request, ReportMade):
+            return self._reports.made(request, project, at)
+        return self._reports.schedule(request, project, at)
 
     def _decide_maintenance(self, request: _MaintenanceRequest, project: Project, at: Micros) -> list[Effect]:
         match request:

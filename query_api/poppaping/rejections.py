@@ -14,7 +14,6 @@ _TOO_MANY = (
 
 
 _QUOTA = "Plan quota exceeded: no further monitor"
-_NAMED = "The escalation policy '{}' names this rotation. Take it out of the policy first."
 _WRONG_TIME = "The change is not made: the clock of a server is wrong ({})."
 _FIELDS: Mapping[RejectionCode, str] = {
     RejectionCode.COMPONENT_NOT_FOUND: "components",
@@ -23,6 +22,10 @@ _FIELDS: Mapping[RejectionCode, str] = {
     RejectionCode.CHANNEL_IDENTIFIER_EMPTY: "alert_channel_ids",
     RejectionCode.CHANNEL_IDENTIFIER_INVALID: "alert_channel_ids",
     RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS: "alert_channel_ids",
+}
+_CONFLICTS: Mapping[RejectionCode, str] = {
+    RejectionCode.ON_CALL_NAMED: "The escalation policy '{}' names this rotation. Take it out of the policy first.",
+    RejectionCode.ROTATED_TOO_OFTEN: "Rotated too often: too many former ones still count.",
 }
 _NOT_FOUND: Mapping[RejectionCode, str] = {
     RejectionCode.CHECK_NOT_FOUND: "Check not found.",
@@ -90,10 +93,8 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             return PoppaPingApiError(409, "The maintenance window is not open.", "window_not_open")
         case RejectionCode.CHANGED_MEANWHILE:
             return Conflict(409, "Others changed it at the same time; try again.", "conflict")
-        case RejectionCode.ON_CALL_NAMED:
-            return PoppaPingApiError(409, _NAMED.format(detail), "conflict")
-        case RejectionCode.ROTATED_TOO_OFTEN:
-            return PoppaPingApiError(409, "Rotated too often: too many former ones still count.", "conflict")
+        case RejectionCode.ON_CALL_NAMED | RejectionCode.ROTATED_TOO_OFTEN:
+            return PoppaPingApiError(409, _CONFLICTS[code].format(detail), "conflict")
         case RejectionCode.TOO_MANY_CONFIRMATIONS:
             return PoppaPingApiError(429, _TOO_MANY, "too_many_confirmations", headers={"Retry-After": "3600"})
         case RejectionCode.WRONG_TIME:

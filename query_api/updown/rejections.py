@@ -8,6 +8,10 @@ from schemas.rejections import Rejection, RejectionCode
 
 _TOO_MANY = "Too many addresses were asked to confirm, try again later"
 _WRONG_TIME = "The change is not made: the clock of a server is wrong ({})"
+_CONFLICTS: Mapping[RejectionCode, str] = {
+    RejectionCode.MAINTENANCE_NOT_OPEN: "Maintenance window is not open",
+    RejectionCode.ROTATED_TOO_OFTEN: "Rotated too often: too many former ones still count",
+}
 _NOT_FOUND: Mapping[RejectionCode, str] = {
     RejectionCode.CHECK_NOT_FOUND: "Check not found",
     RejectionCode.MONITOR_NOT_FOUND: "Check not found",
@@ -72,12 +76,10 @@ def error_of(rejection: Rejection) -> UpdownError:
             return UpdownError(404, _NOT_FOUND[code])
         case RejectionCode.ON_CALL_NAMED:
             return UpdownError(409, sentence(reason))
-        case RejectionCode.MAINTENANCE_NOT_OPEN:
-            return UpdownError(409, "Maintenance window is not open")
         case RejectionCode.CHANGED_MEANWHILE:
             return UpdownConflict(409, "Others changed it at the same time, try again")
-        case RejectionCode.ROTATED_TOO_OFTEN:
-            return UpdownError(409, "Rotated too often: too many former ones still count")
+        case RejectionCode.MAINTENANCE_NOT_OPEN | RejectionCode.ROTATED_TOO_OFTEN:
+            return UpdownError(409, _CONFLICTS[code])
         case RejectionCode.TOO_MANY_CONFIRMATIONS:
             return UpdownError(429, _TOO_MANY, {"Retry-After": "3600"})
         case RejectionCode.WRONG_TIME:
