@@ -22,7 +22,6 @@ from query_api.http.refusals import ErrorForm
 from query_api.pages import (
     api_reference,
     badges,
-    dashboard,
     declarations_schema,
     incident,
     incident_list,
@@ -32,8 +31,8 @@ from query_api.pages import (
     status,
     tag_badges,
 )
-from query_api.pages.downtimes import install as install_downtimes
 from query_api.state.freshness import Freshness
+from query_api.web import assets, dashboard, downtimes
 
 # Of two that share a prefix, the one whose routes spell a path out takes it.
 APIS: tuple[PublicApi, ...] = (healthchecks.API, poppaping.API, updown.API)
@@ -56,8 +55,9 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     app.state.freshness = Freshness(deps.states, deps.states_replica, deps.partitions, deps.clock, deps.source)
     for api in apis:
         _serve(app, api, deps)
+    assets.install(app)
     dashboard.install(app, deps)
-    install_downtimes(app)
+    downtimes.install(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)
     tag_badges.install(app, deps)

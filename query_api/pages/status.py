@@ -20,11 +20,11 @@ from query_api.http.refusals import JSON, ApiError
 from query_api.http.response_cache import ResponseCache
 from query_api.http.route_index import include
 from query_api.pages import status_formats
-from query_api.pages.dashboard import admin
 from query_api.pages.drawing import SAFE, SVG
 from query_api.pages.page_password import PagePasswordGuard
 from query_api.pages.published import may_be_token, published_at
 from query_api.pages.status_board import Board, address, board_of
+from query_api.web.viewer import viewer
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
 from schemas.status_pages import StatusPage
@@ -71,7 +71,7 @@ class StatusPages:
         """The page at an address in one of its forms, for whoever may see it."""
         page = await self._find(ref)
         if page.private:
-            await admin(request, self._deps)
+            await viewer(request, self._deps)
         elif page.password:
             await self._door.must_know(page, request)
         key = (page.id, page.version, form.media_type)

@@ -5,7 +5,8 @@ from base64 import b64encode
 
 import pytest
 
-from query_api.pages import dashboard
+from query_api.web import dashboard
+from query_api.web.viewer import viewer
 from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness
 from tests.poppaping_client import V1, with_key
 
@@ -45,7 +46,7 @@ def test_no_page_is_without_it() -> None:
     routes = [route for route in Harness().app.routes if getattr(route, "endpoint", None) in _endpoints()]
     assert len(routes) == len(_endpoints())
     for route in routes:
-        assert dashboard.admin in [one.call for one in route.dependant.dependencies]  # type: ignore[attr-defined]
+        assert viewer in [one.call for one in route.dependant.dependencies]  # type: ignore[attr-defined]
 
 
 def _endpoints() -> list[object]:

@@ -17,8 +17,9 @@ from query_api.history.monitors import IncidentRow
 from query_api.history.ports import MonitorHistoryReader
 from query_api.http.refusals import ApiError, Unavailable
 from query_api.http.route_index import include
-from query_api.pages.dashboard import admin, page
 from query_api.pages.status_formats import lasted
+from query_api.web.page import page
+from query_api.web.viewer import viewer
 from schemas.base import SECOND, Micros
 from schemas.definitions import Check
 from schemas.monitors import Monitor
@@ -39,7 +40,7 @@ def install(app: FastAPI) -> None:
     include(app, router)
 
 
-@router.get("/downtimes/{id}", dependencies=[Depends(admin)])
+@router.get("/downtimes/{id}", dependencies=[Depends(viewer)])
 async def downtime_page(deps: DependenciesDep, id: str) -> Response:
     """One downtime: when, why, and the results that decided it."""
     incident, deciding = await _known(deps, id) if _ID.fullmatch(id) else (None, Deciding())

@@ -8,20 +8,18 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader
 
 from infra.clickhouse.client import ClickHouseUnavailable
 from infra.http_server.forwarded import Forwarded
-from infra.secrets.basic_auth import is_same_password
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.healthchecks.status import present_check
 from query_api.http.lookup import look_up
 from query_api.http.refusals import ApiError
 from query_api.http.route_index import include
 from query_api.pages.guessing import PasswordGuessLimiter
-from query_api.pages.page_password import given_password
 from query_api.state.freshness import Freshness
+from query_api.web.page import page
+from query_api.web.viewer import viewer
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.check_states import visible_status
@@ -37,10 +35,6 @@ from schemas.times import to_second
 
 router = APIRouter(include_in_schema=False)
 
-_templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-_ASK = {"WWW-Authenticate": 'Basic realm="Pingfold", charset="UTF-8"'}
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_NEEDED = "the admin password is needed: admin_password in credentials.json, or PINGFOLD_ADMIN_PASSWORD"
 _PINGS = 50
 # So many rows are made in one go, before other requests get their turn.
 _AT_ONCE = 64
@@ -55,22 +49,7 @@ def install(app: FastAPI, deps: Dependencies) -> None:
     include(app, router)
 
 
-async def admin(request: Request, deps: DependenciesDep) -> None:
-    """Lets in who knows the admin password; after too many that were wrong nobody of that address for a while."""
-    wanted, guesses = deps.admin_password, request.app.state.admin_guesses
-    if not wanted:
-        raise ApiError(404, "not found")
-    given = given_password(request.headers.get("authorization"))
-    if given is None:
-        raise ApiError(401, _NEEDED, _ASK)
-    guesses.begin("dashboard", request)
-    if not is_same_password(given, wanted):
-        guesses.wrong("dashboard", request)
-        raise ApiError(401, _NEEDED, _ASK)
-    guesses.right("dashboard", request)
-
-
-@router.get("/", dependencies=[Depends(admin)])
+@router.get("/", dependencies=[Depends(viewer)])
 async def dashboard(request: Request, deps: DependenciesDep) -> Response:
     """Every check and monitor of every project; what needs attention comes first."""
     projects = list(deps.directory.projects)
@@ -89,7 +68,7 @@ async def dashboard(request: Request, deps: DependenciesDep) -> Response:
     return await page("dashboard.html", deps, checks=checks, monitors=monitors, channels=silent)
 
 
-@router.get("/checks/{code}", dependencies=[Depends(admin)])
+@router.get("/checks/{code}", dependencies=[Depends(viewer)])
 async def check_page(request: Request, deps: DependenciesDep, code: str) -> Response:
     """One check: its state, its newest pings, its newest flips."""
     check = await look_up(deps, "the check", lambda: deps.directory.check(code)) if is_uuid(code) else None
@@ -187,12 +166,3 @@ def _schedule(schedule: Schedule) -> str:
 
 def _time(at: Micros | None) -> str:
     return "" if at is None else f"{to_second(at)} UTC"
-
-
-async def page(template: str, deps: Dependencies, **values: Any) -> HTMLResponse:
-    """A page for the owner of this Pingfold, which nobody keeps."""
-    # In a thread: a page of 100,000 checks takes seconds, in which pings go on.
-    made = _templates.get_template(template)
-    text = await asyncio.to_thread(made.render, site=deps.settings.site_name, root=deps.settings.root, **values)
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY}
-    return HTMLResponse(text, headers=headers)
