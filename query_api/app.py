@@ -32,7 +32,8 @@ from query_api.pages import (
     tag_badges,
 )
 from query_api.state.freshness import Freshness
-from query_api.web import assets, dashboard, downtimes
+from query_api.web import assets, dashboard, downtimes, sign_in
+from query_api.web.sessions import RenewSessions
 
 # Of two that share a prefix, the one whose routes spell a path out takes it.
 APIS: tuple[PublicApi, ...] = (healthchecks.API, poppaping.API, updown.API)
@@ -56,6 +57,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     for api in apis:
         _serve(app, api, deps)
     assets.install(app)
+    sign_in.install(app)
     dashboard.install(app, deps)
     downtimes.install(app)
     badges.install(app, deps)
@@ -69,6 +71,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     described.install(app)
     declarations_schema.install(app)
     api_reference.install(app, apis, deps.settings.base_url)
+    app.add_middleware(RenewSessions)
     app.add_middleware(partial(BodiesInBounds, deps=deps, forms=forms))
     disk = deps.disk or Disk(deps.settings, "changes are answered 503")
     app.add_middleware(partial(RejectWritesWhenFull, disk=disk, forms=forms))

@@ -18,6 +18,7 @@ from infra.secrets.badge_links import BadgeLinks
 from infra.secrets.calendar_links import CalendarLinks
 from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.secrets.incident_links import IncidentLinks
+from infra.secrets.people_tokens import PeopleTokens
 from infra.secrets.secrets import Decrypts
 from infra.settings.settings import Settings
 from query_api.explaining import Explaining
@@ -49,8 +50,8 @@ class Dependencies:
 
     encrypt: makes a secret fit for storing at its place; decrypt: reads it again there. links: those of mails that ask
     for a confirmation; incident_links: those of notices, that acknowledge; calendar_links: those of on-call
-    calendars; badge_links: those of badges.
-    admin_password: opens the pages; None: there are no pages.
+    calendars; badge_links: those of badges. people_tokens: signs sessions, invitations and forms.
+    admin_password: of the owner of the instance; None: he cannot sign in.
     disk: where changes are written; None: as the settings say. guard: what probes and webhooks may reach.
     library: judges URLs of Apprise (`infra.apprise_library.library`); None: the sender will.
     preview: what a message template makes of a sample, at a time; None: templates cannot be made here.
@@ -75,6 +76,7 @@ class Dependencies:
     incident_links: IncidentLinks
     calendar_links: CalendarLinks
     badge_links: BadgeLinks
+    people_tokens: PeopleTokens
     admin_password: str | None = None
     disk: Disk | None = None
     guard: Guard = field(default_factory=Guard)

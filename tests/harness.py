@@ -24,6 +24,7 @@ from infra.secrets.badge_links import BadgeLinks
 from infra.secrets.calendar_links import CalendarLinks
 from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.secrets.incident_links import IncidentLinks
+from infra.secrets.people_tokens import PeopleTokens
 from infra.secrets.secrets import hash_api_key
 from infra.settings.settings import Settings
 from processors.checks.fold import Checks
@@ -579,6 +580,7 @@ class Harness:
         self.incident_links = IncidentLinks(b"a key of links of incidents")
         self.calendar_links = CalendarLinks(b"a key of calendars")
         self.badge_links = BadgeLinks(b"a key of badges")
+        self.people_tokens = PeopleTokens(lambda purpose: f"a key of {purpose}".encode())
         self.project = self.make_project(
             "main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly", POP_KEY: "poppaping"}
         )
@@ -603,6 +605,7 @@ class Harness:
                 incident_links=self.incident_links,
                 calendar_links=self.calendar_links,
                 badge_links=self.badge_links,
+                people_tokens=self.people_tokens,
                 source=self.log,
                 history=self.history if history else None,
                 monitor_history=MemoryMonitorHistory(self.log) if history else None,

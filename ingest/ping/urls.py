@@ -28,10 +28,11 @@ SLUG_LENGTH = 100
 # so that a mistyped one is told `invalid url format` instead of being shown a page.
 RESERVED = frozenset(
     {
-        "", "admin", "api", "assets", "b", "badge", "channels", "checks", "dashboard", "deliveries", "dns", "docs",
-        "downtimes", "events", "favicon.ico", "healthz", "history", "incidents", "live", "login", "logout",
-        "manifest.json", "metrics", "monitors", "on-call", "openapi.json", "pages", "projects", "readyz", "recipients",
-        "redoc", "replay", "robots.txt", "settings", "static", "status", "status-pages", ".well-known",
+        "", "account", "admin", "api", "assets", "b", "badge", "channels", "checks", "dashboard", "deliveries", "dns",
+        "docs", "downtimes", "events", "favicon.ico", "healthz", "history", "incidents", "invitations", "live",
+        "login", "logout", "manifest.json", "metrics", "monitors", "on-call", "openapi.json", "pages", "people",
+        "projects", "readyz", "recipients", "redoc", "replay", "robots.txt", "settings", "sign-in", "sign-out",
+        "static", "status", "status-pages", ".well-known",
     }
 )  # fmt: skip
 

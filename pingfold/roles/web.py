@@ -36,6 +36,7 @@ from infra.secrets.calendar_links import calendar_links
 from infra.secrets.confirmation_links import confirmation_links
 from infra.secrets.incident_links import incident_links
 from infra.secrets.metrics_key import metrics_key
+from infra.secrets.people_tokens import people_tokens
 from infra.secrets.secrets import Vault
 from infra.settings.settings import Settings
 from ingest.ping.app import PingApp
@@ -215,6 +216,7 @@ def _dependencies(
         incident_links=incident_links(vault),
         calendar_links=calendar_links(vault),
         badge_links=badge_links(vault),
+        people_tokens=people_tokens(vault),
         admin_password=_admin_password(settings),
         guard=guard_of(settings),
         library=AppriseLibrary().ask,

@@ -1,35 +1,62 @@
 """Who looks at a page, and what he may see and change.
 
-The owner shows the admin password by HTTP Basic, with any user name: `admin_password` of credentials.json, or
-`PINGFOLD_ADMIN_PASSWORD`. Without one there are no pages (404).
+A person shows the session that his sign-in began (`query_api.web.sessions`). Whoever shows none is led to `/sign-in`,
+and from there to where he wanted to go; a form that he sent is carried through. The owner of the instance signs in as
+`admin` with the admin password: `admin_password` of credentials.json, or `PINGFOLD_ADMIN_PASSWORD`. Scripts show it by
+HTTP Basic, with any user name; what shows `Authorization` is answered 401, never led elsewhere. Without such a password
+and without people there are no pages (404).
+
+What a person may do follows from his roles in the projects, looked up for every request: who is taken out of a project
+sees nothing of it from then on.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
 from infra.secrets.basic_auth import is_same_password
+from infra.secrets.people_tokens import Session
 from query_api.actors import address_of
 from query_api.dependencies import Dependencies, DependenciesDep
+from query_api.errors import QueryApiError
 from query_api.http.refusals import ApiError
 from query_api.pages.guessing import PasswordGuessLimiter
 from query_api.pages.page_password import given_password
+from query_api.web.sessions import session_of
 from schemas.actors import Actor
+
+ADMIN = "admin"
 
 _ASK = {"WWW-Authenticate": 'Basic realm="Pingfold", charset="UTF-8"'}
 _NEEDED = "the admin password is needed: admin_password in credentials.json, or PINGFOLD_ADMIN_PASSWORD"
 
+Role = Literal["owner", "editor", "viewer"]
+
+
+class SignInNeeded(QueryApiError):
+    """Ends a request of nobody known: he is asked to sign in. body: the form that he sent."""
+
+    def __init__(self, body: bytes = b"") -> None:
+        super().__init__("nobody is signed in")
+        self.body = body
+
 
 @dataclass(frozen=True)
 class Viewer:
-    """Whoever looks at a page. projects: those he may see; editable: those he may change; actor: who his changes are
-    made by."""
+    """Whoever looks at a page. projects: those he may see; editable: those he may change; owned: those whose people he
+    may invite and remove; actor: who his changes are made by.
+
+    person: his id; empty: the owner of the instance. session: None when he shows the admin password by HTTP Basic.
+    """
 
     name: str
     projects: tuple[str, ...]
     editable: frozenset[str]
     actor: Actor
+    owned: frozenset[str] = frozenset()
+    person: str = ""
+    session: Session | None = None
 
     def may_see(self, project: str) -> bool:
         """Whether pages show him what is in a project."""
@@ -39,28 +66,72 @@ class Viewer:
         """Whether forms let him change what is in a project."""
         return project in self.editable
 
+    def may_own(self, project: str) -> bool:
+        """Whether he says who else may see and change a project."""
+        return project in self.owned
+
+    def role(self, project: str) -> Role | None:
+        """What he is in a project; None: nothing."""
+        if project in self.owned:
+            return "owner"
+        if project in self.editable:
+            return "editor"
+        return "viewer" if project in self.projects else None
+
 
 async def viewer(request: Request, deps: DependenciesDep) -> Viewer:
-    """Whoever shows the admin password; after too many that were wrong nobody of that address for a while."""
-    _must_know(request, deps)
-    projects = tuple(deps.directory.projects)
-    actor = Actor(kind="admin", address=address_of(request))
-    return Viewer("admin", projects, frozenset(projects), actor)
+    """Whoever is signed in. Raises `SignInNeeded`; `ApiError` where a password is shown that is wrong."""
+    _must_have_pages(deps)
+    if request.headers.get("authorization") is not None:
+        _must_know(request, deps)
+        return admin_viewer(request, deps, None)
+    session = session_of(request, deps)
+    found = None if session is None else viewer_of(request, deps, session)
+    if found is None:
+        raise SignInNeeded(await request.body() if request.method == "POST" else b"")
+    return found
 
 
 ViewerDep = Annotated[Viewer, Depends(viewer)]
 
 
-def _must_know(request: Request, deps: Dependencies) -> None:
-    wanted = deps.admin_password
+def viewer_of(request: Request, deps: Dependencies, session: Session) -> Viewer | None:
+    """Whose session it is; None when it has ended."""
+    if not session.person:
+        is_his = deps.admin_password is not None and session.stamp == admin_stamp(deps, deps.admin_password)
+        return admin_viewer(request, deps, session) if is_his else None
+    return None
+
+
+def admin_viewer(request: Request, deps: Dependencies, session: Session | None) -> Viewer:
+    """The owner of the instance, who may do everything."""
+    projects = tuple(deps.directory.projects)
+    actor = Actor(kind="admin", address=address_of(request))
+    return Viewer(ADMIN, projects, frozenset(projects), actor, frozenset(projects), session=session)
+
+
+def admin_stamp(deps: Dependencies, password: str) -> bytes:
+    """The stamp of sessions of the owner of the instance."""
+    return deps.people_tokens.stamp_of(f"admin {password}")
+
+
+def guess_admin_password(request: Request, deps: Dependencies, given: str) -> bool:
+    """Whether it is the admin password. Ends the request with 429 after too many that were wrong."""
     guesses: PasswordGuessLimiter = request.app.state.admin_guesses
-    if not wanted:
-        raise ApiError(404, "not found")
-    given = given_password(request.headers.get("authorization"))
-    if given is None:
-        raise ApiError(401, _NEEDED, _ASK)
     guesses.begin("dashboard", request)
-    if not is_same_password(given, wanted):
+    if deps.admin_password is None or not is_same_password(given, deps.admin_password):
         guesses.wrong("dashboard", request)
-        raise ApiError(401, _NEEDED, _ASK)
+        return False
     guesses.right("dashboard", request)
+    return True
+
+
+def _must_have_pages(deps: Dependencies) -> None:
+    if not deps.admin_password:
+        raise ApiError(404, "not found")
+
+
+def _must_know(request: Request, deps: Dependencies) -> None:
+    given = given_password(request.headers.get("authorization"))
+    if given is None or not guess_admin_password(request, deps, given):
+        raise ApiError(401, _NEEDED, _ASK)

@@ -1,0 +1,127 @@
+"""Forms that people send: read within bounds, and taken only from pages of ours.
+
+A browser says where a form comes from, by `Sec-Fetch-Site` or `Origin`: what another site sends is refused. Each form
+holds a token of its session beside that (`form_token` in templates), so that a page that only looks like one of ours
+changes nothing. `posted_form` is the dependency of every route that takes one; `form_token(viewer)` makes the token.
+
+A form whose session has ended is not lost: `carry` packs it into the page that asks to sign in, signed, and `carried`
+reads it from there. What was typed as a password or a code is left out.
+"""
+
+import hmac
+import json
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import Depends, Request
+
+from query_api.dependencies import Dependencies, DependenciesDep
+from query_api.http.refusals import ApiError
+from query_api.web.viewer import Viewer, ViewerDep
+from schemas.origins import origin_of
+
+TOKEN = "form_token"
+_TYPE = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 500
+_MOST_CARRIED = 12_000
+_LONGEST_PATH = 1_000
+# What is not shown again by a page.
+_SECRET = ("password", "code")
+
+Fields = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class PostedForm:
+    """The fields of a form, in their order, without its token."""
+
+    viewer: Viewer
+    fields: Fields
+
+    def one(self, name: str) -> str:
+        """The value of a field, without blanks around it; empty: it is not there."""
+        return one(self.fields, name)
+
+    def all(self, name: str) -> list[str]:
+        """All values of a field."""
+        return [value for other, value in self.fields if other == name]
+
+
+async def posted_form(request: Request, deps: DependenciesDep, viewer: ViewerDep) -> PostedForm:
+    """The form that a request sends from a page of ours. Raises `ApiError`."""
+    must_be_ours(request, deps)
+    fields = read_fields(request, await request.body())
+    shown = next((value for name, value in fields if name == TOKEN), "")
+    if not hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), form_token(deps, viewer).encode()):
+        raise ApiError(403, "the form is not of your session: open its page again, and send it from there")
+    return PostedForm(viewer, [field for field in fields if field[0] != TOKEN])
+
+
+PostedFormDep = Annotated[PostedForm, Depends(posted_form)]
+
+
+def form_token(deps: Dependencies, viewer: Viewer) -> str:
+    """What every form of this viewer's session holds in the field `form_token`."""
+    session = viewer.session
+    return deps.people_tokens.form_token(b"basic" if session is None else session.nonce + session.person.encode())
+
+
+def must_be_ours(request: Request, deps: Dependencies) -> None:
+    """Ends a request with 403 that a browser sends from a page of another site."""
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        ours = site in ("same-origin", "none")
+    elif origin is not None:
+        ours = origin_of(origin) in (origin_of(deps.settings.base_url), origin_of(str(request.base_url)))
+    else:
+        ours = True  # no browser of these years leaves out both
+    if not ours:
+        raise ApiError(403, "the form was sent from another site")
+
+
+def read_fields(request: Request, body: bytes) -> Fields:
+    """The fields of a form. Raises `ApiError`."""
+    if body and request.headers.get("content-type", "").partition(";")[0].strip().lower() != _TYPE:
+        raise ApiError(415, f"a form is expected ({_TYPE})")
+    try:
+        return parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )  # fmt: skip
+    except ValueError:
+        raise ApiError(400, f"a form of at most {_MOST_FIELDS} fields in UTF-8 is expected") from None
+
+
+def one(fields: Fields, name: str) -> str:
+    """The value of a field, without blanks around it; empty: it is not there."""
+    return next((value.strip() for other, value in fields if other == name), "")
+
+
+def carry(deps: Dependencies, path: str, fields: Fields) -> str:
+    """A form to be sent to `path` after the sign-in, as a field of that; empty when it is too large."""
+    kept = [(name, value) for name, value in fields if name != TOKEN and not any(word in name for word in _SECRET)]
+    packed = json.dumps([path, kept], ensure_ascii=False)
+    if len(packed.encode("utf-8", "surrogatepass")) > _MOST_CARRIED:
+        return ""
+    return f"{deps.people_tokens.signature_of(packed)}{packed}"
+
+
+def carried(deps: Dependencies, text: str) -> tuple[str, Fields] | None:
+    """Path and fields of a form that `carry` has packed; None for anything else."""
+    signature, packed = text[:64], text[64:]
+    if not packed or not hmac.compare_digest(signature.encode(), deps.people_tokens.signature_of(packed).encode()):
+        return None
+    path, fields = json.loads(packed)
+    return path, [(name, value) for name, value in fields]
+
+
+def local_path(text: str) -> str:
+    """A path of this site, with its query, that `text` is; `/` for anything else, and for what signs in or out."""
+    if len(text) > _LONGEST_PATH or not text.startswith("/") or text.startswith(("//", "/\\")):
+        return "/"
+    if not text.isascii() or not text.isprintable() or "\\" in text:
+        return "/"
+    parts = urlsplit(text)
+    is_sign = parts.path.rstrip("/") in ("/sign-in", "/sign-out")
+    return "/" if parts.scheme or parts.netloc or is_sign else text
