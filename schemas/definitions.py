@@ -3,8 +3,8 @@ fold.
 
 Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
 `maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `on-call/<id>`,
-`calendar-feed/<rotation id>`, `tag-mute/<id>`, `template/<id>`, `reports/<project>`, `report-state/<project>`;
-`tokens` for how many names a partition has given; `claim/<check>` (`schemas.claims`).
+`calendar-feed/<rotation id>`, `tag-mute/<id>`, `template/<id>`, `person/<id>`, `member/<id>`, `reports/<project>`,
+`report-state/<project>`; `tokens` for how many names a partition has given; `claim/<check>` (`schemas.claims`).
 """
 
 from typing import Annotated, Literal
@@ -24,6 +24,7 @@ from schemas.mutes import MuteUntil, PlainMute
 from schemas.notice_choices import RepeatMinutes
 from schemas.notices import FIRST_NOTICES, Notice
 from schemas.on_call import OnCallRotation
+from schemas.people import Member, Person
 from schemas.quiet_hours import QuietHours
 from schemas.recipients import Addresses, Recipient
 from schemas.reports import ReportSettings
@@ -208,6 +209,8 @@ Definition = (
     | OnCallRotation
     | CalendarFeed
     | TagMute
+    | Person
+    | Member
 )
 
 

@@ -26,6 +26,7 @@ class RejectionCode(StrEnum):
     OVERRIDE_NOT_FOUND = "override_not_found"
     KEY_NOT_FOUND = "key_not_found"
     RECIPIENT_NOT_FOUND = "recipient_not_found"
+    PERSON_NOT_FOUND = "person_not_found"
     # What the fields of a request name; the detail is the id or the identifier.
     COMPONENT_NOT_FOUND = "component_not_found"
     COVERED_MONITOR_NOT_FOUND = "covered_monitor_not_found"
@@ -38,6 +39,7 @@ class RejectionCode(StrEnum):
     CHANNEL_IDENTIFIER_EMPTY = "channel_identifier_empty"
     CHANNEL_IDENTIFIER_INVALID = "channel_identifier_invalid"
     CHANNEL_IDENTIFIER_AMBIGUOUS = "channel_identifier_ambiguous"
+    LAST_OWNER = "last_owner"
     ALREADY_EXISTS = "already_exists"
     AMBIGUOUS_SLUG = "ambiguous_slug"
     CHANGED_MEANWHILE = "changed_meanwhile"
@@ -73,6 +75,7 @@ _WORDS: Mapping[RejectionCode, str] = {
     _C.OVERRIDE_NOT_FOUND: "no such override",
     _C.KEY_NOT_FOUND: "no such key",
     _C.RECIPIENT_NOT_FOUND: "no such recipient",
+    _C.PERSON_NOT_FOUND: "no such person",
     _C.COMPONENT_NOT_FOUND: "no such component",
     _C.COVERED_MONITOR_NOT_FOUND: "covers no such monitor or check",
     _C.DEPENDENCY_NOT_FOUND: "depends on no such monitor",
@@ -84,6 +87,7 @@ _WORDS: Mapping[RejectionCode, str] = {
     _C.CHANNEL_IDENTIFIER_EMPTY: "empty channel identifier",
     _C.CHANNEL_IDENTIFIER_INVALID: "invalid channel identifier",
     _C.CHANNEL_IDENTIFIER_AMBIGUOUS: "non-unique channel identifier",
+    _C.LAST_OWNER: "the last owner of the project",
     _C.ALREADY_EXISTS: "exists",
     _C.AMBIGUOUS_SLUG: "ambiguous slug",
     _C.CHANGED_MEANWHILE: "changed meanwhile",

@@ -31,6 +31,7 @@ from schemas.message_templates import TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MonitorStatesRecord
 from schemas.notice_choices import NoticesChosen
 from schemas.on_call import OnCallDefined, OnCallRemoved
+from schemas.people import PersonMade
 from schemas.pings import CheckDefined, CheckRemoved, PingsEvent
 from schemas.probes import (
     DependencyChanged,
@@ -98,7 +99,7 @@ class Topic:
 # Journals.
 PROJECTS = Topic(
     "projects",
-    key="project id, or check id",
+    key="project id, check id or person id",
     carries=ProjectsEvent | Tick | TimeCorrected,
     stamped=True,
     written_by=("web",),
@@ -106,7 +107,7 @@ PROJECTS = Topic(
     ticked=True,
     from_folds=(
         *(ChannelDisabled, ChannelFailing, MuteEnded, OutageEnded, ThingsUnobserved),
-        *(CheckClaimed, ClaimReleased),
+        *(CheckClaimed, ClaimReleased, PersonMade),
     ),
 )
 PINGS = Topic(

@@ -213,6 +213,8 @@ ThingKind = Literal[
     "reports",
     "on-call",
     "tag-mute",
+    "person",
+    "member",
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from infra.log.names import Names
+from infra.log.people_table import PeopleTable
 from schemas.base import Micros
 from schemas.calendar_feeds import CalendarFeed
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
@@ -18,6 +19,7 @@ from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.on_call import OnCallRotation
 from schemas.packing import Packing
+from schemas.people import Member, Person
 from schemas.recipients import Recipient
 from schemas.reports import PendingReport, ReportSettings, ReportState
 from schemas.status_pages import StatusPage
@@ -42,6 +44,8 @@ _KINDS = frozenset(
         "reports",
         "on-call",
         "tag-mute",
+        "person",
+        "member",
     }
 )
 _NOBODYS: tuple[None, None] = (None, None)
@@ -91,6 +95,7 @@ class Directory:
         self._recipients: dict[str, Recipient] = {}
         self._pages: dict[str, StatusPage] = {}
         self._pages_at: dict[str, tuple[str, ...]] = {}  # first 8 of a page's id -> ids
+        self.people = PeopleTable()
         self._keys: dict[str, ApiKey] = {}
         self._keys_by_hash: dict[str, ApiKey] = {}
         self._names = Names()
@@ -199,6 +204,14 @@ class Directory:
                 else:
                     del self._pages_at[id[:8]]
                 del self._pages[id]
+            case Person():
+                self.people.set_person(id, definition)
+            case Member():
+                self.people.set_member(id, definition)
+            case None if kind == "person":
+                self.people.set_person(id, None)
+            case None if kind == "member":
+                self.people.set_member(id, None)
             case _ if (table := self._plain.get(kind)) is not None:
                 if definition is None:
                     table.pop(id, None)
@@ -370,6 +383,7 @@ class Directory:
         yield from [monitor.target.sealed for monitor in list(self._monitors.values()) if monitor.target.sealed]
         yield from [feed.url for feed in list(self._calendars.values())]
         yield from [page.access_key for page in list(self._pages.values()) if page.access_key]
+        yield from self.people.secrets()
 
     def page(self, id: str) -> StatusPage | None:
         """The status page with this id."""

@@ -144,6 +144,8 @@ class PingResponses:
                 | RejectionCode.OVERRIDE_NOT_FOUND
                 | RejectionCode.KEY_NOT_FOUND
                 | RejectionCode.RECIPIENT_NOT_FOUND
+                | RejectionCode.PERSON_NOT_FOUND
+                | RejectionCode.LAST_OWNER
                 | RejectionCode.COMPONENT_NOT_FOUND
                 | RejectionCode.COVERED_MONITOR_NOT_FOUND
                 | RejectionCode.DEPENDENCY_NOT_FOUND

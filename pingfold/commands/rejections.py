@@ -33,6 +33,8 @@ def message_of(rejection: Rejection) -> str:
             | RejectionCode.ON_CALL_NOT_FOUND
             | RejectionCode.OVERRIDE_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
+            | RejectionCode.PERSON_NOT_FOUND
+            | RejectionCode.LAST_OWNER
             | RejectionCode.COMPONENT_NOT_FOUND
             | RejectionCode.COVERED_MONITOR_NOT_FOUND
             | RejectionCode.DEPENDENCY_NOT_FOUND

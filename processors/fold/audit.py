@@ -28,6 +28,7 @@ from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor, ProbeTarget
 from schemas.on_call import OnCallRotation
+from schemas.people import Member, Person
 from schemas.recipients import Recipient
 from schemas.reports import ReportSettings
 from schemas.requests import ChannelDisabled
@@ -74,13 +75,18 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     CalendarFeed: frozenset({"host"}),
     TagMute: frozenset({"label", "until"}),
     Maintenance: frozenset({"name", "window", "monitors", "checks", "tags", "everything", "key"}),
+    Person: frozenset({"name", "mail", "epoch"}),
+    Member: frozenset({"mail", "role", "joined", "expires"}),
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),
 }
 # Fields that say nothing beside the rest of an entry.
 _SILENT = frozenset(
-    {"id", "project", "version", "created", "revised", "site", "prefix", "asked", "token", "number", "claim"}
+    {
+        *("id", "project", "version", "created", "revised", "site", "prefix", "asked", "token", "number", "claim"),
+        *("person", "invitation"),
+    }
 )
-_NAMES = ("name", "title", "slug", "address", "label")
+_NAMES = ("name", "title", "slug", "address", "label", "mail")
 _DISABLED = str(ChannelDisabled.__struct_config__.tag)
 # Records that tell nothing of their own.
 _UNTOLD = (PROGRESS_KEY, COUNTERS_KEY, "revoked-key/", "report-state/", "claim/")

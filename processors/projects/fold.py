@@ -1,11 +1,11 @@
 """The `projects` fold: decides all requests to create, change or delete something. One writer per project, so no races.
 
-Journal `projects`, keyed by project, claims on ids by the id; states `definitions`. Every request gets exactly one
-decision in `decisions`, also one that becomes a dead letter. What is made, changed or removed goes as an effect into
-the journal that works with it: checks into `pings`, monitors into `probe-results`, channels into `deliveries`; and,
-with who asked for it, into `transitions` (`processors/fold/audit.py`). A request counts at its own time or the
-partition's, whichever is later; one dated more than `AHEAD` past both the partition's time and that of its Kafka record
-is a dead letter. A dead letter put back is decided like any other request: it is in order now.
+Journal `projects`, keyed by project, claims on ids by the id, people by their ids; states `definitions`. Every request
+gets exactly one decision in `decisions`, also one that becomes a dead letter. What is made, changed or removed goes as
+an effect into the journal that works with it: checks into `pings`, monitors into `probe-results`, channels into
+`deliveries`; and, with who asked for it, into `transitions` (`processors/fold/audit.py`). A request counts at its own
+time or the partition's, whichever is later; one dated more than `AHEAD` past both the partition's time and that of its
+Kafka record is a dead letter. A dead letter put back is decided like any other request: it is in order now.
 """
 
 from collections.abc import Iterable
@@ -32,11 +32,13 @@ from processors.projects.incidents import pass_on
 from processors.projects.index import ProjectIndex, RequestRejected, must_have_uuid
 from processors.projects.keys import ProjectKeys
 from processors.projects.maintenance import ProjectMaintenance
+from processors.projects.members import ProjectMembers
 from processors.projects.message_templates import ProjectTemplates
 from processors.projects.monitors import ProjectMonitors
 from processors.projects.on_call import ProjectOnCall
 from processors.projects.outages import ProjectOutageNews
 from processors.projects.packed_records import PACKER
+from processors.projects.people import People
 from processors.projects.project_channels import ProjectChannels
 from processors.projects.reports import ProjectReports
 from processors.projects.rotations import ProjectRotations
@@ -67,6 +69,7 @@ from schemas.requests import (
     CheckDelete,
     CheckUpdate,
     ClaimReleased,
+    CodeUse,
     EscalationCreate,
     EscalationDelete,
     EscalationUpdate,
@@ -81,11 +84,17 @@ from schemas.requests import (
     MaintenanceEnd,
     MaintenanceExtend,
     MaintenanceUpdate,
+    MemberAccept,
+    MemberChange,
+    MemberInvite,
+    MemberRemove,
     MonitorCreate,
     MonitorDelete,
     MonitorUpdate,
     MuteEnded,
     OutageEnded,
+    PersonMade,
+    PersonUpdate,
     ProjectCreate,
     ProjectRotatePingKey,
     ProjectRotateWebhookSecret,
@@ -114,7 +123,7 @@ class Projects:
     """The fold itself (see processors.fold.contract.Fold)."""
 
     name = "projects"
-    version = 6
+    version = 7
     journal = PROJECTS
     states = DEFINITIONS
     packer = PACKER
@@ -139,6 +148,7 @@ class ProjectsPartition:
         self._tokens = ProjectTokens(view, partition)
         self._checks = ProjectChecks(view, self.index, self._tokens)
         self._claims = IdClaims(view)
+        self._people, self._members = People(view), ProjectMembers(view)
         self._monitors = ProjectMonitors(view, self.index, self._tokens)
         self._maintenance = ProjectMaintenance(view, self.index)
         self._escalations = ProjectEscalations(view, self.index)
@@ -196,10 +206,11 @@ class ProjectsPartition:
             raise self._answered(event, context, RejectionCode.INVALID_REQUEST, refused) from refused
         if isinstance(
             event,
-            CheckClaim | IncidentAcknowledge | IncidentRelease | IncidentComment | ReportMade | CalendarFailed,
+            (CheckClaim | CodeUse | IncidentAcknowledge | IncidentRelease | IncidentComment)
+            | (ReportMade | CalendarFailed),
         ):
-            # Whether it counts, and so the audit trail, is for the fold that is sent it; that a feed fails changes
-            # nothing.
+            # Whether it counts, and so the audit trail, is for the fold that is sent it; that a feed fails, or a
+            # code is used, changes nothing.
             return effects
         command = command_of(event, event.actor, _decided(effects), at)
         told = changes_of(self._view, command, context)
@@ -276,6 +287,8 @@ class ProjectsPartition:
             return self._create_project(request, owner, at)
         if isinstance(request, CheckClaim):
             return self._claims.claim(request, owner, at)
+        if isinstance(request, PersonMade | PersonUpdate | CodeUse):
+            return self._people.decide(request, owner, at)
         project = self.index.project(owner)
         self._names.must_be_free(request, owner)
         match request:
@@ -324,6 +337,8 @@ class ProjectsPartition:
                 return self._decide_report(request, project, at)
             case KeyCreate() | KeyRotate() | KeyRevoke():
                 return self._decide_key(request, project, at)
+            case MemberInvite() | MemberAccept() | MemberChange() | MemberRemove():
+                return self._members.decide(request, project, at)
             case ProjectRotatePingKey():
                 return self._rotations.ping_key(request, project, at)
             case ProjectRotateWebhookSecret():

@@ -45,6 +45,8 @@ def refusal_of(rejection: Rejection) -> ApiError:
             | RejectionCode.OVERRIDE_NOT_FOUND
             | RejectionCode.KEY_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
+            | RejectionCode.PERSON_NOT_FOUND
+            | RejectionCode.LAST_OWNER
         ):
             return ApiError(404, "not found")
         case (

@@ -39,6 +39,7 @@ _NOT_FOUND: Mapping[RejectionCode, str] = {
     RejectionCode.OVERRIDE_NOT_FOUND: "Override not found.",
     RejectionCode.KEY_NOT_FOUND: "Key not found.",
     RejectionCode.RECIPIENT_NOT_FOUND: "Recipient not found.",
+    RejectionCode.PERSON_NOT_FOUND: "Person not found.",
 }
 
 
@@ -61,6 +62,7 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             return PoppaPingApiError(400, f"Field '{_FIELDS[code]}': {reason}.")
         case (
             RejectionCode.ALREADY_EXISTS
+            | RejectionCode.LAST_OWNER
             | RejectionCode.TARGET_TAKEN
             | RejectionCode.NAME_TAKEN
             | RejectionCode.AMBIGUOUS_SLUG
@@ -87,6 +89,7 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             | RejectionCode.OVERRIDE_NOT_FOUND
             | RejectionCode.KEY_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
+            | RejectionCode.PERSON_NOT_FOUND
         ):
             return PoppaPingApiError(404, _NOT_FOUND[code])
         case RejectionCode.MAINTENANCE_NOT_OPEN:

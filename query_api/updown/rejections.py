@@ -17,6 +17,7 @@ _NOT_FOUND: Mapping[RejectionCode, str] = {
     RejectionCode.MONITOR_NOT_FOUND: "Check not found",
     RejectionCode.CHANNEL_NOT_FOUND: "Recipient not found",
     RejectionCode.RECIPIENT_NOT_FOUND: "Recipient not found",
+    RejectionCode.PERSON_NOT_FOUND: "Person not found",
     RejectionCode.STATUS_PAGE_NOT_FOUND: "Status page not found",
     RejectionCode.MAINTENANCE_NOT_FOUND: "Maintenance window not found",
     RejectionCode.ESCALATION_NOT_FOUND: "Escalation policy not found",
@@ -47,6 +48,7 @@ def error_of(rejection: Rejection) -> UpdownError:
             | RejectionCode.DEPENDENCY_LOOP
             | RejectionCode.ON_CALL_IDENTIFIER_INVALID
             | RejectionCode.ALREADY_EXISTS
+            | RejectionCode.LAST_OWNER
             | RejectionCode.NAME_TAKEN
             | RejectionCode.AMBIGUOUS_SLUG
             | RejectionCode.WRONG_CHANNEL_KIND
@@ -65,6 +67,7 @@ def error_of(rejection: Rejection) -> UpdownError:
             | RejectionCode.MONITOR_NOT_FOUND
             | RejectionCode.CHANNEL_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
+            | RejectionCode.PERSON_NOT_FOUND
             | RejectionCode.STATUS_PAGE_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
             | RejectionCode.ESCALATION_NOT_FOUND

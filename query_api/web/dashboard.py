@@ -1,13 +1,11 @@
-"""`/` lists every check and monitor, `/checks/<id>` shows a check: read only, behind the admin password (HTTP Basic,
-any user name).
-
-The password is `admin_password` of credentials.json, or `PINGFOLD_ADMIN_PASSWORD`. Without one there are no pages.
+"""`/` lists every check and monitor that its reader may see, `/checks/<id>` shows a check: read only, for people who
+are signed in (`query_api.web.viewer`).
 """
 
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from infra.clickhouse.client import ClickHouseUnavailable
 from infra.http_server.forwarded import Forwarded
@@ -19,7 +17,7 @@ from query_api.http.route_index import include
 from query_api.pages.guessing import PasswordGuessLimiter
 from query_api.state.freshness import Freshness
 from query_api.web.page import page
-from query_api.web.viewer import viewer
+from query_api.web.viewer import ViewerDep
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.check_states import visible_status
@@ -49,10 +47,10 @@ def install(app: FastAPI, deps: Dependencies) -> None:
     include(app, router)
 
 
-@router.get("/", dependencies=[Depends(viewer)])
-async def dashboard(request: Request, deps: DependenciesDep) -> Response:
-    """Every check and monitor of every project; what needs attention comes first."""
-    projects = list(deps.directory.projects)
+@router.get("/")
+async def dashboard(request: Request, deps: DependenciesDep, viewer: ViewerDep) -> Response:
+    """Every check and monitor of the projects that he sees; what needs attention comes first."""
+    projects = viewer.projects
     checks: list[dict[str, Any]] = []
     for project in projects:
         for check in _checks(deps, project):
@@ -68,11 +66,11 @@ async def dashboard(request: Request, deps: DependenciesDep) -> Response:
     return await page("dashboard.html", deps, checks=checks, monitors=monitors, channels=silent)
 
 
-@router.get("/checks/{code}", dependencies=[Depends(viewer)])
-async def check_page(request: Request, deps: DependenciesDep, code: str) -> Response:
+@router.get("/checks/{code}")
+async def check_page(request: Request, deps: DependenciesDep, viewer: ViewerDep, code: str) -> Response:
     """One check: its state, its newest pings, its newest flips."""
     check = await look_up(deps, "the check", lambda: deps.directory.check(code)) if is_uuid(code) else None
-    if check is None:
+    if check is None or not viewer.may_see(check.project):
         raise ApiError(404, "not found")
     freshness: Freshness = request.app.state.freshness
     await freshness.of_check(check)

@@ -1,4 +1,4 @@
-"""`/downtimes/<id>`: what `details_url` of the updown APIs leads to. Behind the admin password, as the dashboard is.
+"""`/downtimes/<id>`: what `details_url` of the updown APIs leads to. For people who are signed in and see its project.
 
 The page tells of an outage of a check or a monitor: from when to when, why, and for monitors the results that decided
 it. What is open, history knows a moment later; without history there is no page, and 503 says so.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 
 from infra.clickhouse.client import ClickHouseUnavailable
 from query_api.dependencies import Dependencies, DependenciesDep
@@ -19,7 +19,7 @@ from query_api.http.refusals import ApiError, Unavailable
 from query_api.http.route_index import include
 from query_api.pages.status_formats import lasted
 from query_api.web.page import page
-from query_api.web.viewer import viewer
+from query_api.web.viewer import ViewerDep
 from schemas.base import SECOND, Micros
 from schemas.definitions import Check
 from schemas.monitors import Monitor
@@ -40,12 +40,12 @@ def install(app: FastAPI) -> None:
     include(app, router)
 
 
-@router.get("/downtimes/{id}", dependencies=[Depends(viewer)])
-async def downtime_page(deps: DependenciesDep, id: str) -> Response:
+@router.get("/downtimes/{id}")
+async def downtime_page(deps: DependenciesDep, viewer: ViewerDep, id: str) -> Response:
     """One downtime: when, why, and the results that decided it."""
     incident, deciding = await _known(deps, id) if _ID.fullmatch(id) else (None, Deciding())
     thing = None if incident is None else _thing(deps, incident)
-    if incident is None or thing is None:
+    if incident is None or thing is None or not viewer.may_see(thing.project):
         raise ApiError(404, "not found")
     ended = incident.resolved
     return await page(

@@ -55,10 +55,14 @@ def cookie(deps: Dependencies, session: Session | None) -> str:
     """The `Set-Cookie` header of a session; None: the browser forgets it."""
     name = cookie_name(deps)
     jar = SimpleCookie({name: "" if session is None else deps.people_tokens.session_token(session)})
-    jar[name].update({"path": f"{deps.settings.root}/", "httponly": True, "samesite": "Lax"})
-    jar[name]["max-age"] = 0 if session is None else deps.settings.session_idle
-    if _is_secure(deps):
-        jar[name]["secure"] = True
+    for attribute, value in (
+        ("path", f"{deps.settings.root}/"),
+        ("max-age", 0 if session is None else deps.settings.session_idle),
+        ("samesite", "Lax"),
+        ("httponly", True),
+        ("secure", _is_secure(deps)),
+    ):
+        jar[name][attribute] = value
     return jar[name].OutputString()
 
 

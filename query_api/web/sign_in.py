@@ -11,6 +11,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
+from infra.secrets.people_tokens import HalfSignIn
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.refusals import ApiError
 from query_api.http.route_index import include
@@ -23,7 +24,9 @@ from query_api.web.forms import (
     one,
     read_fields,
 )
+from query_api.web.identity import Identities, identities_of
 from query_api.web.page import page
+from query_api.web.person_changes import NotChanged
 from query_api.web.sessions import begin_session, cookie, session_of
 from query_api.web.viewer import (
     ADMIN,
@@ -31,17 +34,22 @@ from query_api.web.viewer import (
     ViewerDep,
     admin_stamp,
     guess_admin_password,
+    person_stamp,
     viewer_of,
 )
+from schemas.base import SECOND, Micros
 
 router = APIRouter(include_in_schema=False)
 
 _WRONG = "The name or the password is wrong."
 _SEE_OTHER = 303
+# So long the second step may follow the first.
+_HALF_VALID: Micros = 300 * SECOND
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, deps: Dependencies) -> None:
     """Put the pages into the application."""
+    app.state.identities = Identities(deps)
     app.add_exception_handler(SignInNeeded, _ask_to_sign_in)
     include(app, router)
 
@@ -51,7 +59,7 @@ async def sign_in_page(request: Request, deps: DependenciesDep, next: str = "/")
     """The form. Who is signed in already is led on."""
     session = session_of(request, deps)
     if session is not None and viewer_of(request, deps, session) is not None:
-        return _to(deps, local_path(next))
+        return led_to(deps, local_path(next))
     return await _form(deps, next=local_path(next))
 
 
@@ -61,16 +69,47 @@ async def sign_in(request: Request, deps: DependenciesDep) -> Response:
     must_be_ours(request, deps)
     fields = read_fields(request, await request.body())
     name, password = one(fields, "name"), next((value for name, value in fields if name == "password"), "")
-    shown = {"name": name, "next": local_path(one(fields, "next")), "carried": one(fields, "carried")}
+    shown: dict[str, Any] = {"name": name, "next": local_path(one(fields, "next")), "carried": one(fields, "carried")}
     if not name or not password:
         return await _form(deps, 400, **shown, problem="Name and password are needed.")
     try:
-        right = name.lower() == ADMIN and guess_admin_password(request, deps, password)
+        if name.lower() == ADMIN:
+            if not guess_admin_password(request, deps, password):
+                return await _form(deps, 403, **shown, problem=_WRONG)
+            return await signed_in(request, deps, "", admin_stamp(deps, deps.admin_password or ""), **_after(shown))
+        person = await identities_of(request).with_password(request, name, password)
     except ApiError as slowed:
-        return await _form(deps, slowed.status, **shown, problem=_sentence(slowed), headers=slowed.headers)
-    if not right:
+        return await _form(deps, slowed.status, **shown, problem=sentence(slowed), headers=slowed.headers)
+    if person is None:
         return await _form(deps, 403, **shown, problem=_WRONG)
-    return await _signed_in(request, deps, "", admin_stamp(deps, password), shown["next"], shown["carried"])
+    if person.totp:
+        half = HalfSignIn(person.id, person_stamp(person), deps.clock.now() + _HALF_VALID)
+        return await _code_form(deps, 200, half=deps.people_tokens.half_token(half), **_after(shown))
+    return await signed_in(request, deps, person.id, person_stamp(person), **_after(shown))
+
+
+@router.post("/sign-in/code")
+async def second_step(request: Request, deps: DependenciesDep) -> Response:
+    """The code of whoever has shown his password: `half` says who that is."""
+    must_be_ours(request, deps)
+    fields = read_fields(request, await request.body())
+    token = one(fields, "half")
+    after: dict[str, Any] = {"next": local_path(one(fields, "next")), "packed": one(fields, "carried")}
+    half = deps.people_tokens.read_half(token)
+    person = None if half is None else deps.directory.people.person(half.person)
+    if half is None or person is None or half.stamp != person_stamp(person) or deps.clock.now() >= half.expires:
+        again: dict[str, Any] = {"next": after["next"], "carried": after["packed"]}
+        return await _form(deps, 403, **again, problem="This took too long. Please sign in again.")
+    try:
+        right = await identities_of(request).is_code(request, person, one(fields, "code"))
+    except ApiError as slowed:
+        return await _code_form(deps, slowed.status, token, **after, problem=sentence(slowed), headers=slowed.headers)
+    except NotChanged:
+        words = "The code cannot be checked now. Please try again in a moment."
+        return await _code_form(deps, 503, token, **after, problem=words, headers={"Retry-After": "1"})
+    if not right:
+        return await _code_form(deps, 403, token, **after, problem="This code is wrong, or was used.")
+    return await signed_in(request, deps, person.id, person_stamp(person), **after)
 
 
 @router.get("/sign-out")
@@ -82,21 +121,21 @@ async def sign_out_page(deps: DependenciesDep, viewer: ViewerDep) -> Response:
 @router.post("/sign-out")
 async def sign_out(deps: DependenciesDep, form: PostedFormDep) -> Response:
     """The browser forgets the session."""
-    return _with_cookie(_to(deps, "/sign-in"), cookie(deps, None))
+    return with_cookie(led_to(deps, "/sign-in"), cookie(deps, None))
 
 
-async def _signed_in(
-    request: Request, deps: Dependencies, person: str, stamp: bytes, next: str, packed: str
+async def signed_in(
+    request: Request, deps: Dependencies, person: str, stamp: bytes, next: str = "/", packed: str = ""
 ) -> Response:
-    """Give the browser a session, and lead it on, or to the form that it had sent without one."""
+    """Give the browser a new session, and lead it on, or to the form that it had sent without one."""
     session, header = begin_session(deps, person, stamp)
     viewer = viewer_of(request, deps, session)
     waiting = carried(deps, packed)
     if waiting is None or viewer is None:
-        return _with_cookie(_to(deps, next), header)
+        return with_cookie(led_to(deps, next), header)
     path, fields = waiting
     answer = await page("send_again.html", deps, viewer=viewer, path=path, fields=fields)
-    return _with_cookie(answer, header)
+    return with_cookie(answer, header)
 
 
 async def _ask_to_sign_in(request: Request, needed: Exception) -> Response:
@@ -106,7 +145,7 @@ async def _ask_to_sign_in(request: Request, needed: Exception) -> Response:
     path = request.url.path
     if request.method != "POST":
         wanted = f"{path}?{request.url.query}" if request.url.query else path
-        return _to(deps, f"/sign-in?next={quote(local_path(wanted), safe='/')}")
+        return led_to(deps, f"/sign-in?next={quote(local_path(wanted), safe='/')}")
     must_be_ours(request, deps)
     packed = carry(deps, path, read_fields(request, needed.body))
     problem = "Your session has ended. Sign in again: what you entered is kept and can be sent then."
@@ -123,15 +162,36 @@ async def _form(
     return answer
 
 
-def _to(deps: Dependencies, path: str) -> Response:
+def led_to(deps: Dependencies, path: str) -> Response:
+    """The answer that leads a browser to a path of this site."""
     return RedirectResponse(f"{deps.settings.root}{path}", _SEE_OTHER, {"Cache-Control": "no-store"})
 
 
-def _with_cookie(answer: Response, header: str) -> Response:
+def with_cookie(answer: Response, header: str) -> Response:
+    """The answer, with a `Set-Cookie` header."""
     answer.headers["Set-Cookie"] = header
     return answer
 
 
-def _sentence(error: ApiError) -> str:
+async def _code_form(
+    deps: Dependencies,
+    status: int,
+    half: str,
+    next: str,
+    packed: str,
+    headers: dict[str, str] | None = None,
+    problem: str = "",
+) -> Response:
+    answer = await page("sign_in_code.html", deps, status, half=half, next=next, carried=packed, problem=problem)
+    answer.headers.update(headers or {})
+    return answer
+
+
+def _after(shown: dict[str, Any]) -> dict[str, Any]:
+    return {"next": shown["next"], "packed": shown["carried"]}
+
+
+def sentence(error: ApiError) -> str:
+    """An error as a page tells it."""
     words = error.error or ""
     return f"{words[:1].upper()}{words[1:]}."

@@ -11,7 +11,7 @@ sees nothing of it from then on.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -25,13 +25,12 @@ from query_api.pages.guessing import PasswordGuessLimiter
 from query_api.pages.page_password import given_password
 from query_api.web.sessions import session_of
 from schemas.actors import Actor
+from schemas.people import Person, Role
 
 ADMIN = "admin"
 
 _ASK = {"WWW-Authenticate": 'Basic realm="Pingfold", charset="UTF-8"'}
 _NEEDED = "the admin password is needed: admin_password in credentials.json, or PINGFOLD_ADMIN_PASSWORD"
-
-Role = Literal["owner", "editor", "viewer"]
 
 
 class SignInNeeded(QueryApiError):
@@ -100,7 +99,30 @@ def viewer_of(request: Request, deps: Dependencies, session: Session) -> Viewer 
     if not session.person:
         is_his = deps.admin_password is not None and session.stamp == admin_stamp(deps, deps.admin_password)
         return admin_viewer(request, deps, session) if is_his else None
-    return None
+    person = deps.directory.people.person(session.person)
+    if person is None or session.stamp != person_stamp(person):
+        return None
+    return _person_viewer(request, deps, person, session)
+
+
+def person_stamp(person: Person) -> bytes:
+    """The stamp of sessions of a person."""
+    return person.epoch.to_bytes(8)
+
+
+def _person_viewer(request: Request, deps: Dependencies, person: Person, session: Session) -> Viewer:
+    known = deps.directory.projects
+    memberships = deps.directory.people.memberships_of(person.id)
+    roles = {one.project: one.role for one in memberships if one.joined is not None and one.project in known}
+    return Viewer(
+        person.name,
+        tuple(project for project in known if project in roles),
+        frozenset(project for project, role in roles.items() if role != "viewer"),
+        Actor(kind="person", key=person.id, user=person.mail, address=address_of(request)),
+        frozenset(project for project, role in roles.items() if role == "owner"),
+        person=person.id,
+        session=session,
+    )
 
 
 def admin_viewer(request: Request, deps: Dependencies, session: Session | None) -> Viewer:
@@ -127,7 +149,7 @@ def guess_admin_password(request: Request, deps: Dependencies, given: str) -> bo
 
 
 def _must_have_pages(deps: Dependencies) -> None:
-    if not deps.admin_password:
+    if not deps.admin_password and not deps.directory.people:
         raise ApiError(404, "not found")
 
 

@@ -1,0 +1,63 @@
+"""People and their memberships, as the directory keeps them: by id, by project and by person."""
+
+from schemas.people import Member, Person
+
+_NOBODY: dict[str, Member] = {}
+
+
+class PeopleTable:
+    """Fed and read as the directory is: each write is one atomic change of one dictionary."""
+
+    def __init__(self) -> None:
+        self._people: dict[str, Person] = {}
+        self._members: dict[str, Member] = {}
+        # By project and by person, then by id.
+        self._of_project: dict[str, dict[str, Member]] = {}
+        self._of_person: dict[str, dict[str, Member]] = {}
+
+    def set_person(self, id: str, person: Person | None) -> None:
+        """Take the record of a person; None: it is gone."""
+        if person is None:
+            self._people.pop(id, None)
+        else:
+            self._people[id] = person
+
+    def set_member(self, id: str, member: Member | None) -> None:
+        """Take the record of a membership; None: it is gone."""
+        before = self._members.get(id)
+        if member is not None:
+            self._members[id] = member
+            self._of_project.setdefault(member.project, {})[id] = member
+            self._of_person.setdefault(member.person, {})[id] = member
+        elif before is not None:
+            self._of_person[before.person].pop(id, None)
+            self._of_project[before.project].pop(id, None)
+            del self._members[id]
+
+    def __bool__(self) -> bool:
+        """Whether there is anybody."""
+        return bool(self._people)
+
+    def person(self, id: str) -> Person | None:
+        """The person with this id."""
+        return self._people.get(id)
+
+    def everybody(self) -> list[Person]:
+        """All people, by their mail addresses."""
+        return sorted(list(self._people.values()), key=lambda person: person.mail)
+
+    def member(self, id: str) -> Member | None:
+        """The membership with this id, be it an invitation."""
+        return self._members.get(id)
+
+    def members_of(self, project: str) -> list[Member]:
+        """Who is in a project or is invited, by their mail addresses."""
+        return sorted(list(self._of_project.get(project, _NOBODY).values()), key=lambda member: member.mail)
+
+    def memberships_of(self, person: str) -> list[Member]:
+        """What a person is in projects, and is invited to be."""
+        return list(self._of_person.get(person, _NOBODY).values())
+
+    def secrets(self) -> list[str]:
+        """Everything of them that is stored encrypted. May be called in another thread."""
+        return [person.totp for person in list(self._people.values()) if person.totp]

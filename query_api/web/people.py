@@ -1,0 +1,143 @@
+"""`/people`: who may see and change which project. Owners of a project invite, give roles, and take out.
+
+An invitation is a link with an end, which opens once: the owner passes it on himself. It is shown to owners as long as
+it is open, and to nobody else.
+"""
+
+from typing import Any, get_args
+
+import msgspec
+from fastapi import APIRouter, FastAPI, Response
+
+from infra.secrets.people_tokens import Invitation
+from query_api.dependencies import Dependencies, DependenciesDep
+from query_api.http.refusals import ApiError
+from query_api.http.route_index import include
+from query_api.web.forms import PostedForm, PostedFormDep
+from query_api.web.page import page
+from query_api.web.person_changes import NotChanged, ask_for, member_seen
+from query_api.web.sign_in import led_to
+from query_api.web.viewer import Viewer, ViewerDep
+from schemas.base import SECOND, Micros
+from schemas.ids import new_id
+from schemas.people import Member, MemberChange, MemberInvite, MemberRemove, MemberRequest, PersonMail, Role
+from schemas.recipients import normalized
+from schemas.times import to_second
+
+router = APIRouter(include_in_schema=False)
+
+ROLES: tuple[Role, ...] = get_args(Role)
+# So long an invitation opens.
+VALID: Micros = 7 * 86_400 * SECOND
+
+
+def install(app: FastAPI) -> None:
+    """Put the pages into the application."""
+    include(app, router)
+
+
+@router.get("/people")
+async def people_page(deps: DependenciesDep, viewer: ViewerDep) -> Response:
+    """The projects that he sees, with how many are in each."""
+    if len(viewer.projects) == 1:
+        return led_to(deps, f"/people/{viewer.projects[0]}")
+    projects = []
+    for id in viewer.projects:
+        members = deps.directory.people.members_of(id)
+        joined = sum(member.joined is not None for member in members)
+        name = deps.directory.projects[id].name
+        projects.append({"id": id, "name": name, "role": viewer.role(id), "people": joined})
+    return await page("people.html", deps, viewer=viewer, projects=projects)
+
+
+@router.get("/people/{project}")
+async def members_page(deps: DependenciesDep, viewer: ViewerDep, project: str) -> Response:
+    """Who is in a project."""
+    return await _members(deps, viewer, project)
+
+
+@router.post("/people/{project}/invite")
+async def invite(deps: DependenciesDep, form: PostedFormDep, project: str) -> Response:
+    """Invite `mail` as `role`."""
+    _must_own(form.viewer, project)
+    try:
+        mail = msgspec.convert(form.one("mail"), PersonMail)
+    except msgspec.ValidationError:
+        given = {"mail": form.one("mail"), "role": form.one("role")}
+        words = "This is no mail address that can be invited: one such as ann@example.org is expected."
+        return await _members(deps, form.viewer, project, 400, mail_problem=words, given=given)
+    at = deps.clock.now()
+    request = MemberInvite(request=new_id(), at=at, mail=normalized(mail), role=_role(form), expires=at + VALID)
+    return await _change(deps, form, project, request)
+
+
+@router.post("/people/{project}/{member}/role")
+async def change_role(deps: DependenciesDep, form: PostedFormDep, project: str, member: str) -> Response:
+    """Give somebody another `role`."""
+    _must_own(form.viewer, project)
+    request = MemberChange(request=new_id(), at=deps.clock.now(), id=member, role=_role(form))
+    return await _change(deps, form, project, request)
+
+
+@router.post("/people/{project}/{member}/remove")
+async def remove(deps: DependenciesDep, form: PostedFormDep, project: str, member: str) -> Response:
+    """Take somebody out of a project, or withdraw his invitation."""
+    _must_own(form.viewer, project)
+    return await _change(deps, form, project, MemberRemove(request=new_id(), at=deps.clock.now(), id=member))
+
+
+def invitation_url(deps: Dependencies, member: Member) -> str:
+    """The link of an invitation that is open; empty: there is none."""
+    if member.expires is None or member.expires <= deps.clock.now():
+        return ""
+    token = deps.people_tokens.invitation_token(Invitation(member.id, member.invitation, member.expires))
+    return f"{deps.settings.base_url}/invitations/{token}"
+
+
+async def _change(deps: Dependencies, form: PostedForm, project: str, request: MemberRequest) -> Response:
+    try:
+        decision = await ask_for(deps, project, request, form.viewer.actor)
+    except NotChanged as refused:
+        return await _members(deps, form.viewer, project, refused.status, problem=refused.words)
+    await member_seen(deps, decision.id, decision.version, gone=decision.outcome == "removed")
+    return led_to(deps, f"/people/{project}")
+
+
+async def _members(deps: Dependencies, viewer: Viewer, project: str, status: int = 200, **more: Any) -> Response:
+    if not viewer.may_see(project):
+        raise ApiError(404, "not found")
+    owns = viewer.may_own(project)
+    members = [member for member in deps.directory.people.members_of(project) if owns or member.joined is not None]
+    rows = [_row(deps, viewer, member) for member in members]
+    name = deps.directory.projects[project].name
+    values = {"viewer": viewer, "project": project, "name": name, "owns": owns, "rows": rows, "roles": ROLES}
+    return await page("members.html", deps, status, **values, **more)
+
+
+def _row(deps: Dependencies, viewer: Viewer, member: Member) -> dict[str, Any]:
+    person = deps.directory.people.person(member.person)
+    return {
+        "id": member.id,
+        "mail": member.mail,
+        "name": "" if member.joined is None or person is None else person.name,
+        "role": member.role,
+        "is_you": member.person == viewer.person,
+        "joined": "" if member.joined is None else f"{to_second(member.joined)} UTC",
+        "link": invitation_url(deps, member) if viewer.may_own(member.project) else "",
+        "expires": "" if member.expires is None else f"{to_second(member.expires)} UTC",
+        "codes": person is not None and bool(person.totp),
+    }
+
+
+def _must_own(viewer: Viewer, project: str) -> None:
+    if not viewer.may_see(project):
+        raise ApiError(404, "not found")
+    if not viewer.may_own(project):
+        raise ApiError(403, "only owners of the project invite people and change what they may do")
+
+
+def _role(form: PostedForm) -> Role:
+    found = next((role for role in ROLES if role == form.one("role")), None)
+    if found is None:
+        raise ApiError(400, f"role: one of {', '.join(ROLES)} is expected")
+    return found

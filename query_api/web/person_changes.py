@@ -1,0 +1,58 @@
+"""Changes that pages about people ask for, and what is told when they cannot be made."""
+
+from query_api.commands import Late, ask, wait_until
+from query_api.dependencies import Dependencies
+from query_api.errors import QueryApiError
+from schemas.actors import Actor
+from schemas.decisions import Decision
+from schemas.people import PeopleRequest
+from schemas.rejections import RejectionCode
+
+_WORDS = {
+    RejectionCode.LAST_OWNER: "The last owner of a project can neither be removed nor get another role. "
+    "Make somebody else an owner first.",
+    RejectionCode.ALREADY_EXISTS: "This person is in the project already.",
+    RejectionCode.PERSON_NOT_FOUND: "This person, or this invitation, is not there any more.",
+    RejectionCode.CHANGED_MEANWHILE: "This was changed meanwhile. Look at it as it is now, and try again.",
+}
+
+
+class NotChanged(QueryApiError):
+    """Nothing was changed, as far as is known. status: of the answer; words: for people."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status, self.words = status, words
+
+
+async def ask_for(deps: Dependencies, key: str, request: PeopleRequest, actor: Actor) -> Decision:
+    """What the fold has decided. Raises `NotChanged` for what is refused or not decided in time."""
+    try:
+        decision = await ask(deps, key, request, actor)
+    except Late:
+        raise NotChanged(503, "The change could not be made in time; it may still be made. Look again.") from None
+    rejection = decision.rejection
+    if rejection is None:
+        return decision
+    status = 503 if rejection.code in (RejectionCode.WRONG_TIME, RejectionCode.UNKNOWN) else 409
+    raise NotChanged(status, _WORDS.get(rejection.code, f"Nothing was changed: {rejection.reason}."))
+
+
+async def person_seen(deps: Dependencies, id: str, version: int) -> None:
+    """Wait until this process shows a person in a version, within the usual bound."""
+
+    def is_there() -> bool:
+        person = deps.directory.people.person(id)
+        return person is not None and person.version >= version
+
+    await wait_until(deps.definitions_replica, is_there)
+
+
+async def member_seen(deps: Dependencies, id: str, version: int, *, gone: bool = False) -> None:
+    """Wait until this process shows a membership in a version, or does not show it any more, within the usual bound."""
+
+    def is_there() -> bool:
+        member = deps.directory.people.member(id)
+        return member is None if gone else member is not None and member.version >= version
+
+    await wait_until(deps.definitions_replica, is_there)

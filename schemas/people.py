@@ -1,0 +1,161 @@
+"""People who sign in, and what they are in projects. Pure.
+
+A person is keyed by an id that is derived from his mail address. So one address is one partition and one person, and no
+claim is needed for that. What he is in a project is decided in the partition of the project, where all who change its
+people meet in one order (docs/decisions/0160-people.md):
+
+    member.invite (key: the project) -> member/<id>, invited
+    member.accept (key: the project) -> member/<id>, joined; person.made (key: the person) -> person/<id>, if it is new
+
+Neither a password nor a code is in any event: passwords are hashed with Argon2id, recovery codes, which are random,
+with SHA-256, and the key of one-time codes is encrypted by the vault, for its place only.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from schemas.base import Fact, Micros
+from schemas.ids import derived_id
+from schemas.recipients import ADDRESS, normalized
+from schemas.request_base import Request
+
+Role = Literal["owner", "editor", "viewer"]
+# As long as an actor is told.
+PersonMail = Annotated[str, Meta(max_length=200, pattern=ADDRESS)]
+# No line break or other control: a name stands in lists and logs.
+PersonName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+PersonPassword = Annotated[str, Meta(max_length=300, pattern=r"^(\$argon2id\$[!-~]+)?\Z")]
+RecoveryCode = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+RecoveryCodes = Annotated[tuple[RecoveryCode, ...], Meta(max_length=20)]
+
+# Of a project, those who are invited among them.
+MOST_MEMBERS = 1_000
+
+
+class Person(Fact, tag="person", frozen=True):
+    """The record `person/<id>` in `definitions`.
+
+    mail: as it was given first. password: Argon2id, as the library writes it. totp: the key of one-time codes,
+    encrypted; empty: none is asked for. totp_step: the last window (of 30 s) a code of which was used. recovery:
+    SHA-256 of the recovery codes that are left. epoch: grows when all his sessions end.
+    """
+
+    id: str
+    mail: PersonMail
+    name: PersonName
+    version: int
+    created: Micros
+    password: PersonPassword = ""
+    totp: str = ""
+    totp_step: int = 0
+    recovery: RecoveryCodes = ()
+    epoch: int = 0
+
+
+class Member(Fact, tag="member", frozen=True):
+    """The record `member/<id>` in `definitions`: what a person is in a project, or is invited to be.
+
+    joined: when he accepted; None: he is invited. invitation, expires: the invitation that opens, and until when.
+    """
+
+    id: str
+    project: str
+    person: str
+    mail: PersonMail
+    role: Role
+    version: int
+    created: Micros
+    joined: Micros | None = None
+    invitation: str = ""
+    expires: Micros | None = None
+
+
+class MemberInvite(Request, tag="member.invite", frozen=True):
+    """Invites whoever has a mail address; an earlier invitation of his opens nothing any more.
+
+    The id of the request is that of the invitation.
+    """
+
+    mail: PersonMail
+    role: Role
+    expires: Micros
+
+
+class MemberAccept(Request, tag="member.accept", frozen=True):
+    """The invitation of the membership `id` is accepted. name, password: of a person who is new; nothing of one who is
+    known is changed by them."""
+
+    id: str
+    invitation: str
+    name: PersonName
+    password: PersonPassword = ""
+
+
+class MemberChange(Request, tag="member.change", frozen=True):
+    id: str
+    role: Role
+
+
+class MemberRemove(Request, tag="member.remove", frozen=True):
+    """Takes somebody out of a project, or withdraws his invitation."""
+
+    id: str
+
+
+class PersonMade(Request, tag="person.made", frozen=True):
+    """An invitation was accepted: the person is there from now on. Of one who is there already nothing is changed."""
+
+    mail: PersonMail
+    name: PersonName
+    password: PersonPassword = ""
+
+
+class PersonUpdate(Request, tag="person.update", frozen=True):
+    """Changes a person. based_on: the version that he was shown in; refused when it is another one now.
+
+    Another password or another way to make codes ends all his sessions, as does `sign_out`.
+    """
+
+    based_on: int | None = None
+    name: PersonName | UnsetType = UNSET
+    password: PersonPassword | UnsetType = UNSET
+    totp: Annotated[str, Meta(max_length=1_000)] | UnsetType = UNSET
+    totp_step: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    recovery: RecoveryCodes | UnsetType = UNSET
+    sign_out: bool = False
+
+
+class CodeUse(Request, tag="person.code-use", frozen=True):
+    """A right code was shown at a sign-in: a one-time code of the window `step`, or the recovery code with a hash.
+
+    Refused when it was used before, or a later one was.
+    """
+
+    step: Annotated[int, Meta(ge=0)] | None = None
+    recovery: RecoveryCode | None = None
+
+
+MemberRequest = MemberInvite | MemberAccept | MemberChange | MemberRemove
+PersonRequest = PersonMade | PersonUpdate | CodeUse
+PeopleRequest = MemberRequest | PersonRequest
+
+
+def person_id(mail: str) -> str:
+    """The id of whoever has a mail address, however its ASCII letters are written."""
+    return derived_id("person", normalized(mail))
+
+
+def member_id(project: str, person: str) -> str:
+    """The id of what a person is in a project."""
+    return derived_id("member", project, person)
+
+
+def person_key(id: str) -> str:
+    """The key of the record of a person."""
+    return f"person/{id}"
+
+
+def member_key(id: str) -> str:
+    """The key of the record of a membership."""
+    return f"member/{id}"

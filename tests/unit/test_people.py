@@ -1,0 +1,282 @@
+"""People in memory: invited, joined, signed in; what they see, what they may change, and who says so."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.secrets.people_tokens import Invitation
+from schemas.people import Member, Person, member_id, person_id
+from schemas.topics import DEFINITIONS, PROJECTS, TRANSITIONS
+from tests.harness import ADMIN_PASSWORD, Harness
+from tests.web_browser import Browser
+
+DAY = 86_400_000_000
+ANN, PASSWORD = "ann@example.org", "correct horse"
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return Harness()
+
+
+async def owner(harness: Harness) -> Browser:
+    browser = Browser(harness)
+    assert (await browser.sign_in()).status_code == 303
+    return browser
+
+
+async def invited(browser: Browser, project: str, mail: str = ANN, role: str = "editor") -> str:
+    """Invite somebody; the path of the link that the page shows."""
+    answer = await browser.send_form(f"/people/{project}", {"mail": mail, "role": role}, "/invite")
+    assert answer.status_code == 303, answer.text
+    page = (await browser.get(answer.headers["Location"])).text
+    row = page[page.index(f'id="{member_id(project, person_id(mail))}"') :]
+    found = re.search(r'value="[^"]*(/invitations/[^"]*)"', row)
+    assert found is not None
+    return found[1]
+
+
+async def joined(harness: Harness, path: str, name: str = "Ann", password: str = PASSWORD) -> Browser:
+    browser = Browser(harness)
+    answer = await browser.send_form(path, {"name": name, "password": password, "repeated": password})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/"), answer.text
+    return browser
+
+
+async def member(harness: Harness, role: str, mail: str = ANN) -> Browser:
+    return await joined(harness, await invited(await owner(harness), harness.project, mail, role))
+
+
+def membership(harness: Harness, mail: str = ANN) -> Member:
+    found = harness.log.directory.people.member(member_id(harness.project, person_id(mail)))
+    assert found is not None
+    return found
+
+
+def person(harness: Harness, mail: str = ANN) -> Person:
+    found = harness.log.directory.people.person(person_id(mail))
+    assert found is not None
+    return found
+
+
+async def make_check(harness: Harness, name: str, key: str | None = None) -> str:
+    headers = {} if key is None else {"X-Api-Key": key}
+    answer = await harness.client.post("/api/v3/checks/", json={"name": name}, headers=headers)
+    uuid: str = answer.json()["uuid"]
+    return uuid
+
+
+async def test_who_is_invited_joins_and_sees_his_project_only(harness: Harness) -> None:
+    mine = await make_check(harness, "mine")
+    others = await make_check(harness, "others", "hcw_" + "o" * 28)
+    ann = await member(harness, "viewer")
+    page = (await ann.get("/")).text
+    assert "mine" in page
+    assert "others" not in page
+    assert (await ann.get(f"/checks/{mine}")).status_code == 200
+    assert (await ann.get(f"/checks/{others}")).status_code == 404
+    assert (await ann.get(f"/people/{harness.other}")).status_code == 404
+    assert (await ann.get("/people")).headers["Location"] == f"/people/{harness.project}"
+    # He signs in again with what he has chosen, however the address is written.
+    again = Browser(harness)
+    assert (await again.sign_in(ANN, PASSWORD + "!")).status_code == 403
+    assert (await again.sign_in("ANN@Example.ORG", PASSWORD)).status_code == 303
+    assert "mine" in (await again.get("/")).text
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor"])
+async def test_only_owners_say_who_is_in_a_project(harness: Harness, role: str) -> None:
+    ann = await member(harness, role)
+    boss = await owner(harness)
+    await invited(boss, harness.project, "new@example.org")
+    page = (await ann.get(f"/people/{harness.project}")).text
+    assert ANN in page
+    assert "new@example.org" not in page
+    assert "<form" not in page
+    token = (await ann.get("/sign-out")).text
+    found = re.search(r'name="form_token" value="([^"]*)"', token)
+    assert found is not None
+    id = membership(harness).id
+    for path in ("invite", f"{id}/role", f"{id}/remove"):
+        body = {"form_token": found[1], "mail": "x@example.org", "role": "owner"}
+        answer = await ann.post(f"/people/{harness.project}/{path}", data=body)
+        assert (answer.status_code, membership(harness).role) == (403, role)
+    assert (await ann.post(f"/people/{harness.other}/invite", data={"form_token": found[1]})).status_code == 404
+
+
+async def test_an_owner_invites_and_gives_roles(harness: Harness) -> None:
+    ann = await member(harness, "owner")
+    bob = await joined(harness, await invited(ann, harness.project, "bob@example.org", "viewer"), "Bob")
+    assert membership(harness, "bob@example.org").role == "viewer"
+    id = membership(harness, "bob@example.org").id
+    answer = await ann.send_form(f"/people/{harness.project}", {"role": "editor"}, f"{id}/role")
+    assert answer.status_code == 303
+    assert membership(harness, "bob@example.org").role == "editor"
+    await ann.send_form(f"/people/{harness.project}", {}, f"{id}/remove")
+    assert harness.log.directory.people.member(id) is None
+    # From now on he sees nothing, though he is signed in.
+    assert "You are in no project" in (await bob.get("/people")).text
+    assert (await bob.get(f"/people/{harness.project}")).status_code == 404
+
+
+async def test_the_last_owner_stays(harness: Harness) -> None:
+    ann = await member(harness, "owner")
+    id = membership(harness).id
+    for action, fields in (("role", {"role": "viewer"}), ("remove", {})):
+        answer = await ann.send_form(f"/people/{harness.project}", fields, f"{id}/{action}")
+        assert answer.status_code == 409
+        assert "last owner" in answer.text
+    await joined(harness, await invited(ann, harness.project, "bob@example.org", "owner"), "Bob")
+    assert (await ann.send_form(f"/people/{harness.project}", {}, f"{id}/remove")).status_code == 303
+    # The owner of the instance owns every project: he takes out even the last one.
+    boss, last = await owner(harness), membership(harness, "bob@example.org").id
+    assert (await boss.send_form(f"/people/{harness.project}", {}, f"{last}/remove")).status_code == 303
+    assert harness.log.directory.people.members_of(harness.project) == []
+
+
+async def test_an_invitation_opens_once(harness: Harness) -> None:
+    boss = await owner(harness)
+    first = await invited(boss, harness.project)
+    second = await invited(boss, harness.project)
+    stranger = Browser(harness)
+    assert (await stranger.get(first)).status_code == 404  # the newer one takes its place
+    await joined(harness, second)
+    fields = {"name": "Eve", "password": "another password", "repeated": "another password"}
+    for path in (first, second):
+        assert (await stranger.get(path)).status_code == 404
+        assert (await stranger.post(path, data=fields)).status_code == 404
+    assert person(harness).name == "Ann"
+    withdrawn = await invited(boss, harness.project, "bob@example.org")
+    id = membership(harness, "bob@example.org").id
+    assert (await boss.send_form(f"/people/{harness.project}", {}, f"{id}/remove")).status_code == 303
+    assert (await stranger.get(withdrawn)).status_code == 404
+    late = await invited(boss, harness.project, "bob@example.org")
+    harness.log.time += 7 * DAY
+    assert (await stranger.get(late)).status_code == 404
+    assert "has expired" in (await (await owner(harness)).get(f"/people/{harness.project}")).text
+
+
+async def test_what_was_not_signed_here_opens_nothing(harness: Harness) -> None:
+    path = await invited(await owner(harness), harness.project)
+    one = membership(harness)
+    browser = Browser(harness)
+    assert one.expires is not None
+    token = harness.people_tokens.invitation_token(Invitation(one.id, one.invitation, one.expires))
+    assert path.endswith(token)
+    for other in (token[:-2] + "AA", "x", token + "A", "%00", "ü"):
+        assert (await browser.get(f"/invitations/{other}")).status_code == 404
+
+
+async def test_who_is_known_joins_with_his_own_session(harness: Harness) -> None:
+    """A link in wrong hands gives no stranger a role of somebody else, and no new password."""
+    ann = await member(harness, "viewer")
+    boss = await owner(harness)
+    path = await invited(boss, harness.other, role="owner")
+    stranger = Browser(harness)
+    assert "Sign in with this mail address" in (await stranger.get(path)).text
+    fields = {"name": "Eve", "password": "another password", "repeated": "another password"}
+    assert (await stranger.post(path, data=fields)).status_code == 403
+    bob = await joined(harness, await invited(boss, harness.project, "bob@example.org"), "Bob")
+    assert (await bob.post(path, data=fields)).status_code == 403
+    before = person(harness)
+    assert (await ann.send_form(path, {})).status_code == 303
+    assert person(harness) == before
+    assert len((await ann.get("/people")).text.split(f"{harness.other}")) > 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"password": "short"}, "at least 10"),
+        ({"repeated": "another horse"}, "not the same"),
+        ({"password": "aaaaaaaaaaaa", "repeated": "aaaaaaaaaaaa"}, "too easy"),
+        ({"password": ANN, "repeated": ANN}, "too easy"),
+        ({"name": ""}, "A name of 1 to 100"),
+        ({"name": "a\tb"}, "A name of 1 to 100"),
+        ({"name": "x" * 101}, "A name of 1 to 100"),
+    ],
+)
+async def test_what_is_wrong_is_told_beside_its_field(harness: Harness, fields: dict[str, str], words: str) -> None:
+    path = await invited(await owner(harness), harness.project)
+    browser = Browser(harness)
+    answer = await browser.send_form(path, {"name": "Ann", "password": PASSWORD, "repeated": PASSWORD} | fields)
+    assert answer.status_code == 400
+    assert words in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert membership(harness).joined is None
+
+
+@pytest.mark.parametrize(
+    "mail", ["", "x", "a b@example.org", "a@example.org\r\nBcc: b@example.org", "x" * 250 + "@a.b"]
+)
+async def test_what_is_no_mail_address_is_not_invited(harness: Harness, mail: str) -> None:
+    boss = await owner(harness)
+    answer = await boss.send_form(f"/people/{harness.project}", {"mail": mail, "role": "viewer"}, "/invite")
+    assert answer.status_code == 400
+    assert 'aria-describedby="mail-problem"' in answer.text
+    answer = await boss.send_form(f"/people/{harness.project}", {"mail": ANN, "role": "king"}, "/invite")
+    assert (answer.status_code, harness.log.directory.people.members_of(harness.project)) == (400, [])
+
+
+async def test_hostile_names_are_text(harness: Harness) -> None:
+    name = '"><script>alert(1)</script>\u202e'
+    ann = await joined(harness, await invited(await owner(harness), harness.project), name)
+    for path in (f"/people/{harness.project}", "/sign-out"):
+        page = (await ann.get(path)).text
+        assert "<script>" not in page
+        assert "&lt;script&gt;" in page
+
+
+async def test_changes_of_people_name_who_made_them(harness: Harness) -> None:
+    ann = await member(harness, "owner")
+    await invited(ann, harness.project, "bob@example.org")
+    told = [one for _, one in harness.log.of(TRANSITIONS) if one["type"] == "thing.changed"]
+    by = {(one["command"], one["name"]): one for one in told if one.get("kind") in ("member", "person")}
+    first, accepted = by["member.invite", ANN], by["member.accept", ANN]
+    assert first["actor"]["kind"] == "admin"
+    assert accepted["actor"]["kind"] == "page"
+    invite = by["member.invite", "bob@example.org"]
+    assert invite["project"] == harness.project
+    assert {**invite["actor"], "address": ""} == {"kind": "person", "key": person_id(ANN), "user": ANN, "address": ""}
+    assert PASSWORD not in str(told)
+    answer = await harness.client.get("/api/v3/audit/", params={"actor": "person"})
+    if answer.status_code == 200:
+        assert answer.json()
+
+
+async def test_no_log_holds_a_password(harness: Harness) -> None:
+    await member(harness, "viewer")
+    for topic in (PROJECTS, DEFINITIONS):
+        assert PASSWORD not in str(harness.log.of(topic))
+    assert person(harness).password.startswith("$argon2id$")
+
+
+async def test_people_are_there_after_a_restart(harness: Harness) -> None:
+    ann = await member(harness, "owner")
+    harness.log.restart()
+    answer = await ann.send_form(f"/people/{harness.project}", {}, "/remove")
+    assert (answer.status_code, "last owner" in answer.text) == (409, True)
+
+
+async def test_while_kafka_is_away_people_sign_in_and_changes_say_so(harness: Harness) -> None:
+    await member(harness, "owner")
+    harness.log.broken = True
+    browser = Browser(harness)
+    assert (await browser.sign_in(ANN, PASSWORD)).status_code == 303
+    assert (await Browser(harness).sign_in("admin", ADMIN_PASSWORD)).status_code == 303
+    answer = await browser.send_form(f"/people/{harness.project}", {"mail": "b@a.example", "role": "viewer"}, "/invite")
+    assert (answer.status_code, "could not be made in time" in answer.text) == (503, True)
+
+
+async def test_an_invitation_sent_twice_makes_one_person(harness: Harness) -> None:
+    path = await invited(await owner(harness), harness.project)
+    one, two = Browser(harness), Browser(harness)
+    pages: list[httpx.Response] = [await one.get(path), await two.get(path)]
+    outcomes: list[Any] = []
+    for browser, page, password in zip((one, two), pages, ("first password", "second password"), strict=True):
+        fields = {"name": "Ann", "password": password, "repeated": password}
+        outcomes.append((await browser.send_form_of(page, fields)).status_code)
+    assert outcomes == [303, 404]
+    assert (await Browser(harness).sign_in(ANN, "first password")).status_code == 303
