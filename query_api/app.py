@@ -32,7 +32,7 @@ from query_api.pages import (
     tag_badges,
 )
 from query_api.state.freshness import Freshness
-from query_api.web import assets, dashboard, downtimes, invitations, people, sign_in
+from query_api.web import account, assets, dashboard, downtimes, invitations, one_time_codes, people, sign_in
 from query_api.web.sessions import RenewSessions
 
 # Of two that share a prefix, the one whose routes spell a path out takes it.
@@ -60,6 +60,8 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     sign_in.install(app, deps)
     invitations.install(app)
     people.install(app)
+    account.install(app)
+    one_time_codes.install(app)
     dashboard.install(app, deps)
     downtimes.install(app)
     badges.install(app, deps)

@@ -43,6 +43,10 @@ class PostedForm:
         """The value of a field, without blanks around it; empty: it is not there."""
         return one(self.fields, name)
 
+    def raw(self, name: str) -> str:
+        """The value of a field as it was typed, as a password is."""
+        return raw(self.fields, name)
+
     def all(self, name: str) -> list[str]:
         """All values of a field."""
         return [value for other, value in self.fields if other == name]
@@ -96,6 +100,11 @@ def read_fields(request: Request, body: bytes) -> Fields:
 def one(fields: Fields, name: str) -> str:
     """The value of a field, without blanks around it; empty: it is not there."""
     return next((value.strip() for other, value in fields if other == name), "")
+
+
+def raw(fields: Fields, name: str) -> str:
+    """The value of a field as it was typed; empty: it is not there."""
+    return next((value for other, value in fields if other == name), "")
 
 
 def carry(deps: Dependencies, path: str, fields: Fields) -> str:

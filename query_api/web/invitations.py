@@ -14,7 +14,7 @@ from query_api.actors import by_link
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.refusals import ApiError
 from query_api.http.route_index import include
-from query_api.web.forms import must_be_ours, one, read_fields
+from query_api.web.forms import must_be_ours, one, raw, read_fields
 from query_api.web.identity import identities_of, password_fault
 from query_api.web.page import page
 from query_api.web.person_changes import NotChanged, ask_for, member_seen, person_seen
@@ -57,9 +57,7 @@ async def accept(request: Request, deps: DependenciesDep, token: str) -> Respons
     if known is not None:
         name = known.name
     else:
-        password, repeated = (
-            next((value for other, value in fields if other == each), "") for each in ("password", "repeated")
-        )
+        password, repeated = raw(fields, "password"), raw(fields, "repeated")
         faults = {
             "name_problem": _name_fault(name),
             "password_problem": password_fault(password, repeated, member.mail),

@@ -22,6 +22,7 @@ from query_api.web.forms import (
     local_path,
     must_be_ours,
     one,
+    raw,
     read_fields,
 )
 from query_api.web.identity import Identities, identities_of
@@ -68,7 +69,7 @@ async def sign_in(request: Request, deps: DependenciesDep) -> Response:
     """Begin a session: `name`, `password`; `next` says where to go then, `carried` is a form to be sent then."""
     must_be_ours(request, deps)
     fields = read_fields(request, await request.body())
-    name, password = one(fields, "name"), next((value for name, value in fields if name == "password"), "")
+    name, password = one(fields, "name"), raw(fields, "password")
     shown: dict[str, Any] = {"name": name, "next": local_path(one(fields, "next")), "carried": one(fields, "carried")}
     if not name or not password:
         return await _form(deps, 400, **shown, problem="Name and password are needed.")

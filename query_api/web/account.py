@@ -1,0 +1,132 @@
+"""`/account`: what a person changes of himself: name, password, and where he is signed in.
+
+Whoever changes the password shows the old one. That ends all his sessions, but for the one that he does it in. The
+owner of the instance has neither: his password is a setting.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+
+from query_api.dependencies import Dependencies, DependenciesDep
+from query_api.http.refusals import ApiError
+from query_api.http.route_index import include
+from query_api.web.forms import PostedForm, PostedFormDep
+from query_api.web.identity import identities_of, password_fault
+from query_api.web.page import page
+from query_api.web.person_changes import NotChanged, ask_for, person_seen
+from query_api.web.sessions import begin_session, cookie
+from query_api.web.sign_in import led_to, sentence, with_cookie
+from query_api.web.viewer import Viewer, ViewerDep, person_stamp
+from schemas.ids import new_id
+from schemas.people import Person, PersonName, PersonUpdate
+
+router = APIRouter(include_in_schema=False)
+
+WRONG_PASSWORD = "This is not your password."
+
+
+def install(app: FastAPI) -> None:
+    """Put the pages into the application."""
+    include(app, router)
+
+
+async def own_form(deps: DependenciesDep, form: PostedFormDep) -> tuple[Person, PostedForm]:
+    """A person, and the form that he sends about himself. Raises `ApiError` for the owner of the instance."""
+    return own_person(deps, form.viewer), form
+
+
+OwnForm = Annotated[tuple[Person, PostedForm], Depends(own_form)]
+
+
+def own_person(deps: Dependencies, viewer: Viewer) -> Person:
+    """The person that looks. Raises `ApiError` for the owner of the instance, who is none."""
+    person = deps.directory.people.person(viewer.person)
+    if person is None:
+        raise ApiError(403, "the owner of the instance is no person: his password is a setting")
+    return person
+
+
+@router.get("/account")
+async def account_page(deps: DependenciesDep, viewer: ViewerDep) -> Response:
+    """The forms."""
+    return await _page(deps, viewer)
+
+
+@router.post("/account/name")
+async def change_name(deps: DependenciesDep, own: OwnForm) -> Response:
+    """Another `name`."""
+    person, form = own
+    name = form.one("name")
+    try:
+        msgspec.convert(name, PersonName)
+    except msgspec.ValidationError:
+        words = "A name of 1 to 100 characters is needed."
+        return await _page(deps, form.viewer, 400, name_problem=words, name=name)
+    try:
+        await change_person(deps, form.viewer, person, name=name)
+    except NotChanged as refused:
+        return await _page(deps, form.viewer, refused.status, problem=refused.words, name=name)
+    return led_to(deps, "/account")
+
+
+@router.post("/account/password")
+async def change_password(request: Request, deps: DependenciesDep, own: OwnForm) -> Response:
+    """Another password: `old_password`, `password`, `repeated`."""
+    person, form = own
+    password = form.raw("password")
+    if fault := password_fault(password, form.raw("repeated"), person.mail):
+        return await _page(deps, form.viewer, 400, password_problem=fault)
+    identities = identities_of(request)
+    try:
+        if await identities.with_password(request, person.mail, form.raw("old_password")) is None:
+            return await _page(deps, form.viewer, 403, old_problem=WRONG_PASSWORD)
+        hashed = await identities.hashed(request, password)
+        changed = await change_person(deps, form.viewer, person, password=hashed)
+    except ApiError as slowed:
+        return await _page(deps, form.viewer, slowed.status, old_problem=sentence(slowed))
+    except NotChanged as refused:
+        return await _page(deps, form.viewer, refused.status, problem=refused.words)
+    return with_cookie(led_to(deps, "/account"), renewed(deps, changed))
+
+
+@router.post("/account/sign-out-everywhere")
+async def sign_out_everywhere(deps: DependenciesDep, own: OwnForm) -> Response:
+    """End every session of his, this one too."""
+    person, form = own
+    try:
+        await change_person(deps, form.viewer, person, sign_out=True)
+    except NotChanged as refused:
+        return await _page(deps, form.viewer, refused.status, problem=refused.words)
+    return with_cookie(led_to(deps, "/sign-in"), cookie(deps, None))
+
+
+async def change_person(deps: Dependencies, viewer: Viewer, person: Person, **fields: Any) -> Person:
+    """Change fields of a person as he was shown; the person as he is then. Raises `NotChanged`."""
+    request = PersonUpdate(request=new_id(), at=deps.clock.now(), based_on=person.version, **fields)
+    decision = await ask_for(deps, person.id, request, viewer.actor)
+    await person_seen(deps, person.id, decision.version)
+    changed = deps.directory.people.person(person.id)
+    if changed is None or changed.version < decision.version:
+        raise NotChanged(503, "The change is made, but cannot be shown yet. Look again in a moment.")
+    return changed
+
+
+def renewed(deps: Dependencies, person: Person) -> str:
+    """The `Set-Cookie` of a session that goes on where the others of the person have ended."""
+    return begin_session(deps, person.id, person_stamp(person))[1]
+
+
+async def _page(deps: Dependencies, viewer: Viewer, status: int = 200, **more: Any) -> Response:
+    person = deps.directory.people.person(viewer.person)
+    projects = [{"id": id, "name": deps.directory.projects[id].name, "role": viewer.role(id)} for id in viewer.projects]
+    values = {
+        "viewer": viewer,
+        "mail": "" if person is None else person.mail,
+        "name": viewer.name,
+        "codes": person is not None and bool(person.totp),
+        "recovery_left": 0 if person is None else len(person.recovery),
+        "projects": projects,
+    }
+    return await page("account.html", deps, status, **(values | more))
