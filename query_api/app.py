@@ -32,7 +32,23 @@ from query_api.pages import (
     tag_badges,
 )
 from query_api.state.freshness import Freshness
-from query_api.web import account, assets, dashboard, downtimes, invitations, one_time_codes, people, sign_in
+from query_api.web import (
+    account,
+    assets,
+    check,
+    dashboard,
+    downtimes,
+    explained,
+    incidents,
+    invitations,
+    live,
+    monitor,
+    one_time_codes,
+    people,
+    reader,
+    sign_in,
+)
+from query_api.web import page as web_page
 from query_api.web.sessions import RenewSessions
 
 # Of two that share a prefix, the one whose routes spell a path out takes it.
@@ -62,7 +78,14 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     people.install(app)
     account.install(app)
     one_time_codes.install(app)
+    web_page.install(app, deps)
+    reader.install(app)
+    live.install(app)
     dashboard.install(app, deps)
+    check.install(app)
+    monitor.install(app)
+    explained.install(app)
+    incidents.install(app)
     downtimes.install(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)

@@ -1,9 +1,11 @@
-"""Times as text and back: ISO 8601 for programs, plain text for people, always UTC. Whatever writes a time uses it.
+"""Times as text and back: ISO 8601 for programs, plain text for people. Whatever writes a time uses it.
+
+It is UTC, but for the `local` texts of the web application, which are of a zone that the page names.
 
 What a text has no room for is cut off, not rounded. Every function takes times from 1970 to `LAST`.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from schemas.base import SECOND, Micros
 
@@ -52,6 +54,41 @@ def to_minute(at: Micros) -> str:
 def to_day(at: Micros) -> str:
     """`2025-02-21`."""
     return utc(at).strftime("%Y-%m-%d")
+
+
+def local(at: Micros, zone: tzinfo) -> datetime:
+    """The second that a time is in, by the clock of a zone. Not beyond what a date can say: then UTC."""
+    try:
+        return utc(at).astimezone(zone)
+    except OverflowError:
+        return utc(at)
+
+
+def local_second(at: Micros, zone: tzinfo) -> str:
+    """`2025-02-21 15:32:00`."""
+    return local(at, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def local_minute(at: Micros, zone: tzinfo) -> str:
+    """`2025-02-21 15:32`."""
+    return local(at, zone).strftime("%Y-%m-%d %H:%M")
+
+
+def local_clock(at: Micros, zone: tzinfo) -> str:
+    """`15:32`."""
+    return local(at, zone).strftime("%H:%M")
+
+
+def local_day(at: Micros, zone: tzinfo) -> str:
+    """`2025-02-21`."""
+    return local(at, zone).strftime("%Y-%m-%d")
+
+
+def zone_word(at: Micros, zone: tzinfo) -> str:
+    """What a zone is called then: `UTC`, `CET`; of one without letters `UTC+03:30`."""
+    moment = local(at, zone)
+    name = moment.strftime("%Z")
+    return name if name.isalpha() else f"UTC{moment.isoformat()[-6:]}"
 
 
 def micros_of(moment: datetime) -> Micros:

@@ -282,6 +282,9 @@ class MemoryHistory:
     async def body(self, check_id: str, n: int, last: int, total: int) -> bytes | None:
         return next((body for _, row, body in self.rows(check_id) if row.n == n), None)
 
+    async def body_starts(self, check_id: str, last: int, total: int, limit: int, size: int) -> dict[int, bytes]:
+        return {row.n: body[:size] for _, row, body in self.rows(check_id)[:limit] if body}
+
     async def transitions(self, thing: str, start: Micros = 0) -> list[Transition]:
         told = (msgspec.convert(value, StatusChanged) for key, value in self._log.of(TRANSITIONS) if key == thing
                 and value["type"] == "status.changed")  # fmt: skip

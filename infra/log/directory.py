@@ -297,6 +297,10 @@ class Directory:
         """Whether there is any monitor."""
         return bool(self._monitors)
 
+    def monitors(self) -> list[Monitor]:
+        """All monitors of all projects."""
+        return list(self._monitors.values())
+
     def monitors_of(self, project: str) -> list[Monitor]:
         """All monitors of a project, oldest first."""
         found = (monitor for monitor in list(self._monitors.values()) if monitor.project == project)

@@ -31,8 +31,8 @@ RESERVED = frozenset(
         "", "account", "admin", "api", "assets", "b", "badge", "channels", "checks", "dashboard", "deliveries", "dns",
         "docs", "downtimes", "events", "favicon.ico", "healthz", "history", "incidents", "invitations", "live",
         "login", "logout", "manifest.json", "metrics", "monitors", "on-call", "openapi.json", "pages", "people",
-        "projects", "readyz", "recipients", "redoc", "replay", "robots.txt", "settings", "sign-in", "sign-out",
-        "static", "status", "status-pages", ".well-known",
+        "preferences", "projects", "readyz", "recipients", "redoc", "replay", "robots.txt", "settings", "sign-in",
+        "sign-out", "static", "status", "status-pages", ".well-known",
     }
 )  # fmt: skip
 

@@ -93,6 +93,11 @@ SELECT body FROM pings WHERE check_id = {check:String} AND off = {off:Int64} AND
 """
 
 _TRANSITION = "SELECT n, at, since, state, became, reason, detected_at, transition, incident, detail FROM spans"
+_STARTS = """
+SELECT off, part, substring(body, 1, {size:UInt32}) AS start FROM pings
+WHERE check_id = {check:String} AND off BETWEEN {oldest:Int64} AND {newest:Int64} AND body_size > 0
+"""
+
 _START, _END = (f"fromUnixTimestamp64Micro({{{name}:Int64}}, 'UTC')" for name in ("start", "end"))
 _IN_ORDER = "ORDER BY n DESC LIMIT 1 BY n"
 
@@ -132,6 +137,16 @@ class History:
         off, part = counted[-1][0][:2]
         found = await self._rows(_BODY, {"check": check_id, "off": off, "part": part}, raw=["body"])
         return found[0][0] or None if found else None
+
+    async def body_starts(self, check_id: str, last: int, total: int, limit: int, size: int) -> dict[int, bytes]:
+        """How the bodies of the newest `limit` pings begin, at most `size` bytes each, by serial. Raises `Behind`."""
+        counted = await self._counted(check_id, last, min(limit, total))
+        if not counted:
+            return {}
+        serials = {row[:2]: total - age for age, (row, _) in enumerate(counted)}
+        asked = {"check": check_id, "oldest": counted[-1][0][0], "newest": counted[0][0][0], "size": size}
+        rows = await self._rows(_STARTS, asked, raw=["start"])
+        return {serials[off, part]: bytes(start) for off, part, start in rows if (off, part) in serials}
 
     async def transitions(self, thing: str, start: Micros = 0, end: Micros = FOREVER) -> list[Transition]:
         """Every change of the shown status within [start, end), newest first."""

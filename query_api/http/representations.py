@@ -5,7 +5,7 @@
   not the work, and can never be older than what was read.
 - Text of some size is packed by zstd or gzip for who takes that, except what Basic credentials open.
 
-Answers are held whole before they are sent. The paths of pings do not come through here.
+Answers are held whole before they are sent, but for streams of events. The paths of pings do not come through here.
 """
 
 import asyncio
@@ -27,7 +27,9 @@ Headers = list[tuple[bytes, bytes]]
 _WORTH_PACKING = 1_000
 # Larger ones are packed in a thread, so that others get their turn.
 _LARGE = 64 * 2**10
+EVENT_STREAM: Final = "text/event-stream"
 _TEXT = (b"text/", b"application/json", b"application/atom+xml", b"image/svg+xml")
+_EVENTS = EVENT_STREAM.encode()
 # A 304 is about what the client has.
 _OF_THE_BODY = (b"content-length", b"content-type", b"content-encoding")
 
@@ -45,13 +47,17 @@ class Representations:
             return
         start: Message = {}
         chunks: list[bytes] = []
+        is_stream = False
 
         async def sending(message: Message) -> None:
-            nonlocal start
+            nonlocal start, is_stream
             if message["type"] == "http.response.start":
                 start = message
+                is_stream = dict(message.get("headers", ())).get(b"content-type", b"").startswith(_EVENTS)
+                if is_stream:
+                    await send(message)
                 return
-            if message["type"] != "http.response.body":
+            if is_stream or message["type"] != "http.response.body":
                 await send(message)
                 return
             chunks.append(message.get("body", b""))

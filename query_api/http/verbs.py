@@ -9,7 +9,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +17,9 @@ from query_api.http.cors import NOBODYS, PUBLIC, Headers, Scripts
 from query_api.http.representations import API_KEYS
 from query_api.http.route_index import Resource, RouteIndex
 from query_api.http.spelling import ascii_query, other_spellings, with_lower_uuids
+
+# Whether a GET was a HEAD: an answer that would not end is not begun.
+WITHOUT_BODY: Final = "pingfold.without_body"
 
 _PREFLIGHT = b"access-control-request-method"
 _ALL = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -60,6 +63,8 @@ class Verbs:
         as_get = method == "HEAD" and (resource is None or "GET" in resource.verbs)
         query = ascii_query(scope.get("query_string", b""))
         scope = {**scope, "path": path, "query_string": query, "method": "GET" if as_get else method}
+        if as_get:
+            scope[WITHOUT_BODY] = True
         if open.keys:
             scope[API_KEYS] = open.keys
         await self._app(scope, receive, sending)

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from query_api.state.changes import Changes
 from schemas.check_states import CheckState
 from schemas.monitor_states import VALIDITY, MonitorState, Validity
 from schemas.packing import Packing, id_key
@@ -23,9 +24,11 @@ _progress = msgspec.json.Decoder(Progress).decode
 
 
 class States(Generic[S]):
-    """Running states by the id of their thing, and how far each partition has been folded."""
+    """Running states by the id of their thing, and how far each partition has been folded. changes: what has come to
+    look otherwise, noted while somebody follows it."""
 
     def __init__(self, kind: type[S]) -> None:
+        self.changes = Changes()
         self._decode: Callable[[bytes], S] = msgspec.json.Decoder(kind).decode
         self._packing: Packing[S] = Packing(kind, without=_FOR_THE_FOLD)
         self._states: dict[int | str, bytes] = {}
@@ -38,12 +41,19 @@ class States(Generic[S]):
                 self._progress.pop(partition, None)
             else:
                 self._progress[partition] = _progress(value)
-        elif "/" in key:
             return
-        elif value is None:
+        if "/" in key:
+            return
+        before = self._states.get(id_key(key)) if self.changes.followers else None
+        state = None if value is None else self._decode(value)
+        if state is None:
             self._states.pop(id_key(key), None)
         else:
-            self._states[id_key(key)] = self._packing.pack(self._decode(value))
+            self._states[id_key(key)] = self._packing.pack(state)
+        if self.changes.followers:
+            was = None if before is None else self._packing.unpack(before)
+            if _looks(was) != _looks(state):
+                self.changes.note(key)
 
     def __len__(self) -> int:
         return len(self._states)
@@ -52,6 +62,10 @@ class States(Generic[S]):
         """The running state of a thing; None before the fold has seen it."""
         packed = self._states.get(id_key(id))
         return None if packed is None else self._packing.unpack(packed)
+
+    def packed(self, id: str) -> bytes | None:
+        """What is kept of the running state of a thing: another object after each of its events."""
+        return self._states.get(id_key(id))
 
     def version(self, id: str) -> int:
         """The version of the definition that the fold has folded; 0 before the first."""
@@ -66,6 +80,13 @@ class States(Generic[S]):
     def progress(self, partition: int) -> Progress | None:
         """The partition's own record, as last committed."""
         return self._progress.get(partition)
+
+
+def _looks(state: CheckState | MonitorState | None) -> tuple[object, ...]:
+    """What a list of things shows of one; a ping or a result that changes no status changes none of it."""
+    if state is None:
+        return ()
+    return state.version, state.changes, state.status, state.acknowledged, state.muted, state.incident
 
 
 class MonitorStates(States[MonitorState]):

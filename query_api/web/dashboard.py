@@ -1,166 +1,185 @@
-"""`/` lists every check and monitor that its reader may see, `/checks/<id>` shows a check: read only, for people who
-are signed in (`query_api.web.viewer`).
+"""`/`: the overview. What is wrong stands first, each thing with the reason in a sentence; then everything by project.
+
+Filters live in the URL: `status` (repeated), `tag`, `project`, `q` (each word must be found), `page`; `wall=1` is for a
+screen on the wall. It is read from replicas only, so it answers while Kafka and ClickHouse are away, and then says how
+old it is. A viewer sees nothing of a project that he may not see, counts and tags included.
 """
 
-import asyncio
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from infra.clickhouse.client import ClickHouseUnavailable
 from infra.http_server.forwarded import Forwarded
 from query_api.dependencies import Dependencies, DependenciesDep
-from query_api.healthchecks.status import present_check
-from query_api.http.lookup import look_up
-from query_api.http.refusals import ApiError
 from query_api.http.route_index import include
 from query_api.pages.guessing import PasswordGuessLimiter
-from query_api.state.freshness import Freshness
+from query_api.web.overview_filter import RANKS, SHOWN, OverviewFilter, read_filter
 from query_api.web.page import page
-from query_api.web.viewer import ViewerDep
-from schemas import monitor_states
-from schemas.base import SECOND, Micros
-from schemas.check_states import visible_status
-from schemas.definitions import Channel, Check
-from schemas.ids import is_uuid
-from schemas.incidents import Acknowledged
-from schemas.monitor_states import MonitorState
-from schemas.monitors import Monitor
-from schemas.mutes import MuteUntil, is_muted
-from schemas.probe_kinds import PROBE_KINDS
-from schemas.schedules import Schedule, Simple
-from schemas.times import to_second
+from query_api.web.reader import reader_of
+from query_api.web.reasons import STATUS_WORDS, acknowledged_words, for_how_long, muted_words
+from query_api.web.shown_times import ShownTimes
+from query_api.web.things import Thing, behind, things_of
+from query_api.web.viewer import Viewer, ViewerDep, viewer
+from schemas.check_states import CheckState
+from schemas.definitions import Channel
+from schemas.mutes import is_muted
+from schemas.transitions import VisibleStatus
 
 router = APIRouter(include_in_schema=False)
 
-_PINGS = 50
-# So many rows are made in one go, before other requests get their turn.
-_AT_ONCE = 64
-# What needs attention stands on top.
-_ORDER = {"down": 0, "grace": 1, "not_observed": 1, "new": 3, "maintenance": 3, "paused": 4}
-_WORDS = {"new": "pending", "not_observed": "unknown"}
+# A page has so many things, a wall so many.
+PER_PAGE, ON_WALL = 50, 200
+_MOST_TAGS = 40
+_MOST_CHANNELS = 50
+_REST = len(RANKS)
 
 
 def install(app: FastAPI, deps: Dependencies) -> None:
-    """Put the pages into the application."""
+    """Put the page into the application."""
     app.state.admin_guesses = PasswordGuessLimiter("dashboard", Forwarded(deps.settings.trusted_proxies))
     include(app, router)
 
 
-@router.get("/")
-async def dashboard(request: Request, deps: DependenciesDep, viewer: ViewerDep) -> Response:
-    """Every check and monitor of the projects that he sees; what needs attention comes first."""
-    projects = viewer.projects
-    checks: list[dict[str, Any]] = []
+class _Seen(NamedTuple):
+    """things: those that are wanted, in the order in which they are shown. counts: by status, of those that are wanted
+    whatever their status. tags: how many things have each. total: of everything that the viewer may see."""
+
+    things: list[Thing]
+    counts: Counter[VisibleStatus]
+    tags: Counter[str]
+    total: int
+
+
+@router.get("/", dependencies=[Depends(viewer)])
+async def overview(request: Request, deps: DependenciesDep, who: ViewerDep) -> Response:
+    """Every check and monitor that the viewer may see; what needs attention comes first."""
+    wanted = read_filter(request.query_params.multi_items())
+    names = {id: deps.directory.projects[id].name or id for id in who.projects if id in deps.directory.projects}
+    seen = await _seen(deps, who, wanted, names)
+    each = ON_WALL if wanted.wall else PER_PAGE
+    pages = max(1, -(-len(seen.things) // each))
+    number = min(wanted.page, pages)
+    shown = seen.things[(number - 1) * each : number * each]
+    times = reader_of(request, deps).times
+    return await page(
+        "wall.html" if wanted.wall else "overview.html",
+        deps,
+        request=request,
+        wanted=wanted,
+        groups=_groups(shown, names, times, len(names) > 1),
+        counts=_counts(seen.counts, wanted),
+        summary=summary(seen.counts),
+        tags=_tags(seen.tags, wanted),
+        projects=sorted(names.items(), key=lambda one: (one[1].casefold(), one[0])),
+        found=len(seen.things),
+        total=seen.total,
+        number=number,
+        pages=pages,
+        channels=_silent(deps, names, times),
+        behind=behind(deps),
+    )
+
+
+async def _seen(deps: Dependencies, who: Viewer, wanted: OverviewFilter, names: dict[str, str]) -> _Seen:
+    of = [wanted.project] if wanted.project else who.projects
+    things: list[Thing] = []
+    counts: Counter[VisibleStatus] = Counter()
+    tags: Counter[str] = Counter()
+    total = 0
+    async for thing in things_of(deps, who, of):
+        total += 1
+        tags.update(thing.tags)
+        if wanted.takes(thing):
+            counts[thing.status] += 1
+            if wanted.takes_status(thing):
+                things.append(thing)
+    things.sort(key=lambda thing: _place(thing, names))
+    return _Seen(things, counts, tags, total)
+
+
+def _place(thing: Thing, names: dict[str, str]) -> tuple[int, int, str, str, str, str]:
+    """What is wrong first, the newest of it on top; the rest by project and name."""
+    rank = RANKS.get(thing.status, _REST)
+    if rank < _REST:
+        return rank, -thing.since, "", "", thing.name.casefold(), thing.id
+    return rank, 0, names.get(thing.project, "").casefold(), thing.project, thing.name.casefold(), thing.id
+
+
+def _groups(things: Sequence[Thing], names: dict[str, str], times: ShownTimes, many: bool) -> list[dict[str, Any]]:
+    """Things under their headings. many: there are several projects, so that each thing that is wrong names its own."""
+    groups = []
+    for of, some in groupby(things, lambda thing: "" if thing.status in RANKS else thing.project):
+        title = names.get(of, of) if of else "Needs attention"
+        rows = [_row(thing, times, names.get(thing.project, "") if many and not of else "") for thing in some]
+        groups.append({"wrong": not of, "title": title, "rows": rows})
+    return groups
+
+
+def _row(thing: Thing, times: ShownTimes, project: str) -> dict[str, Any]:
+    state, definition = thing.state, thing.definition
+    muted = muted_words(definition.mute_until, times)
+    if not muted and isinstance(state, CheckState) and state.by_tag:
+        muted = "muted by a tag"
+    return {
+        "kind": thing.kind,
+        "path": thing.path,
+        "name": thing.name,
+        "status": thing.status,
+        "word": STATUS_WORDS[thing.status],
+        "lasts": for_how_long(thing.since, times) if thing.since else "",
+        "reason": thing.reason(times),
+        "what": thing.what,
+        "tags": thing.tags,
+        "muted": muted,
+        "acknowledged": "" if state is None else acknowledged_words(state.acknowledged),
+        "project": project,
+    }
+
+
+def _counts(counts: Counter[VisibleStatus], wanted: OverviewFilter) -> list[dict[str, Any]]:
+    """How many have each status, with the address that shows only those, or, chosen already, not only those."""
+    found = []
+    for status in SHOWN:
+        chosen = status in wanted.statuses
+        if counts[status] or chosen:
+            href = wanted.query(statuses=wanted.statuses ^ {status})
+            word = STATUS_WORDS[status]
+            found.append({"status": status, "word": word, "number": counts[status], "chosen": chosen, "href": href})
+    return found
+
+
+def summary(counts: Counter[VisibleStatus]) -> str:
+    """All counts in a sentence: `2 down, 1 late, 97 up`."""
+    told = [f"{counts[status]} {STATUS_WORDS[status]}" for status in SHOWN if counts[status]]
+    return ", ".join(told) or "nothing to show"
+
+
+def _tags(tags: Counter[str], wanted: OverviewFilter) -> list[dict[str, Any]]:
+    common = sorted(tags.items(), key=lambda one: (-one[1], one[0]))[:_MOST_TAGS]
+    return [
+        {"tag": tag, "number": number, "chosen": tag == wanted.tag, "href": _tag_query(tag, wanted)}
+        for tag, number in sorted(common)
+    ]
+
+
+def _tag_query(tag: str, wanted: OverviewFilter) -> str:
+    return wanted.query(tag="" if tag == wanted.tag else tag)
+
+
+def _silent(deps: Dependencies, projects: Iterable[str], times: ShownTimes) -> list[dict[str, str]]:
+    """Channels that are sent nothing now, with the reason."""
+    found = []
     for project in projects:
-        for check in _checks(deps, project):
-            checks.append(_row(request, deps, check))
-            if len(checks) % _AT_ONCE == 0:
-                await asyncio.sleep(0)
-    checks.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
-    monitors = [_monitor_row(deps, one) for project in projects for one in deps.directory.monitors_of(project)]
-    monitors.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
-    channels = (one for project in projects for one in deps.directory.channels_of(project))
-    silent = [row for one in channels if (row := _channel(deps, one)) is not None]
-    silent.sort(key=lambda row: row["name"])
-    return await page("dashboard.html", deps, checks=checks, monitors=monitors, channels=silent)
+        for channel in deps.directory.channels_of(project):
+            if told := _silence(deps, channel, times):
+                found.append({"name": channel.name or channel.id, "kind": channel.kind, "told": told})
+    return sorted(found, key=lambda one: one["name"].casefold())[:_MOST_CHANNELS]
 
 
-@router.get("/checks/{code}")
-async def check_page(request: Request, deps: DependenciesDep, viewer: ViewerDep, code: str) -> Response:
-    """One check: its state, its newest pings, its newest flips."""
-    check = await look_up(deps, "the check", lambda: deps.directory.check(code)) if is_uuid(code) else None
-    if check is None or not viewer.may_see(check.project):
-        raise ApiError(404, "not found")
-    freshness: Freshness = request.app.state.freshness
-    await freshness.of_check(check)
-    state = deps.states.state(check.id)
-    pings: list[dict[str, Any]] = []
-    missing = ""
-    if deps.history is not None and state is not None and state.pings:
-        try:
-            for ping in await deps.history.pings(check.id, state.offset, state.pings, _PINGS):
-                seconds = None if ping.duration is None else f"{ping.duration / SECOND:.2f} s"
-                pings.append({"n": ping.n, "at": _time(ping.at), "kind": ping.kind, "duration": seconds, "ua": ping.ua})
-        except ClickHouseUnavailable:  # or it is behind
-            missing = "History does not answer now; the state above is current."
-    return await page("check.html", deps, check=_row(request, deps, check), pings=pings, missing=missing)
-
-
-def _checks(deps: Dependencies, project: str) -> list[Check]:
-    return list(deps.directory.checks_of(project))
-
-
-def _row(request: Request, deps: Dependencies, check: Check) -> dict[str, Any]:
-    state = deps.states.state(check.id)
-    freshness: Freshness = request.app.state.freshness
-    now = present_check(check, state, freshness.speaks_of(check.id))
-    status = "maintenance" if state is not None and visible_status(state) == "maintenance" else now.status
-    return {
-        "id": check.id,
-        "name": check.name or check.slug or check.id,
-        "tags": check.tags,
-        "status": status,
-        "word": "late" if status == "grace" else status,
-        "running": now.started,
-        "muted": _muted(check.mute_until) or ("muted by a tag" if state is not None and state.by_tag else ""),
-        "acknowledged": _acknowledged(None if state is None else state.acknowledged),
-        "not_observed": state is not None and state.unobserved,
-        "schedule": _schedule(check.schedule),
-        "grace": check.grace,
-        "last_ping": _time(state.last_ping) if state is not None else "",
-        "last_success": _time(state.last_success) if state is not None else "",
-        "next_ping": _time(now.next_ping),
-        "pings": state.pings if state is not None else 0,
-        "ping_url": f"{deps.settings.ping_base}{check.id}",
-    }
-
-
-def _monitor_row(deps: Dependencies, monitor: Monitor) -> dict[str, Any]:
-    state = deps.monitor_states.state(monitor.id) or MonitorState(version=0)
-    status = monitor_states.visible_status(state)
-    return {
-        "name": monitor.name,
-        "status": status,
-        "word": _WORDS.get(status, status),
-        "muted": _muted(monitor.mute_until),
-        "acknowledged": _acknowledged(state.acknowledged),
-        "target": PROBE_KINDS[monitor.kind].label(monitor.target),
-        "interval": monitor.interval,
-        "last_result": _time(state.last_at),
-        "took": "" if state.last_ms is None else f"{state.last_ms:g} ms",
-        "error": state.cause or (state.unprobed if state.unobserved else "") or state.last_detail,
-    }
-
-
-def _channel(deps: Dependencies, channel: Channel) -> dict[str, Any] | None:
-    """A channel that is sent nothing now; None: it is sent what it takes."""
-    is_silent = is_muted(channel.mute_until, deps.clock.now())
-    told = _muted(channel.mute_until) if is_silent else ""
+def _silence(deps: Dependencies, channel: Channel, times: ShownTimes) -> str:
     if channel.disabled_at is not None:
-        told = f"disabled since {_time(channel.disabled_at)}"
-    return {"name": channel.name or channel.id, "kind": channel.kind, "told": told} if told else None
-
-
-def _acknowledged(said: Acknowledged | None) -> str:
-    """Who takes care of what is down; empty: nobody."""
-    return "" if said is None else f"acknowledged by {said.by or 'somebody'}"
-
-
-def _muted(until: MuteUntil) -> str:
-    """What the page says of a mute; empty: there is none."""
-    if until is None:
-        return ""
-    if isinstance(until, int):
-        return f"muted until {_time(until)}"
-    return "muted until it recovers" if until == "recovery" else "muted"
-
-
-def _schedule(schedule: Schedule) -> str:
-    if isinstance(schedule, Simple):
-        return f"every {schedule.period} s"
-    return f"{schedule.expression} ({schedule.tz})"
-
-
-def _time(at: Micros | None) -> str:
-    return "" if at is None else f"{to_second(at)} UTC"
+        return f"disabled since {times.clock(channel.disabled_at)}"
+    return muted_words(channel.mute_until, times) if is_muted(channel.mute_until, deps.clock.now()) else ""

@@ -7,14 +7,19 @@ import asyncio
 from functools import partial
 from typing import Any
 
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
 from query_api.dependencies import Dependencies
+from query_api.errors import QueryApiError
 from query_api.web import assets
 from query_api.web.forms import form_token
+from query_api.web.reader import reader_of
 
-_templates = Environment(loader=PackageLoader("query_api.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+_templates = Environment(
+    loader=PackageLoader("query_api.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+)
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -22,15 +27,44 @@ _POLICY = (
 HEADERS = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
 
 
-async def page(template: str, deps: Dependencies, status: int = 200, **values: Any) -> HTMLResponse:
+class NoPage(QueryApiError):
+    """There is no page to show; people are told so by a page. status: 404, or 503 where it cannot be told now."""
+
+    def __init__(self, words: str, status: int = 404) -> None:
+        super().__init__(words)
+        self.words, self.status = words, status
+
+
+def install(app: FastAPI, deps: Dependencies) -> None:
+    """Have `NoPage` answered by a page."""
+
+    async def told(request: Request, error: Exception) -> Response:
+        assert isinstance(error, NoPage)
+        answer = await page("no_page.html", deps, error.status, request, words=error.words)
+        if error.status == 503:
+            answer.headers["Retry-After"] = "1"
+        return answer
+
+    app.add_exception_handler(NoPage, told)
+
+
+async def page(
+    template: str, deps: Dependencies, status: int = 200, request: Request | None = None, **values: Any
+) -> HTMLResponse:
     """The page that a template makes of `values`. In it `asset(name)` is the path of a style or script, and
-    `form_token(viewer)` what each form holds (`query_api.web.forms`)."""
-    # In a thread: a page of 100,000 checks takes seconds, in which pings go on.
-    made = _templates.get_template(template)
+    `form_token(viewer)` what each form holds (`query_api.web.forms`).
+
+    request: whose cookies say how its reader wants it; None: in UTC, and without links to the parts of the site.
+    """
+    reader = reader_of(request, deps)
     shared = {
         "site": deps.settings.site_name,
         "root": deps.settings.root,
         "asset": assets.path_of,
         "form_token": partial(form_token, deps),
+        "reader": reader,
+        "times": reader.times,
     }
-    return HTMLResponse(await asyncio.to_thread(made.render, **shared, **values), status, HEADERS)
+    # In a thread: a page of very many things takes a while, in which pings go on.
+    text = await asyncio.to_thread(_templates.get_template(template).render, **shared, **values)
+    return HTMLResponse(text, status, HEADERS)

@@ -1,21 +1,36 @@
-"""The dashboard, in memory: for nobody without the admin password, and everything is on it."""
+"""The overview, in memory: for nobody without the admin password, what is wrong first, and nothing of others."""
 
 import dataclasses
 from base64 import b64encode
 
 import pytest
+from fastapi.dependencies.models import Dependant
 
-from query_api.web import dashboard
-from query_api.web.viewer import viewer
+from query_api.web import check, dashboard
+from query_api.web.viewer import Viewer, viewer
+from schemas.actors import Actor
 from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness
 from tests.poppaping_client import V1, with_key
 
-PATHS = ["/", "/checks/00000000-0000-4000-8000-000000000000"]
+PATHS = ["/", "/checks/00000000-0000-4000-8000-000000000000", "/live"]
+AUTH = ("", ADMIN_PASSWORD)
+BERLIN = {"Cookie": "pingfold_zone=Europe/Berlin; pingfold_theme=dark"}
 
 
 @pytest.fixture
 def harness() -> Harness:
     return Harness()
+
+
+async def text(harness: Harness, path: str = "/", **headers: str) -> str:
+    answer = await harness.client.get(path, auth=AUTH, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+async def make(harness: Harness, name: str, **fields: object) -> str:
+    body = {"name": name, "timeout": 86_400, "grace": 300, **fields}
+    return str((await harness.client.post("/api/v3/checks/", json=body)).json()["uuid"])
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -48,34 +63,121 @@ def test_no_page_is_without_it() -> None:
 
 
 def _endpoints() -> list[object]:
-    return [route.endpoint for route in dashboard.router.routes]  # type: ignore[attr-defined]
+    pages = (dashboard, check)
+    return [route.endpoint for one in pages for route in one.router.routes]  # type: ignore[attr-defined]
 
 
 async def test_checks_and_monitors_are_on_it(harness: Harness) -> None:
-    auth = ("", ADMIN_PASSWORD)
-    assert "No checks yet" in (await harness.client.get("/", auth=auth)).text
-    check = (await harness.client.post("/api/v3/checks/", json={"name": "nightly <job>"})).json()["uuid"]
+    assert "No checks yet" in await text(harness)
+    await make(harness, "nightly <job>")
     headers = {"Authorization": f"Bearer {POP_KEY}"}
     body = {"name": "Shop & more", "url": "https://shop.example.com/", "confirmations": 1}
     monitor = (await harness.client.post("/api/v1/monitors", json=body, headers=headers)).json()["data"]["id"]
-    page = (await harness.client.get("/", auth=auth)).text
+    page = await text(harness)
     assert "nightly &lt;job&gt;" in page
+    assert "No ping yet; one is expected every day." in page
     assert "Shop &amp; more" in page
-    assert ">pending<" in page
+    assert "No result yet; it is probed every minute." in page
     harness.log.probe(monitor, ok=False)
-    page = (await harness.client.get("/", auth=auth)).text
+    page = await text(harness)
     assert ">down<" in page
-    assert "Connection timed out: after 30 s" in page
-    assert "nightly &lt;job&gt;" in (await harness.client.get(f"/checks/{check}", auth=auth)).text
+    assert "Connection timed out: after 30 s, since 15:06, found from local." in page
+
+
+async def test_what_is_wrong_stands_first_and_says_why(harness: Harness) -> None:
+    well, bad = await make(harness, "a well", timeout=864_000), await make(harness, "z bad", tags="prod night")
+    harness.log.ping(well)
+    harness.log.ping(bad)
+    assert "Nothing needs attention." in await text(harness)
+    harness.log.tick(86_405)
+    page = await text(harness)
+    assert "No ping since 2025-06-15 15:06, expected 15:06; down at 15:11 if none comes." in page
+    harness.log.tick(300)
+    page = await text(harness, **BERLIN)
+    assert "No ping since 2025-06-15 17:06, expected 17:06, grace 5 min." in page
+    assert 'data-theme="dark"' in page
+    assert "Times are those of Europe/Berlin (CEST)." in page
+    assert page.index("Needs attention") < page.index("z bad") < page.index("a well")
+    assert "every day" in page
+
+
+async def test_filters_live_in_the_url(harness: Harness) -> None:
+    for name, tags in (("one", "prod"), ("two", "prod night"), ("three", "")):
+        await make(harness, name, tags=tags)
+    page = await text(harness, "/?tag=prod&q=TW+n")
+    assert ">two<" in page
+    assert ">one<" not in page
+    assert 'href="/?status=new&amp;tag=prod&amp;q=TW+n"' in page
+    assert "Nothing is like that" in await text(harness, "/?status=down")
+    other = await text(harness, f"/?project={harness.other}")
+    assert ">one<" not in other
+    # What is no filter says nothing.
+    assert ">three<" in await text(harness, "/?status=dreadful&page=x&page=-1&wall=2&project=")
+
+
+async def test_many_things_have_pages(harness: Harness) -> None:
+    for number in range(dashboard.PER_PAGE + 3):
+        await make(harness, f"check {number:03}")
+    first, last = await text(harness), await text(harness, "/?page=2")
+    assert (first.count('class="thing new"'), last.count('class="thing new"')) == (dashboard.PER_PAGE, 3)
+    assert "Page 2 of 2, 53 things" in last
+    assert last == (await text(harness, "/?page=999")).replace("page=999", "page=2")
+
+
+async def test_a_wall_leads_nowhere(harness: Harness) -> None:
+    check = await make(harness, "backup")
+    harness.log.ping(check, "fail")
+    page = await text(harness, "/?wall=1")
+    assert "<a " not in page
+    assert "<form" not in page
+    assert "Reported failure" in page
+
+
+@pytest.fixture
+def limited(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Harness:
+    """Whoever looks sees the other project only."""
+
+    async def sees_other() -> Viewer:
+        return Viewer("eve", (harness.other,), frozenset(), Actor(kind="admin"))
+
+    for route in harness.app.routes:
+        for one in getattr(route, "dependant", Dependant()).dependencies:
+            if one.call is viewer:
+                monkeypatch.setattr(one, "call", sees_other)
+    return harness
+
+
+async def test_nothing_of_other_projects_is_seen(limited: Harness) -> None:
+    check = await make(limited, "secret plan", tags="hidden-tag")
+    limited.log.ping(check, "fail")
+    limited.make_channel("secret channel")
+    for path in ("/", f"/?project={limited.project}", "/?tag=hidden-tag", "/?wall=1"):
+        page = await text(limited, path)
+        assert "secret" not in page
+        assert "1 down" not in page
+        assert ">hidden-tag<" not in page
+    for path in (f"/checks/{check}", f"/checks/{check}/pings/1"):
+        answer = await limited.client.get(path)
+        assert answer.status_code == 404
+        assert "There is no such check." in answer.text
+        assert "secret" not in answer.text
 
 
 async def test_channels_that_are_sent_nothing_are_shown() -> None:
     harness = with_key(Harness())
     id, _ = harness.make_channel("quiet"), harness.make_channel("loud")
-    page = (await harness.client.get("/", auth=("", ADMIN_PASSWORD))).text
-    assert "Channels that are sent nothing" not in page
+    assert "Channels that are sent nothing" not in await text(harness)
     answer = await harness.client.patch(f"{V1}/alert-channels/{id}", json={"mute_until": "forever"})
     assert answer.status_code == 200, answer.text
-    page = (await harness.client.get("/", auth=("", ADMIN_PASSWORD))).text
-    assert "<td><bdi>quiet</bdi></td><td>webhook</td><td>muted</td>" in page
+    page = await text(harness)
+    assert '<bdi class="of">quiet</bdi> <span class="quiet">webhook</span></span> <span class="why">muted<' in page
     assert "loud" not in page
+
+
+async def test_a_stopped_log_is_told(harness: Harness) -> None:
+    harness.log.held |= {"pings", "probe-results"}
+    harness.log.tick(600)
+    assert "Statuses are those of" in await text(harness)
+    harness.log.held.clear()
+    harness.log.fold()
+    assert "Statuses are those of" not in await text(harness)

@@ -1,0 +1,175 @@
+"""`/live`: a page's ear. A stream of server-sent events tells that something looks otherwise now; the page, which is
+made anew for it, tells what.
+
+- `changed`: the things, with the numbers of their newest changes; without `thing` those of whatever a viewer may see,
+  with it every event of that one. When more changed than are named, `more` is true.
+- A comment comes at least every `HEARTBEAT` seconds. Then it is looked whether the viewer still may look: a stream ends
+  with his session, and one of his projects fewer is heeded.
+- So many streams are open at once; whoever comes then is answered 503, and tries again. While nothing happens a stream
+  costs nothing but its heartbeats.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+
+from query_api.dependencies import Dependencies, DependenciesDep
+from query_api.http.refusals import ApiError
+from query_api.http.representations import EVENT_STREAM
+from query_api.http.route_index import include
+from query_api.http.verbs import WITHOUT_BODY
+from query_api.state.changes import Changes
+from query_api.web.viewer import Viewer, ViewerDep, viewer
+from schemas.ids import is_uuid
+
+HEARTBEAT = 15.0
+# A page is made anew at most so often, however much happens.
+PAUSE = 1.0
+MOST_STREAMS = 500
+# So many things are named in an event.
+_MOST_NAMED = 50
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+router = APIRouter(include_in_schema=False)
+
+
+class StreamCount:
+    """How many streams are open."""
+
+    def __init__(self, most: int = MOST_STREAMS) -> None:
+        self.open, self.most = 0, most
+
+
+class Ear(Protocol):
+    """What a stream listens to."""
+
+    def has_news(self) -> bool:
+        """Whether something changed since the last `take`; cheap."""
+
+    def take(self, who: Viewer) -> dict[str, Any] | None:
+        """What changed of what a viewer may see, as an event has it; None: nothing of that."""
+
+
+class ListEar:
+    """Everything that a viewer may see."""
+
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+        self._all: tuple[Changes, ...] = (deps.states.changes, deps.monitor_states.changes)
+        self._seen = [changes.newest for changes in self._all]
+
+    def has_news(self) -> bool:
+        return any(changes.newest != seen for changes, seen in zip(self._all, self._seen, strict=True))
+
+    def take(self, who: Viewer) -> dict[str, Any] | None:
+        named: list[dict[str, Any]] = []
+        more = False
+        for number, changes in enumerate(self._all):
+            newest = changes.newest
+            things = changes.since(self._seen[number])
+            self._seen[number] = newest
+            if things is None:
+                more = True
+            for thing in things or ():
+                definition = self._deps.directory.monitor(thing) or self._deps.directory.check(thing)
+                if definition is None:  # removed: whose it was is not known any more
+                    more = True
+                elif who.may_see(definition.project):
+                    named.append({"id": thing, "changes": _changes(self._deps, thing)})
+        if not named and not more:
+            return None
+        return {"things": named[:_MOST_NAMED], "more": more or len(named) > _MOST_NAMED}
+
+
+class ThingEar:
+    """Every event of one thing."""
+
+    def __init__(self, deps: Dependencies, thing: str) -> None:
+        self._deps, self._thing = deps, thing
+        self._seen = self._packed()
+
+    def _packed(self) -> tuple[bytes | None, bytes | None]:
+        return self._deps.states.packed(self._thing), self._deps.monitor_states.packed(self._thing)
+
+    def has_news(self) -> bool:
+        return any(now is not seen for now, seen in zip(self._packed(), self._seen, strict=True))
+
+    def take(self, who: Viewer) -> dict[str, Any] | None:
+        self._seen = self._packed()
+        definition = self._deps.directory.monitor(self._thing) or self._deps.directory.check(self._thing)
+        if definition is None or not who.may_see(definition.project):
+            return None
+        return {"things": [{"id": self._thing, "changes": _changes(self._deps, self._thing)}], "more": False}
+
+
+def install(app: FastAPI) -> None:
+    """Put the route into the application."""
+    app.state.streams = StreamCount()
+    include(app, router)
+
+
+@router.get("/live")
+async def live(request: Request, deps: DependenciesDep, who: ViewerDep, thing: str = "") -> Response:
+    """The events for one viewer, until he leaves."""
+    streams: StreamCount = request.app.state.streams
+    if streams.open >= streams.most:
+        raise ApiError(503, "too many live pages are open, try again", {"Retry-After": "30"})
+    if request.scope.get(WITHOUT_BODY):
+        return Response(media_type=EVENT_STREAM, headers=_HEADERS)
+    ear: Ear = ThingEar(deps, thing.lower()) if is_uuid(thing.lower()) else ListEar(deps)
+
+    async def still() -> Viewer | None:
+        try:
+            return await viewer(request, deps)
+        except ApiError:
+            return None
+
+    return StreamingResponse(
+        counted(streams, deps, events(deps, ear, who, still)), media_type=EVENT_STREAM, headers=_HEADERS
+    )
+
+
+async def counted(streams: StreamCount, deps: Dependencies, told: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same events, counted as an open stream as long as they come; changes are noted meanwhile."""
+    streams.open += 1
+    for states in (deps.states, deps.monitor_states):
+        states.changes.followers += 1
+    try:
+        async for event in told:
+            yield event
+    finally:
+        streams.open -= 1
+        for states in (deps.states, deps.monitor_states):
+            states.changes.followers -= 1
+
+
+async def events(
+    deps: Dependencies, ear: Ear, who: Viewer, still: Callable[[], Awaitable[Viewer | None]]
+) -> AsyncIterator[bytes]:
+    """What is sent. still: the viewer as he is now; None: he may not look any more, and the stream ends."""
+    clock = asyncio.get_running_loop().time
+    yield b"retry: 3000\n: listening\n\n"
+    looked = clock()
+    while True:
+        left = max(0.0, looked + HEARTBEAT - clock())
+        if await deps.states_replica.wait(ear.has_news, left):
+            if (told := ear.take(who)) is not None:
+                yield b"event: changed\ndata: " + msgspec.json.encode(told) + b"\n\n"
+            await asyncio.sleep(PAUSE)
+        if clock() - looked >= HEARTBEAT:
+            looked = clock()
+            now = await still()
+            if now is None:
+                yield b"event: ended\ndata: {}\n\n"
+                return
+            who = now
+            yield b": still listening\n\n"
+
+
+def _changes(deps: Dependencies, thing: str) -> int:
+    state = deps.monitor_states.state(thing) or deps.states.state(thing)
+    return 0 if state is None else state.changes

@@ -1,0 +1,125 @@
+"""Plots as SVG, made by the server. Pure. What a plot shows is told in words, too: its label, and a title of each mark.
+
+No style stands in them: colours are classes of the style sheet, so that they suit light and dark.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from markupsafe import Markup
+
+_WIDTH, _HEIGHT = 720, 160
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 8, 8, 18
+_LINES = 4
+
+
+class Bar(NamedTuple):
+    """One mark. look: its class. share: of the height, 0 to 1. title: what it means."""
+
+    look: str
+    title: str
+    share: float = 1.0
+
+
+class Point(NamedTuple):
+    """x, y: in units of the plot. title: what it means."""
+
+    x: float
+    y: float
+    title: str = ""
+
+
+def bars(of: Sequence[Bar], label: str, height: int = 32) -> Markup:
+    """A row of bars, oldest first."""
+    width = max(1, len(of)) * 8
+    svg = _svg(width, height, label, "bars")
+    for number, bar in enumerate(of):
+        tall = max(2.0, bar.share * height)
+        spot = {"x": str(number * 8), "y": _number(height - tall), "width": "6", "height": _number(tall), "rx": "1"}
+        _titled(svg, "rect", bar.title, {"class": bar.look, **spot})
+    return _markup(svg)
+
+
+def curve(
+    points: Sequence[Point], label: str, unit: str, limit: float | None = None, ends: Sequence[str] = ()
+) -> Markup:
+    """Points joined by a line, with an axis from 0 up. limit: a line across. ends: what stands below it, left and
+    right."""
+    most = max([point.y for point in points] + ([limit] if limit is not None else []), default=0.0) * 1.05 or 1.0
+    first, last = (points[0].x, points[-1].x) if points else (0.0, 1.0)
+    span = last - first or 1.0
+
+    def place(point: Point) -> tuple[float, float]:
+        x = _LEFT + (point.x - first) / span * (_WIDTH - _LEFT - _RIGHT)
+        return x, _y(point.y / most)
+
+    svg = _svg(_WIDTH, _HEIGHT, label)
+    _axis(svg, most, unit, ends)
+    if len(points) > 1:
+        text = " ".join(f"{_number(x)},{_number(y)}" for x, y in map(place, points))
+        ElementTree.SubElement(svg, "polyline", {"class": "line", "points": text})
+    for point in points:
+        x, y = place(point)
+        _titled(svg, "circle", point.title, {"class": "dot", "cx": _number(x), "cy": _number(y), "r": "2.5"})
+    if limit is not None:
+        level = _number(_y(limit / most))
+        spot = {"class": "limit", "x1": str(_LEFT), "x2": str(_WIDTH - _RIGHT), "y1": level, "y2": level}
+        _titled(svg, "line", f"limit {_number(limit)} {unit}", spot)
+    return _markup(svg)
+
+
+def stacks(of: Sequence[tuple[str, Sequence[float]]], label: str, unit: str, ends: Sequence[str] = ()) -> Markup:
+    """Columns of parts that add up, oldest first: each with its title and its parts, from below, in the order of the
+    classes `phase0`, `phase1` and so on. A column without parts is a hole."""
+    most = max((sum(parts) for _, parts in of), default=0.0) * 1.05 or 1.0
+    svg = _svg(_WIDTH, _HEIGHT, label)
+    _axis(svg, most, unit, ends)
+    step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(of))
+    for number, (title, parts) in enumerate(of):
+        group = ElementTree.SubElement(svg, "g")
+        ElementTree.SubElement(group, "title").text = title
+        base = 0.0
+        for phase, part in enumerate(parts):
+            top, bottom = _y((base + part) / most), _y(base / most)
+            spot = {"x": _number(_LEFT + number * step), "y": _number(top), "height": _number(bottom - top)}
+            width = _number(max(1.0, step - 1))
+            ElementTree.SubElement(group, "rect", {"class": f"phase{phase}", "width": width, **spot})
+            base += part
+    return _markup(svg)
+
+
+def _axis(svg: ElementTree.Element, most: float, unit: str, ends: Sequence[str]) -> None:
+    for number in range(_LINES + 1):
+        y = _y(number / _LINES)
+        spot = {"x1": str(_LEFT), "x2": str(_WIDTH - _RIGHT), "y1": _number(y), "y2": _number(y)}
+        ElementTree.SubElement(svg, "line", {"class": "axis", **spot})
+        text = ElementTree.SubElement(svg, "text", {"x": str(_LEFT - 4), "y": _number(y + 4), "text-anchor": "end"})
+        text.text = f"{most * number / _LINES:.3g} {unit}"
+    places = ((_LEFT, "start"), (_WIDTH - _RIGHT, "end"))
+    for end, (x, anchor) in zip(ends, places, strict=False):
+        text = ElementTree.SubElement(svg, "text", {"x": str(x), "y": str(_HEIGHT - 3), "text-anchor": anchor})
+        text.text = end
+
+
+def _y(share: float) -> float:
+    return _TOP + (1 - share) * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def _svg(width: int, height: int, label: str, look: str = "plot") -> ElementTree.Element:
+    box = f"0 0 {width} {height}"
+    return ElementTree.Element("svg", {"class": look, "viewBox": box, "role": "img", "aria-label": label})
+
+
+def _titled(svg: ElementTree.Element, name: str, title: str, attributes: dict[str, str]) -> None:
+    element = ElementTree.SubElement(svg, name, attributes)
+    if title:
+        ElementTree.SubElement(element, "title").text = title
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _markup(svg: ElementTree.Element) -> Markup:
+    return Markup(ElementTree.tostring(svg, encoding="unicode"))

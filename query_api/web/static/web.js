@@ -1,0 +1,82 @@
+// What a page does beyond being read: it keeps the zone of the reader's clock, `/` goes to the search, and what stands
+// in #live is made anew when the server tells that something has changed. Without this script every page is whole.
+"use strict";
+(() => {
+  const root = document.body.dataset.root || "";
+  const cookie = (name) => document.cookie.split("; ").find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1);
+
+  const keepZone = () => {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (!zone || cookie("pingfold_zone")) return false;
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `pingfold_zone=${zone}; Path=${root || "/"}; Max-Age=31536000; SameSite=Lax${secure}`;
+    return cookie("pingfold_zone") === zone && zone !== document.body.dataset.zone;
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    const search = document.querySelector("input[type=search]");
+    if (search) { event.preventDefault(); search.focus(); search.select(); }
+  });
+
+  const part = () => document.getElementById("live");
+  const say = (words) => { const state = document.getElementById("live-state"); if (state && state.textContent !== words) state.textContent = words; };
+
+  const swap = (from) => {
+    const now = part(), next = from.getElementById("live");
+    if (!now || !next) return;
+    const focused = document.activeElement, key = now.contains(focused) ? focused.id || focused.getAttribute("href") : "";
+    const open = [...now.querySelectorAll("details[open][id]")].map((one) => one.id);
+    const [x, y] = [scrollX, scrollY];
+    now.replaceChildren(...next.childNodes);
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    if (key) {
+      const again = document.getElementById(key) || [...now.querySelectorAll("a[href]")].find((one) => one.getAttribute("href") === key);
+      again?.focus({ preventScroll: true });
+    }
+    scrollTo(x, y);
+    const summary = document.getElementById("summary"), told = from.getElementById("summary");
+    if (summary && told && summary.textContent !== told.textContent) summary.textContent = told.textContent;
+    if (document.title !== from.title) document.title = from.title;
+  };
+
+  let busy = false, again = false;
+  const refresh = async () => {
+    if (busy) { again = true; return; }
+    busy = true;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
+      const page = answer.ok && !answer.redirected ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+      if (page?.getElementById("live")) { swap(page); say("Live"); }
+      else if (answer.status < 500) { stop(); say("You are signed out, or this page is gone: load it again."); }
+      else say("The server does not answer as it should; what is shown is older.");
+    } catch { say("The server cannot be reached; what is shown is older."); }
+    busy = false;
+    if (again) { again = false; refresh(); }
+  };
+
+  let source = null, timer = 0;
+  const stop = () => { source?.close(); source = null; clearInterval(timer); };
+  const start = () => {
+    const live = part();
+    if (!live?.dataset.live || source || !window.EventSource) return;
+    source = new EventSource(live.dataset.live);
+    // What changed while nobody listened is looked up now, also after each break.
+    source.onopen = refresh;
+    source.addEventListener("changed", refresh);
+    source.addEventListener("ended", () => { stop(); say("You are signed out: load this page again."); });
+    source.onerror = () => {
+      say("Connecting again; what is shown is older.");
+      // Refused, as when too many listen, it does not try by itself.
+      if (source?.readyState === EventSource.CLOSED) { stop(); setTimeout(start, 30000); }
+    };
+    if (live.dataset.every) timer = setInterval(refresh, 1000 * live.dataset.every);
+  };
+  // Hidden pages listen to nothing: a browser has few connections to a server.
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
+
+  const zoneIsNew = keepZone();
+  if (!document.hidden) start();
+  if (zoneIsNew) { if (part()) refresh(); else location.reload(); }
+})();

@@ -1,0 +1,62 @@
+"""Debian's Chromium, driven by Playwright, for tests of pages. Where there is none, tests are reported as not run."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="not run: there is no chromium (Debian package chromium)")
+
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+# WCAG 2.2 AA, and what axe holds to be good practice.
+_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+_PATIENCE_MS = 15_000
+# What the console says of a page that is answered 404.
+_NO_PAGE = "status of 404"
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser without a window."""
+    # Root may not use its sandbox, and the pages are ours.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def visit(browser: Browser, password: str, size: dict[str, int] = DESKTOP, **options: Any) -> Iterator[Page]:
+    """A page of somebody who has signed in; whatever it says on its console as an error fails the test."""
+    credentials = {"username": "admin", "password": password}
+    context: BrowserContext = browser.new_context(viewport=size, http_credentials=credentials, **options)  # type: ignore[arg-type]
+    context.set_default_timeout(_PATIENCE_MS)
+    said: list[str] = []
+    page = context.new_page()
+    page.on(
+        "console",
+        lambda message: said.append(message.text) if message.type == "error" and _NO_PAGE not in message.text else None,
+    )
+    page.on("pageerror", lambda error: said.append(str(error)))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert not said, said
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong with a page, each with where and how to mend it."""
+    found = Axe().run(page, options=_RULES).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}" for one in found for node in one["nodes"]
+    ]

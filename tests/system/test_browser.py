@@ -1,0 +1,71 @@
+"""The pages in a real browser: an outage is seen without a reload, and axe-core finds nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.chromium import DESKTOP, NEEDS_CHROMIUM, PHONE, chromium, violations, visit
+from tests.equipped_pingfold import Equipped
+from tests.pingfold_process import Pingfold
+
+pytestmark = [pytest.mark.system, NEEDS_CHROMIUM]
+
+_HOSTILE = "<img src=x onerror=\"document.title='run'\">"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+def _password(pingfold: Pingfold) -> str:
+    return str(pingfold.credentials.admin_password)
+
+
+def _is_within(page: Page) -> bool:
+    """Whether nothing makes the page wider than the screen."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_an_outage_is_seen_without_a_reload(equipped: Equipped, browser: Browser, size: dict[str, int]) -> None:
+    pingfold = equipped.pingfold
+    check = pingfold.create(f"backup-{size['width']}", timeout=86_400)
+    pingfold.good_ping(check)
+    with visit(browser, _password(pingfold), size, timezone_id="Asia/Kolkata") as page:
+        page.goto(pingfold.url)
+        thing = page.locator("li.thing", has_text=f"backup-{size['width']}")
+        expect(thing.locator(".status")).to_have_text("up")
+        expect(page.locator("#live-state")).to_have_text("Live")
+        expect(page.locator("#live .age")).to_contain_text("IST")
+        page.evaluate("window.stays = true")
+        thing.locator("a.of").focus()
+        pingfold.good_ping(check, "3")
+        expect(thing.locator(".status")).to_have_text("down")
+        expect(thing.locator(".why")).to_contain_text("Exit status 3, since")
+        expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
+        expect(page.locator("#summary")).to_contain_text("down")
+        assert page.evaluate("window.stays") is True
+        assert page.evaluate("document.activeElement.id") == f"thing-{check}"
+        assert _is_within(page)
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.id") == "search"
+        page.goto(f"{pingfold.url}/checks/{check}")
+        assert _is_within(page)
+
+
+def test_axe_finds_nothing_wrong(equipped: Equipped, browser: Browser) -> None:
+    pingfold = equipped.pingfold
+    check = pingfold.create("job <b>bold</b>", slug="bold-job", timeout=300, grace=60, tags="prod night", desc=_HOSTILE)
+    for action in ("start", "", "start", "3"):
+        pingfold.good_ping(check, action, method="POST", content=_HOSTILE.encode(), headers={"User-Agent": _HOSTILE})
+    paths = ["/", "/?status=down&q=job", "/?wall=1", f"/checks/{check}", "/checks/unknown"]
+    for theme in ("light", "dark"):
+        with visit(browser, _password(pingfold), color_scheme=theme) as page:
+            for path in paths:
+                page.goto(f"{pingfold.url}{path}")
+                page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+                assert violations(page) == [], f"{path} in {theme}"
+                assert page.title() != "run"
