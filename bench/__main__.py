@@ -23,6 +23,7 @@ from bench.idle_growth import idle_growth
 from bench.ingest import ingest
 from bench.load_states import load_states
 from bench.memory import memory
+from bench.pages import pages
 from bench.pending import pending
 from bench.prober import prober
 from bench.processes import ending, module, running, spawn
@@ -65,6 +66,7 @@ _COMMANDS = (
     idle_growth,
     load_states,
     memory,
+    pages,
     pending,
     uptime,
     explain,

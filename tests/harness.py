@@ -171,6 +171,14 @@ class Memory(ImitatedSink):
             result = replace(result, failure="timeout", detail="after 30 s")
         self.send(PROBE_RESULTS.name, monitor, encode(replace(result, **fields)))
 
+    def probe_next(self, monitor: str, ok: bool = True, **fields: Any) -> None:
+        """Let time pass until the slot that a monitor expects has come, and put its result; where the slot lies depends
+        on the monitor's id."""
+        state = self.monitor_states.state(monitor)
+        assert state is not None
+        self.tick(max(0, state.expected - self.time) / SECOND + 1)
+        self.probe(monitor, ok, **fields)
+
     def send(self, topic: str, key: str | bytes | None, value: bytes | None) -> Position:
         """Append a record, and fold."""
         text = key.decode() if isinstance(key, bytes) else key or ""
@@ -282,8 +290,11 @@ class MemoryHistory:
     async def body(self, check_id: str, n: int, last: int, total: int) -> bytes | None:
         return next((body for _, row, body in self.rows(check_id) if row.n == n), None)
 
-    async def body_starts(self, check_id: str, last: int, total: int, limit: int, size: int) -> dict[int, bytes]:
-        return {row.n: body[:size] for _, row, body in self.rows(check_id)[:limit] if body}
+    async def log(
+        self, check_id: str, last: int, total: int, skip: int, limit: int, size: int
+    ) -> tuple[list[PingRow], dict[int, bytes]]:
+        rows = self.rows(check_id)[skip : skip + limit]
+        return [row for _, row, _ in rows], {row.n: body[:size] for _, row, body in rows if body}
 
     async def transitions(self, thing: str, start: Micros = 0) -> list[Transition]:
         told = (msgspec.convert(value, StatusChanged) for key, value in self._log.of(TRANSITIONS) if key == thing

@@ -138,15 +138,19 @@ class History:
         found = await self._rows(_BODY, {"check": check_id, "off": off, "part": part}, raw=["body"])
         return found[0][0] or None if found else None
 
-    async def body_starts(self, check_id: str, last: int, total: int, limit: int, size: int) -> dict[int, bytes]:
-        """How the bodies of the newest `limit` pings begin, at most `size` bytes each, by serial. Raises `Behind`."""
-        counted = await self._counted(check_id, last, min(limit, total))
-        if not counted:
-            return {}
-        serials = {row[:2]: total - age for age, (row, _) in enumerate(counted)}
+    async def log(
+        self, check_id: str, last: int, total: int, skip: int, limit: int, size: int
+    ) -> tuple[list[PingRow], dict[int, bytes]]:
+        """`limit` pings after the newest `skip`, as `pings` has them, and how their bodies begin, at most `size` bytes
+        of each, by serial. Raises `Behind`."""
+        counted = (await self._counted(check_id, last, min(skip + limit, total)))[skip:]
+        serials = {row[:2]: total - skip - age for age, (row, _) in enumerate(counted)}
+        pings = [_ping(serials[row[:2]], row, fact) for row, fact in counted]
+        if not any(ping.body_size for ping in pings):
+            return pings, {}
         asked = {"check": check_id, "oldest": counted[-1][0][0], "newest": counted[0][0][0], "size": size}
         rows = await self._rows(_STARTS, asked, raw=["start"])
-        return {serials[off, part]: bytes(start) for off, part, start in rows if (off, part) in serials}
+        return pings, {serials[off, part]: bytes(start) for off, part, start in rows if (off, part) in serials}
 
     async def transitions(self, thing: str, start: Micros = 0, end: Micros = FOREVER) -> list[Transition]:
         """Every change of the shown status within [start, end), newest first."""

@@ -160,12 +160,11 @@ async def _pings(
     shown |= {"pages": min(LAST_PAGE, max(1, -(-total // PER_PAGE)))}
     if state is None or not total:
         return shown
-    known = None if deps.history is None else await told(_known_pings(deps, check, state, number * PER_PAGE))
+    known = None if deps.history is None else await told(_known_pings(deps, check, state, number))
     if known is None:
         return shown | {"missing": "History does not answer now: pings and runs are missing here."}
-    pings, starts, gaps = known
+    wanted, starts, gaps = known
     limit = (check.grace if check.run_limit is None else check.run_limit) * SECOND
-    wanted = pings[(number - 1) * PER_PAGE :]
     shown["pings"] = ping_rows(wanted, starts, gaps, times)
     if runs := run_bars(wanted, limit, times):
         failed = sum(bar.look == "down" for bar in runs)
@@ -183,14 +182,12 @@ async def _pings(
 
 
 async def _known_pings(
-    deps: Dependencies, check: Check, state: CheckState, limit: int
+    deps: Dependencies, check: Check, state: CheckState, number: int
 ) -> tuple[list[PingRow], dict[int, bytes], Sequence[Gap]]:
     history = deps.history
     assert history is not None
-    pings, starts = await asyncio.gather(
-        history.pings(check.id, state.offset, state.pings, limit),
-        history.body_starts(check.id, state.offset, state.pings, limit, BODY_START),
-    )
+    skip = (number - 1) * PER_PAGE
+    pings, starts = await history.log(check.id, state.offset, state.pings, skip, PER_PAGE, BODY_START)
     if not pings or deps.report_history is None:
         return pings, starts, ()
     partition = _partition(deps, check)

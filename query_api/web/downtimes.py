@@ -8,28 +8,30 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from infra.clickhouse.client import ClickHouseUnavailable
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.history.deciding_results import Deciding, DecidingResult
 from query_api.history.monitors import IncidentRow
 from query_api.history.ports import MonitorHistoryReader
-from query_api.http.refusals import ApiError, Unavailable
 from query_api.http.route_index import include
 from query_api.pages.status_formats import lasted
-from query_api.web.page import page
-from query_api.web.viewer import ViewerDep
+from query_api.web.page import NoPage, page
+from query_api.web.reader import reader_of
+from query_api.web.reasons import in_reach
+from query_api.web.shown_times import ShownTimes
+from query_api.web.viewer import ViewerDep, viewer
 from schemas.base import SECOND, Micros
 from schemas.definitions import Check
 from schemas.monitors import Monitor
-from schemas.times import to_second
 from schemas.tokens import DOWNTIME_LENGTH, incident_prefix
 
 router = APIRouter(include_in_schema=False)
 
 _ID = re.compile(f"[0-9a-f]{{{DOWNTIME_LENGTH}}}")
 _RESULTS = 20
+_AWAY = "History does not answer now: what it knows of this downtime cannot be shown."
 # The results that decide are of this many intervals before, and of a while more where intervals are short.
 _INTERVALS = 20
 _WHILE: Micros = 120 * SECOND
@@ -40,41 +42,44 @@ def install(app: FastAPI) -> None:
     include(app, router)
 
 
-@router.get("/downtimes/{id}")
-async def downtime_page(deps: DependenciesDep, viewer: ViewerDep, id: str) -> Response:
+@router.get("/downtimes/{id}", dependencies=[Depends(viewer)])
+async def downtime_page(request: Request, deps: DependenciesDep, who: ViewerDep, id: str) -> Response:
     """One downtime: when, why, and the results that decided it."""
     incident, deciding = await _known(deps, id) if _ID.fullmatch(id) else (None, Deciding())
     thing = None if incident is None else _thing(deps, incident)
-    if incident is None or thing is None or not viewer.may_see(thing.project):
-        raise ApiError(404, "not found")
+    if incident is None or thing is None or not who.may_see(thing.project):
+        raise NoPage("There is no such downtime.")
+    times = reader_of(request, deps).times
     ended = incident.resolved
     return await page(
         "downtime.html",
         deps,
+        request=request,
+        incident=incident.id,
         name=thing.name or (thing.slug if isinstance(thing, Check) else "") or thing.id,
-        check="" if isinstance(thing, Monitor) else thing.id,
-        cause=incident.cause,
-        began=_time(incident.started),
-        ended="" if ended is None else _time(ended),
+        path=f"/{'monitors' if isinstance(thing, Monitor) else 'checks'}/{thing.id}",
+        cause=in_reach(incident.cause, times),
+        began=times.at(incident.started),
+        ended=times.at(ended),
         lasted="" if ended is None else lasted(ended - incident.started),
         partial=incident.partial,
-        down=_rows(deciding.down),
-        up=_rows(deciding.up),
+        down=_rows(deciding.down, times),
+        up=_rows(deciding.up, times),
     )
 
 
 async def _known(deps: Dependencies, id: str) -> tuple[IncidentRow | None, Deciding]:
-    """What history knows of it. Raises `Unavailable`."""
+    """What history knows of it. Raises `NoPage`."""
     history = deps.monitor_history
     if history is None:
-        raise Unavailable("history is not available")
+        raise NoPage(_AWAY, 503)
     try:
         incident = await history.incident_like(incident_prefix(id))
         if incident is None:
             return None, Deciding()
         return incident, await _deciding(deps, history, incident)
     except ClickHouseUnavailable:
-        raise Unavailable("history is not available") from None
+        raise NoPage(_AWAY, 503) from None
 
 
 async def _deciding(deps: Dependencies, history: MonitorHistoryReader, incident: IncidentRow) -> Deciding:
@@ -90,10 +95,10 @@ def _thing(deps: Dependencies, incident: IncidentRow) -> Check | Monitor | None:
     return deps.directory.monitor(incident.thing) or deps.directory.check(incident.thing)
 
 
-def _rows(results: Sequence[DecidingResult]) -> list[dict[str, Any]]:
+def _rows(results: Sequence[DecidingResult], times: ShownTimes) -> list[dict[str, Any]]:
     return [
         {
-            "at": _time(one.at),
+            "at": times.at(one.at),
             "region": one.region,
             "word": "up" if one.ok else "down",
             "status": "" if one.status is None else one.status,
@@ -102,7 +107,3 @@ def _rows(results: Sequence[DecidingResult]) -> list[dict[str, Any]]:
         }
         for one in results
     ]
-
-
-def _time(at: Micros) -> str:
-    return f"{to_second(at)} UTC"

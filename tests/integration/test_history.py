@@ -95,6 +95,10 @@ class TestPings:
                 assert [row.duration for row in rows] == [past * SECOND for past in range(n, 0, -1)]
             assert [row.n for row in await history.pings(check, offset, 5, 2)] == [5, 4]
             bodies = [await history.body(check, n, offset, 5) for n in range(7)]
+            logged, starts = await history.log(check, offset, 5, 1, 2, 4)
+            assert [(row.n, row.duration) for row in logged] == [(4, 4 * SECOND), (3, 3 * SECOND)]
+            assert starts == {4: b"run ", 3: b"run "}
+            assert await history.log(check, offset, 5, 5, 50, 4) == ([], {})
         assert bodies == [None, b"run 1", b"run 2", b"run 3", b"run 4", b"run 5", None]
 
     async def test_all_that_is_recorded_comes_back(self, line: Line, history: History) -> None:
@@ -108,6 +112,7 @@ class TestPings:
         with line.writing():
             (row,) = await _patiently(lambda: history.pings(check, offset, 1, 100))
             assert await history.body(check, 1, offset, 1) == b"\xff\x00"
+            assert (await history.log(check, offset, 1, 0, 50, 1))[1] == {1: b"\xff"}
         assert row._asdict() == {
             "n": 1, "at": T0 + 9, "kind": "ign", "duration": None, "exitstatus": 7, "rid": rid, "scheme": "https",
             "method": "POST", "remote_addr": "::1", "ua": "cürl", "body_size": 2,

@@ -1,13 +1,15 @@
 """The pages in a real browser: an outage is seen without a reload, and axe-core finds nothing."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from infra.embedded.ports import HOST, free_port
 from tests.chromium import DESKTOP, NEEDS_CHROMIUM, PHONE, chromium, violations, visit
 from tests.equipped_pingfold import Equipped
-from tests.pingfold_process import Pingfold
+from tests.pingfold_process import Pingfold, wait_until
 
 pytestmark = [pytest.mark.system, NEEDS_CHROMIUM]
 
@@ -56,16 +58,40 @@ def test_an_outage_is_seen_without_a_reload(equipped: Equipped, browser: Browser
         assert _is_within(page)
 
 
+def _failing_monitor(pingfold: Pingfold) -> str:
+    """A monitor of a port where nobody listens, when it is known to be down."""
+    headers = {"Authorization": f"Bearer {pingfold.credentials.poppaping_key}"}
+    body = {
+        "name": "web <i>shop</i>",
+        "url": f"http://{HOST}:{free_port()}/",
+        "interval_seconds": 5,
+        "confirmations": 1,
+    }
+    id = str(pingfold.request("POST", "/api/v1/monitors", json=body, headers=headers).json()["data"]["id"])
+
+    def is_down() -> bool:
+        opened = pingfold.get(f"/api/v1/incidents?status=open&monitor_id={id}", headers=headers).json()
+        return bool(opened["data"])
+
+    wait_until(is_down, 60.0, "the monitor is down")
+    return id
+
+
 def test_axe_finds_nothing_wrong(equipped: Equipped, browser: Browser) -> None:
     pingfold = equipped.pingfold
     check = pingfold.create("job <b>bold</b>", slug="bold-job", timeout=300, grace=60, tags="prod night", desc=_HOSTILE)
     for action in ("start", "", "start", "3"):
         pingfold.good_ping(check, action, method="POST", content=_HOSTILE.encode(), headers={"User-Agent": _HOSTILE})
-    paths = ["/", "/?status=down&q=job", "/?wall=1", f"/checks/{check}", "/checks/unknown"]
+    monitor = _failing_monitor(pingfold)
+    paths = ["/", "/?status=down&q=job", "/?wall=1", f"/checks/{check}", "/checks/unknown", "/incidents"]
+    paths += [f"/checks/{check}/why", f"/monitors/{monitor}", f"/monitors/{monitor}/why"]
+    listed = pingfold.get(f"/incidents?thing={monitor}", auth=("admin", _password(pingfold))).text
+    paths.append(re.findall(r'href="(/incidents/[0-9a-f-]{36})"', listed)[0])
     for theme in ("light", "dark"):
         with visit(browser, _password(pingfold), color_scheme=theme) as page:
             for path in paths:
                 page.goto(f"{pingfold.url}{path}")
+                assert page.locator(".missing").count() == 0, path
                 page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
                 assert violations(page) == [], f"{path} in {theme}"
                 assert page.title() != "run"

@@ -59,12 +59,12 @@ def test_no_page_is_without_it() -> None:
     routes = [route for route in Harness().app.routes if getattr(route, "endpoint", None) in _endpoints()]
     assert len(routes) == len(_endpoints())
     for route in routes:
-        assert viewer in [one.call for one in route.dependant.dependencies]  # type: ignore[attr-defined]
+        assert viewer in [one.call for one in route.dependant.dependencies]
 
 
 def _endpoints() -> list[object]:
     pages = (dashboard, check)
-    return [route.endpoint for one in pages for route in one.router.routes]  # type: ignore[attr-defined]
+    return [route.endpoint for one in pages for route in one.router.routes]
 
 
 async def test_checks_and_monitors_are_on_it(harness: Harness) -> None:

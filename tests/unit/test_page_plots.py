@@ -1,0 +1,109 @@
+"""Plots, availability, response times and ranges of time, as pages show them."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from query_api.history.response_times import Figures, Place
+from query_api.history.status_pages import DAY, DayRow
+from query_api.web.answers import answers, phases_ms, within_words
+from query_api.web.availability import DAYS, availability
+from query_api.web.plots import Bar, Point, bars, curve, stacks
+from query_api.web.shown_times import ShownTimes
+from query_api.web.time_range import read_range
+from schemas.base import SECOND
+from schemas.response_times import BUCKETS
+from schemas.schedules import zone
+from schemas.times import iso, read_iso
+
+NOW = read_iso("2026-03-02T12:00:00+00:00")
+UTC = ShownTimes(zone("UTC"), "UTC", NOW)
+HOSTILE = '"><script>alert(1)</script>&'
+
+
+def test_what_stands_in_a_plot_is_inert() -> None:
+    for plot in (
+        bars([Bar("up", HOSTILE)], HOSTILE),
+        curve([Point(1, 1, HOSTILE), Point(2, 3)], HOSTILE, "s", 2, (HOSTILE,)),
+        stacks([(HOSTILE, (1.0, 2.0)), ("none", ())], HOSTILE, "ms"),
+    ):
+        root = ElementTree.fromstring(plot)
+        assert root.get("aria-label") == HOSTILE
+        assert "script" not in {element.tag for element in root.iter()}
+        assert "style" not in plot
+
+
+def test_a_curve_stays_within_its_plot() -> None:
+    plot = curve([Point(x, x * x) for x in range(50)], "squares", "s", 5_000)
+    for x, y in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', plot):
+        assert 0 <= float(x) <= 720
+        assert 0 <= float(y) <= 160
+    assert 'class="limit"' in plot
+    for few in ([], [Point(0, 0)]):
+        assert "polyline" not in curve(few, "few", "s")
+
+
+def test_a_short_outage_does_not_paint_a_whole_day_red() -> None:
+    day, hour = NOW // DAY, 3_600 * SECOND
+    rows = [DayRow("m", day - 1, DAY - hour // 60, hour // 60), DayRow("m", day - 2, 12 * hour, 12 * hour)]
+    found = availability(rows, "up", NOW - hour, NOW)
+    assert len(found.bars) == DAYS
+    assert [bar.look for bar in found.bars[-4:]] == ["none", "down", "part", "up"]
+    assert found.bars[-2].title == "2026-03-01: 99.93 % up, down 1 min"
+    assert (found.uptime, found.down) == ("75.48 %", "12 h 1 min")
+    assert availability([], "down", NOW - 2 * DAY, NOW).bars[-1].look == "down"
+    assert availability([], "new", 0, NOW).uptime == ""
+
+
+def figures(samples: int, failures: int, ms: int, bucket: int) -> Figures:
+    times = [0] * BUCKETS
+    times[bucket] = samples - failures
+    each = ms * 1_000 * (samples - failures)
+    return Figures(samples, failures, times, 0, each, each, 0, 2 * each)
+
+
+def test_response_times_by_phase_and_region() -> None:
+    hour = NOW // SECOND // 3_600 * 3_600
+    found = answers(
+        {Place(hour, "riga"): figures(10, 2, 10, 0), Place(hour - 3_600, "oslo"): figures(10, 0, 30, 2)},
+        read_range("24h", NOW, UTC.zone),
+        UTC,
+    )
+    assert [row["name"] for row in found.regions] == ["all", "oslo", "riga"]
+    assert [row["mean"] for row in found.regions] == ["84 ms", "120 ms", "40 ms"]
+    assert found.regions[2]["phases"] == ["0.0 ms", "10.0 ms", "10.0 ms", "0.0 ms", "20.0 ms"]
+    assert found.regions[0]["within"] == "50 % within 500 ms, 95 % within 500 ms, 99 % within 500 ms"
+    assert [title for title, _ in found.plots] == ["All regions", "oslo", "riga"]
+    assert "11:00: 120 ms in 10 results" in found.plots[0][1]
+    assert phases_ms(Figures()) == (0.0,) * 5
+    assert within_words([0] * BUCKETS) == []
+    assert within_words([0] * (BUCKETS - 1) + [1])[0] == "50 % slower than 32000 ms"
+    assert answers({}, read_range("", NOW, UTC.zone), UTC).plots == []
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("", "2026-03-01T12:00:00+00:00", "2026-03-02T12:00:00+00:00"),
+        ("7d", "2026-02-23T12:00:00+00:00", "2026-03-02T12:00:00+00:00"),
+        ("2026-02-01..2026-02-03", "2026-01-31T23:00:00+00:00", "2026-02-03T23:00:00+00:00"),
+        ("2026-02-01T10:00Z..2026-02-01T11:00Z", "2026-02-01T10:00:00+00:00", "2026-02-01T11:00:00+00:00"),
+        ("2026-03-01..2026-12-31", "2026-02-28T23:00:00+00:00", "2026-03-02T12:00:00+00:00"),
+    ],
+)
+def test_a_range_of_time_is_read(text: str, start: str, end: str) -> None:
+    found = read_range(text, NOW, zone("Europe/Berlin"))
+    assert (iso(found.start), iso(found.end), found.fault) == (start, end, "")
+    assert found.by_day is (text == "2026-02-01..2026-12-31")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x", "..", "2026-02-03..2026-02-01", "2026-02-01", "1900-01-01..1900-02-01", "2020-01-01..2026-01-01",
+     "2027-01-01..2027-02-01", "0001-01-01..9999-12-31", "9999-12-31..9999-12-31", "\0..\0", "1" * 9_000],
+)  # fmt: skip
+def test_what_is_no_range_is_said_and_the_last_day_is_shown(text: str) -> None:
+    found = read_range(text, NOW, zone("Asia/Kolkata"))
+    assert found.fault.startswith("The range ")
+    assert (found.name, found.end - found.start) == ("24h", DAY)
