@@ -8,16 +8,15 @@ import msgspec
 from msgspec.structs import replace
 
 from infra.log.reading import Stored
-from pingfold.what_if.parts import NotAnswerable
-from pingfold.what_if.run import answer
+from pingfold.what_if.child import answer_to
+from pingfold.what_if.messages import Asked
 from processors.checks.fold import Checks
 from processors.monitors.fold import Monitors
-from query_api.what_if.port import NoAnswer
+from query_api.what_if.port import AnswersQuestions, NoAnswer
 from schemas.base import encode
 from schemas.schedules import TZDATA_VERSION
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import JOURNAL_OF, Topic
-from schemas.what_if.answers import Answer
 from schemas.what_if.questions import Question
 
 
@@ -33,20 +32,23 @@ class Journals(Protocol):
 class MemoryQuestions:
     """As `pingfold.what_if.process.QuestionProcess`; also the log that is read (`processors.refold.log.Log`).
 
-    refuses: what is answered instead. most: so many events are read at most.
+    refuses: what is answered instead; process: what answers instead. most: so many events are read at most.
     """
 
     def __init__(self, log: Journals, most: int = 1_000_000) -> None:
         self._log, self.most = log, most
         self.refuses: NoAnswer | None = None
+        self.process: AnswersQuestions | None = None
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> bytes:
         if self.refuses is not None:
             raise self.refuses
-        try:
-            return answer(question, self, (Checks(), Monitors()), Path("none"), lambda _read, _total: None, self.most)
-        except NotAnswerable as error:
-            raise NoAnswer(str(error)) from None
+        if self.process is not None:
+            return await self.process.ask(question)
+        answered = answer_to(Asked(question, self.most, 60), self, (Checks(), Monitors()), Path("none"))
+        if not answered.answer:
+            raise NoAnswer(answered.refused)
+        return bytes(answered.answer)
 
     def begins(self, topic: Topic) -> dict[int, int]:
         return dict.fromkeys(range(self._log.partitions), 0)

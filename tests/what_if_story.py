@@ -14,7 +14,7 @@ from pingfold.what_if.text import show
 from processors.checks.fold import Checks
 from processors.fold.contract import Record, Session
 from processors.fold.view import View
-from query_api.what_if.objects import WhatIfObject, what_if_object
+from query_api.what_if.objects import WhatIfObject
 from query_api.what_if.question import Inventory, Said, question_of
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import Channel, Check
@@ -77,7 +77,7 @@ class Story:
         """What is answered at the end of the story."""
         checks = [msgspec.json.decode(value, type=CheckDefined).check for _, value in self.records[PINGS.name, 0][1:3]]
         question = question_of(said, Inventory("p", checks, (), (OPS_CHANNEL,)), NOW)
-        return what_if_object(question, asyncio.run(MemoryQuestions(self).ask(question)))
+        return msgspec.json.decode(asyncio.run(MemoryQuestions(self).ask(question)), type=WhatIfObject)
 
     def text(self, said: Said) -> str:
         """The same as the command prints it."""

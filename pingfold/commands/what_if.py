@@ -43,7 +43,10 @@ def what_if(
         typer.Option("--set", help="A setting, such as grace=20m or confirmations=3; repeat for several."),
     ] = None,
     sweep: Annotated[
-        str | None, typer.Option(help="Try several values: grace=5m..1h, grace=5m..1h/5m, or grace=5m,20m,1h.")
+        str | None,
+        typer.Option(
+            help="Try several values: grace=5m..1h, grace=5m..1h/5m, grace=5m,20m,1h, schedule='Mon..Fri 02:00|@daily'."
+        ),
     ] = None,
     since: Annotated[str, typer.Option(help="From when on: a duration before now, or a time (UTC).")] = DEFAULT_SINCE,
     until: Annotated[str | None, typer.Option(help="Until when. Default: now.")] = None,

@@ -1,8 +1,7 @@
 """What a web process asks the process that answers a question, and what it gets back."""
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from schemas.what_if.answers import Answer
 from schemas.what_if.questions import Question
 
 
@@ -14,9 +13,10 @@ class Asked(Struct, frozen=True):
     seconds: int
 
 
-class Answered(Struct, frozen=True):
-    """answer: None: there is none, and `refused` says why. again: the same question may have one later."""
+class Answered(Struct, frozen=True, omit_defaults=True):
+    """answer: the JSON of a `WhatIfObject`, which the web process hands on as it is; empty: there is none, and
+    `refused` says why. again: the same question may have one later."""
 
-    answer: Answer | None = None
+    answer: Raw = Raw()
     refused: str = ""
     again: bool = False

@@ -1,23 +1,25 @@
 """What would have been with other settings: Pingfold's own, in the style of the API.
 
 A question is read, never kept: it needs a key that may read monitors. The answer comes in one piece and in bounded
-time, so it is of a bounded number of events; for more there is `pingfold what-if`.
+time, so it is of a bounded number of events; for more there is `pingfold what-if`. What is done for a client ends when
+it goes away.
 """
 
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Response
-from msgspec import Meta, Struct
+from fastapi import APIRouter, Request, Response
+from msgspec import Meta, Raw, Struct
 
 from infra.log.directory import Directory
+from query_api.http.departures import while_connected
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, MonitorsReader
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.openapi import ERRORS, errors, one_of
 from query_api.poppaping.responses import PoppaPingApiError, one
 from query_api.poppaping.service import ServiceDep
-from query_api.what_if.objects import WhatIfObject, what_if_object
+from query_api.what_if.objects import WhatIfObject
 from query_api.what_if.port import NoAnswer
 from query_api.what_if.question import ALL, DEFAULT_SINCE, Inventory, Said, question_of
 from query_api.what_if.settings import InvalidQuestion
@@ -43,7 +45,11 @@ class WhatIfBody(Struct, forbid_unknown_fields=True, kw_only=True):
         Meta(max_length=_MOST_SETTINGS, description="Settings by name; durations as `20m` or in seconds."),
     ] = {}
     sweep: Annotated[
-        _Text | None, Meta(description="Values to try: `grace=5m..1h`, `grace=5m..1h/5m`, or `grace=5m,1h`.")
+        _Text | None,
+        Meta(
+            description="Values to try: `grace=5m..1h`, `grace=5m..1h/5m`, or `grace=5m,1h`; with `|` in the place of "
+            "the comma where values hold commas, and between schedules: `schedule=Mon..Fri 02:00|0 1,13 * * *`."
+        ),
     ] = None
     since: Annotated[_Text, Meta(description="A time in ISO 8601, or a duration before now.")] = DEFAULT_SINCE
     until: Annotated[_Text | None, Meta(description="The same; now if left out.")] = None
@@ -56,7 +62,7 @@ class WhatIfBody(Struct, forbid_unknown_fields=True, kw_only=True):
     responses=one_of(WhatIfObject, "The alerts that would have been sent, beside those that were.") | errors(400, 404),
     openapi_extra=body_of(WhatIfBody, {"thing": "project", "set": {"confirmations": 3}, "since": "30d"}),
 )
-async def what_if(service: ServiceDep, key: MonitorsReader, body: JsonObject) -> Response:
+async def what_if(request: Request, service: ServiceDep, key: MonitorsReader, body: JsonObject) -> Response:
     """Fold the events of then again with other settings, and compare which alerts they make. Nothing is changed."""
     wanted, deps = judged(body, WhatIfBody), service.deps
     if not await deps.definitions_replica.caught_up(1.0):
@@ -70,7 +76,7 @@ async def what_if(service: ServiceDep, key: MonitorsReader, body: JsonObject) ->
     if deps.what_if is None:
         raise PoppaPingApiError(503, "Questions are not answered by this process.", headers={"Retry-After": "60"})
     try:
-        return one(what_if_object(question, await deps.what_if.ask(question)))
+        return one(Raw(await while_connected(request, deps.what_if.ask(question))))
     except NoAnswer as none:
         if none.retry_after is None:
             raise PoppaPingApiError(400, f"{none}.") from None

@@ -3,7 +3,6 @@
 from typing import Protocol
 
 from query_api.errors import QueryApiError
-from schemas.what_if.answers import Answer
 from schemas.what_if.questions import Question
 
 
@@ -21,5 +20,8 @@ class NoAnswer(QueryApiError):
 class AnswersQuestions(Protocol):
     """Answers in bounded time, beside everything else that the process does."""
 
-    async def ask(self, question: Question) -> Answer:
-        """The answer. Raises `NoAnswer`."""
+    async def ask(self, question: Question) -> bytes:
+        """The answer as clients get it: the JSON of a `WhatIfObject`, which may be long and is not decoded here.
+
+        Raises `NoAnswer`. When it is cancelled, nothing goes on that was begun for it.
+        """

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from infra.settings.durations import parse_duration
+from query_api.what_if.dependency_loops import must_not_loop
 from query_api.what_if.settings import InvalidQuestion, Reader
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, Check
@@ -56,6 +57,8 @@ def question_of(said: Said, inventory: Inventory, now: Micros) -> Question:
     chosen = choose(said.thing, inventory)
     for change in (*changes, *sweep[:1]):
         _must_concern(change, chosen, "sweep" if change in sweep else "set")
+    must_not_loop("set", changes, chosen, inventory.monitors)
+    must_not_loop("sweep", sweep, chosen, inventory.monitors)
     since, until = _span(said.since, said.until, now)
     return Question(
         project=inventory.project,

@@ -1,5 +1,6 @@
 """Settings of a question as people write them: `grace=20m`, `confirmations=3`, `channels=none`, and what a sweep tries:
-`grace=5m..1h`, `grace=5m..1h/5m`, `grace=5m,20m,1h`. Pure.
+`grace=5m..1h`, `grace=5m..1h/5m`, `grace=5m,20m,1h`. Values that hold commas themselves have `|` between them:
+`channels=Ops|Ops,Chat`; so have schedules always, `schedule=Mon..Fri 02:00|0 1,13 * * *`. Pure.
 
 Whatever is wrong with one is an `InvalidQuestion` that names the field and the setting, and says what is taken.
 """
@@ -23,12 +24,14 @@ _NOTHING = frozenset({"none", "null"})
 class InvalidQuestion(ValidationError):
     """A question makes no sense; the text completes "Field '<field>' ...".
 
-    unknown: it names something that the project does not have.
+    unknown: it names something that the project does not have. setting: what is wrong with it is said in the words of
+    the API that changes it.
     """
 
-    def __init__(self, field: str, text: str, *, unknown: bool = False) -> None:
-        super().__init__(f"Field '{field}' {text}.")
-        self.field, self.text, self.unknown = field, text, unknown
+    def __init__(self, field: str, text: str, *, unknown: bool = False, setting: str = "") -> None:
+        super().__init__(f"Field '{setting}': {text}." if setting else f"Field '{field}' {text}.")
+        self.field, self.unknown = field, unknown
+        self.text = f"{setting}: {text}" if setting else text
 
 
 class Reader:
@@ -48,16 +51,19 @@ class Reader:
         """What a sweep tries, in order. Raises `InvalidQuestion`."""
         name, equals, text = given.partition("=")
         if not equals or not text.strip():
-            raise InvalidQuestion("sweep", "must be a setting and a range, such as grace=5m..1h, or values with commas")
+            raise InvalidQuestion(
+                "sweep", "must be a setting and a range, such as grace=5m..1h, or values with commas or | between them"
+            )
         setting = _setting("sweep", name.strip())
-        if ".." in text:
-            values: Iterable[str] = map(str, _steps(setting, text))
-        else:
-            values = text.split(",")
-        found = tuple(dict.fromkeys(Change(setting.name, self._value("sweep", setting, each)) for each in values))
-        if len(found) > MOST_VALUES:
-            raise InvalidQuestion("sweep", f"tries {len(found)} values; at most {MOST_VALUES} are tried")
-        return found
+        values = tuple(dict.fromkeys(_swept(setting, text)))
+        if len(values) > MOST_VALUES:
+            raise InvalidQuestion("sweep", f"tries {len(values)} values; at most {MOST_VALUES} are tried")
+        try:
+            return tuple(dict.fromkeys(Change(setting.name, self._value("sweep", setting, each)) for each in values))
+        except InvalidQuestion as invalid:
+            if setting.form == "schedule" and len(values) == 1 and "," in text:
+                raise InvalidQuestion("sweep", f"{invalid.text}; put | between several schedules") from None
+            raise
 
     def _value(self, field: str, setting: Setting, text: str) -> int | bool | str | tuple[str, ...] | None:
         name, text = setting.name, text if setting.form == "text" else text.strip()
@@ -158,10 +164,17 @@ def _in_range(field: str, setting: Setting, value: int) -> int:
     raise InvalidQuestion(field, f"has a '{setting.name}' that is not from {least} to {most}")
 
 
+def _swept(setting: Setting, text: str) -> Iterable[str]:
+    """The values that a sweep tries, as texts."""
+    if ".." in text and setting.form in ("seconds", "number"):
+        return map(str, _steps(setting, text))
+    if "|" in text:
+        return text.split("|")
+    return [text] if setting.form == "schedule" else text.split(",")
+
+
 def _steps(setting: Setting, text: str) -> Iterable[int]:
     """The values of a range: those that are a step apart, the last of them the end; without one, about a dozen."""
-    if setting.form not in ("seconds", "number"):
-        raise InvalidQuestion("sweep", f"has a range of '{setting.name}'; values with commas are taken")
     span, slash, step_text = text.partition("/")
     first_text, _, last_text = span.partition("..")
     first, last = (

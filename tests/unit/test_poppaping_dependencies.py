@@ -118,6 +118,8 @@ async def test_nothing_depends_on_itself(harness: Harness) -> None:
         answer = await harness.client.patch(f"{V1}/monitors/{first}", json={"depends_on": [above]})
         assert fault(answer) == (400, "validation_error")
         assert "depends on itself" in answer.json()["message"]
+        imagined = await harness.client.post(f"{V1}/what-if", json={"thing": first, "set": {"depends_on": above}})
+        assert imagined.json() == answer.json()
 
 
 async def test_a_monitor_of_another_project_is_none(harness: Harness) -> None:

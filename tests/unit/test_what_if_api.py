@@ -1,20 +1,14 @@
-"""The question about what would have been over REST: whose things, which keys, and what is said when there is none;
-and the process that answers it."""
+"""The question about what would have been over REST: whose things, which keys, and what is said when there is none."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
-from pingfold.what_if import process
-from pingfold.what_if.process import QuestionProcess
 from query_api.what_if.port import NoAnswer
-from schemas.what_if.questions import Question
 from tests.harness import Harness
 from tests.poppaping_client import OTHERS_KEY, V1, fault, made, with_key
 
 PATH = f"{V1}/what-if"
-QUESTION = Question(project="p", chosen=(), changes=(), since=0, until=1, short=1)
 
 
 async def test_the_things_of_another_project_are_not_found() -> None:
@@ -77,45 +71,3 @@ async def test_more_events_than_are_read_are_refused() -> None:
     answer = await harness.client.post(PATH, json={"thing": monitor["id"]})
     assert fault(answer) == (400, "validation_error")
     assert "would have to be read" in answer.json()["message"]
-
-
-async def test_one_question_at_a_time_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_TURN_SECONDS", 0.0)
-    asked, begun, done = QuestionProcess(), asyncio.Event(), asyncio.Event()
-
-    async def slowly(_question: Question) -> None:
-        begun.set()
-        await done.wait()
-
-    monkeypatch.setattr(asked, "_ask", slowly)
-    first = asyncio.create_task(asked.ask(QUESTION))
-    await begun.wait()
-    with pytest.raises(NoAnswer, match="Another question") as busy:
-        await asked.ask(QUESTION)
-    assert busy.value.retry_after == 10
-    done.set()
-    assert await first is None
-    assert await asked.ask(QUESTION) is None
-
-
-async def test_a_process_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_WITHIN_SECONDS", 0)
-    started: list[asyncio.subprocess.Process] = []
-    start = process._started
-
-    async def noted() -> asyncio.subprocess.Process:
-        started.append(await start())
-        return started[0]
-
-    monkeypatch.setattr(process, "_started", noted)
-    with pytest.raises(NoAnswer, match="takes longer than 0 s"):
-        await QuestionProcess().ask(QUESTION)
-    assert started[0].returncode is not None
-
-
-async def test_a_process_that_fails_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PINGFOLD_DATA", "")
-    monkeypatch.setenv("PINGFOLD_PORT", "none")  # the settings cannot be read there
-    with pytest.raises(NoAnswer, match="could not be answered") as failed:
-        await QuestionProcess().ask(QUESTION)
-    assert failed.value.retry_after == 60

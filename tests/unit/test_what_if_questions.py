@@ -12,8 +12,11 @@ from schemas.what_if.settings import Change
 
 NOW = 1_800_000_000 * SECOND
 DAY = 86_400 * SECOND
-CHECK, OTHER, MONITOR, HOOK = (derived_id(name) for name in ("check", "other", "monitor", "hook"))
-CHANNELS = [Channel(id=HOOK, project="p", kind="webhook", url="", created=0, name="Ops")]
+CHECK, OTHER, MONITOR, HOOK, CHAT = (derived_id(name) for name in ("check", "other", "monitor", "hook", "chat"))
+CHANNELS = [
+    Channel(id=HOOK, project="p", kind="webhook", url="", created=0, name="Ops"),
+    Channel(id=CHAT, project="p", kind="webhook", url="", created=0, name="Chat", notices=("monitor.down",)),
+]
 MONITORS = [Monitor(id=MONITOR, project="p", version=1, created=0, revised=0, name="Shop")]
 CHECKS = [
     Check(id=CHECK, project="p", version=1, created=0, name="Backup", slug="backup", tags="night db"),
@@ -35,7 +38,7 @@ READER = Reader(CHANNELS, MONITORS)
         ({"filter_body": "off"}, False),
         ({"failure_kw": " ERROR "}, " ERROR "),
         ({"channels": "none"}, ()),
-        ({"channels": "*"}, (HOOK,)),
+        ({"channels": "*"}, (HOOK, CHAT)),
         ({"channels": "Ops"}, (HOOK,)),
         ({"depends_on": MONITOR}, (MONITOR,)),
         ({"schedule": "*/5 * * * *"}, "*/5 * * * *"),
@@ -87,6 +90,14 @@ def test_what_is_wrong_with_a_setting_is_said(given: dict[str, object], text: st
         ("confirmations=1..4", [1, 2, 3, 4]),
         ("grace=60..62", [60, 61, 62]),
         ("failure_kw=bad,worse", ["bad", "worse"]),
+        ("failure_kw=a..b|bad, worse", ["a..b", "bad, worse"]),
+        ("schedule=Mon..Fri 02:00", ["Mon..Fri 02:00"]),
+        ("schedule=Mon..Fri 02:00 | 0 1,13 * * *", ["Mon..Fri 02:00", "0 1,13 * * *"]),
+        ("channels=Ops|none|Ops,Chat", [(HOOK,), (), (HOOK, CHAT)]),
+        ("late_limit=0,none", [0, None]),
+        ("tz=UTC,Europe/Berlin", ["UTC", "Europe/Berlin"]),
+        ("filter_body=on,off,yes", [True, False]),
+        ("maintenance=none", ["none"]),
     ],
 )
 def test_a_sweep_tries_values_in_order(given: str, values: list[object]) -> None:
@@ -105,7 +116,9 @@ def test_a_sweep_tries_values_in_order(given: str, values: list[object]) -> None
         ("grace=5m..", "a duration such as 20m"),
         ("grace=1s..1h", "not from 1m to 365d"),
         ("grace=" + ",".join(f"{n}m" for n in range(1, 30)), "tries 29 values; at most 24"),
-        ("failure_kw=a..b", "has a range of 'failure_kw'"),
+        ("filter_body=on..off", "has 'filter_body=on..off'; true or false is taken"),
+        ("schedule=* * * * *,@daily", "put | between several schedules"),
+        ("schedule=* * * * *|@neverly", "has a 'schedule' that is not"),
         ("interval=1..5", "results of other probes were never made"),
     ],
 )
@@ -163,4 +176,57 @@ def test_what_is_wrong_with_a_question_is_said(said: Said, field: str, text: str
 def test_the_span_is_as_it_was_said() -> None:
     question = question_of(Said(CHECK, since="2d", until="1d", short="10m"), HAVE, NOW)
     assert (question.since, question.until, question.short) == (NOW - 2 * DAY, NOW - DAY, 600 * SECOND)
-    assert question.takes == {HOOK: CHANNELS[0].notices}
+    assert question.takes == {HOOK: CHANNELS[0].notices, CHAT: ("monitor.down",)}
+
+
+A, B, C = (derived_id(name) for name in "abc")
+
+
+def monitors(**depends_on: tuple[str, ...]) -> Inventory:
+    """Three, of which some depend on others already."""
+    return Inventory(
+        "p",
+        (),
+        [
+            Monitor(id=id, project="p", version=1, created=0, revised=0, name=name, depends_on=depends_on.get(name, ()))
+            for id, name in zip((A, B, C), "abc", strict=True)
+        ],
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    ("thing", "given", "known", "looped"),
+    [
+        ("a", A, {}, A),
+        ("a", f"{B},{A}", {}, A),
+        ("a", B, {"b": (A,)}, A),
+        ("a", C, {"b": (A,), "c": (B,)}, A),
+        ("project", f"{A},{B}", {}, min(A, B)),
+    ],
+)
+def test_nothing_is_imagined_to_depend_on_itself(
+    thing: str, given: str, known: dict[str, tuple[str, ...]], looped: str
+) -> None:
+    for said in (Said(thing, {"depends_on": given}), Said(thing, sweep=f"depends_on=none|{given}")):
+        with pytest.raises(InvalidQuestion) as refused:
+            question_of(said, monitors(**known), NOW)
+        assert str(refused.value) == f"Field 'depends_on': depends on itself: {looped}."
+        assert refused.value.text == f"depends_on: depends on itself: {looped}"
+        assert refused.value.field == ("sweep" if said.sweep else "set")
+
+
+@pytest.mark.parametrize(
+    ("thing", "given", "known"),
+    [
+        ("project", A, {}),
+        ("project", A, {"a": (B,)}),  # a, too, is given what all are given, less itself
+        ("a", B, {"a": (B,), "c": (A,)}),
+        ("a", f"{B},{C}", {"b": (C,)}),
+        ("a", B, {"b": (C,), "c": (B,)}),  # a loop of others
+        ("a", "none", {"b": (A,)}),
+    ],
+)
+def test_what_is_no_loop_can_be_asked(thing: str, given: str, known: dict[str, tuple[str, ...]]) -> None:
+    question = question_of(Said(thing, {"depends_on": given}), monitors(**known), NOW)
+    assert question.changes[0].name == "depends_on"
