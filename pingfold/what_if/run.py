@@ -67,7 +67,7 @@ class _Run:
     def answer(self) -> Answer:
         question, since = self._question, self._since()
         span = Span(since, question.until)
-        tallies = [Tally(changes, question.short) for changes in question.cases]
+        tallies = [Tally(changes, question.short, shown=not question.sweep) for changes in question.cases]
         overlays = [Overlay(changes, self._ids, _relied_on(changes), self._retold) for changes in question.cases]
         words = self._words(overlays, span)
         for part in self._parts:

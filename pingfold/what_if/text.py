@@ -27,16 +27,19 @@ def show(answer: WhatIfObject, names: dict[str, str]) -> None:
 def _show_sweep(answer: WhatIfObject) -> None:
     short = duration_words(answer.short_seconds)
     later = "median later", "worst later"
-    head = ("settings", "alerts", f"under {short}", "spared", "added", "long missed", *later, "uptime")
+    open_ones = any(case.undecided for case in answer.cases)
+    verdicts = ("spared", "added", "undecided") if open_ones else ("spared", "added")
+    head = ("settings", "alerts", f"under {short}", *verdicts, "long missed", *later, "uptime")
     first = answer.cases[0]
     sent, uptime = (str(first.sent), str(first.short_sent)), _percent(first.uptime.uptime_percentage)
-    was = ("as it was", *sent, "-", "-", f"0 of {first.long_sent}", "-", "-", uptime)
-    print_table(head, [was, *map(_sweep_row, answer.cases)])
+    was = ("as it was", *sent, *("-" for _ in verdicts), f"0 of {first.long_sent}", "-", "-", uptime)
+    print_table(head, [was, *(_sweep_row(case, open_ones) for case in answer.cases)])
 
 
-def _sweep_row(case: CaseObject) -> tuple[str, ...]:
+def _sweep_row(case: CaseObject, open_ones: bool) -> tuple[str, ...]:
     return (
         *(_settings(case), str(case.imagined), str(case.short_imagined), str(case.spared), str(case.added)),
+        *((str(case.undecided),) if open_ones else ()),
         *(f"{case.long_missed} of {case.long_sent}", _later(case.median_later_seconds)),
         *(_later(case.worst_later_seconds), _percent(case.uptime.imagined_uptime_percentage)),
     )
@@ -48,6 +51,8 @@ def _show_case(answer: WhatIfObject, names: dict[str, str]) -> None:
         f"with {_settings(case)}: {_alerts(case.imagined)} instead of {case.sent}: {case.kept} kept, {case.spared} "
         f"spared, {case.added} added, {case.earlier} earlier, {case.later} later"
     )
+    if case.undecided:
+        typer.echo(f"{case.undecided} undecided: not over at the end, so that the other side may yet be told")
     if case.long_sent:
         typer.echo(
             f"of {case.long_sent} down times of {duration_words(answer.short_seconds)} or longer, {case.long_missed} "

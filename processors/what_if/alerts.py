@@ -6,12 +6,13 @@ The contract:
   Further requests about it (reminders, steps of an escalation) belong to it. It ends when the status changes.
 - A channel takes the notices that it takes now, whatever it took then; one that is gone takes what a channel takes
   that chooses nothing. What a channel then does with a notice (quiet hours, lists, retries) is not judged here.
-- Of [since, until) alerts are kept by the time at which they were told. One that was told before `since` is known, so
-  that what is said of it later is no new alert.
+- What comes from the end of the span on is not known: an alert that is told then is none, one that ends then has not
+  ended. Alerts of before the span are kept as long as they may be compared with one of the span (`forget`).
+- A trouble that people knew of when the records begin is known: what is said of it later is no new alert.
 - Memory: one small record for each thing, and for each alert; all logs that share a `Room` keep no more than it has.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from processors.errors import ProcessorError
 from processors.fold.contract import Effect
@@ -29,6 +30,8 @@ _UP: frozenset[VisibleStatus] = frozenset({"up", "late"})
 _CLOSING = frozenset({"monitor.recovered", "incident.resolved", ACKNOWLEDGED})
 # Notices of a trouble that lasts until the status changes.
 _LASTING: Mapping[str, str] = {"monitor.late": "late", "monitor.not_observed": "not observed"}
+# The troubles that last, by the status of the thing.
+_TROUBLES: Mapping[VisibleStatus, str] = {"down": "down", "late": "late", "not_observed": "not observed"}
 _ANY_CHANNEL = frozenset((*DEFAULT_NOTICES, *INCIDENT_NOTICES))
 
 
@@ -37,16 +40,20 @@ class TooManyAlerts(ProcessorError):
 
 
 class Room:
-    """How many alerts may still be kept."""
+    """How many alerts may be kept. used: how many are."""
 
     def __init__(self, most: int = MOST_ALERTS) -> None:
-        self.most, self._left = most, most
+        self.most, self.used = most, 0
 
     def take(self) -> None:
         """Room for one alert. Raises `TooManyAlerts`."""
-        self._left -= 1
-        if self._left < 0:
+        self.used += 1
+        if self.used > self.most:
             raise TooManyAlerts(f"more than {self.most} alerts in one partition: choose fewer things or a shorter time")
+
+    def give(self, number: int) -> None:
+        """So many alerts are kept no more."""
+        self.used -= number
 
 
 class Span:
@@ -61,20 +68,29 @@ class Span:
 
 
 class AlertLog:
-    """What one case comes to, in one partition. takes: by channel, the notices that it takes."""
+    """What one case comes to, in one partition. takes: by channel, the notices that it takes.
+
+    alerts: in the order in which they were told, those of before the span among them that were not forgotten.
+    lasting: after the end, by thing, the trouble in which it is, and since when.
+    """
 
     def __init__(self, span: Span, takes: Mapping[str, tuple[Notice, ...]], room: Room, ids: frozenset[str]) -> None:
-        self._span, self._room, self._ids = span, room, ids
+        self.span, self._room, self._ids = span, room, ids
         self._takes = {channel: frozenset(notices) for channel, notices in takes.items()}
         self.alerts: list[Alert] = []
         self._status: dict[str, tuple[VisibleStatus, Micros]] = {}
         # By thing: the alerts of a trouble that lasts.
         self._open: dict[str, list[Alert]] = {}
         self.watched: dict[str, Watched] = {}
+        self.lasting: dict[str, tuple[str, Micros]] = {}
 
-    def begin(self, thing: str, status: VisibleStatus, since: Micros) -> None:
-        """How a thing is when the records begin."""
+    def begin(self, thing: str, status: VisibleStatus, since: Micros, *, told: bool) -> None:
+        """How a thing is when the records begin; told: people know of it."""
         self._status[thing] = (status, since)
+        if told and status in _TROUBLES and thing in self._ids:
+            alert = Alert(thing, _TROUBLES[status], since, min(since, self.span.since - 1))
+            self._open[thing] = [alert]
+            self._keep(alert)
 
     def hear(self, effects: Iterable[Effect], time: Micros) -> None:
         """What a fold has said; `time`: the partition's then."""
@@ -90,7 +106,19 @@ class AlertLog:
         """The records end, when it is `time` in the partition."""
         for thing, (status, since) in self._status.items():
             self._watch(thing, status, since, time)
+            if status in _TROUBLES:
+                self.lasting[thing] = (_TROUBLES[status], since)
         self._status.clear()
+
+    def troubled(self, time: Micros) -> Iterator[str]:
+        """The things which are in trouble, or were until `time`: an alert to come may touch one that there was."""
+        return (thing for thing, (status, since) in self._status.items() if status in _TROUBLES or since >= time)
+
+    def forget(self, but: Container[str]) -> None:
+        """Keep no alerts of before the span, but of these things."""
+        since, before = self.span.since, len(self.alerts)
+        self.alerts = [alert for alert in self.alerts if alert.told >= since or alert.thing in but]
+        self._room.give(before - len(self.alerts))
 
     def _changed(self, change: StatusChanged) -> None:
         thing = change.thing
@@ -98,11 +126,12 @@ class AlertLog:
         self._watch(thing, status, since, change.at)
         self._status[thing] = (change.now, change.at)
         for alert in self._open.pop(thing, ()):
-            alert.ended = change.at
+            if change.at < self.span.until:
+                alert.ended = change.at
 
     def _watch(self, thing: str, status: VisibleStatus, start: Micros, end: Micros) -> None:
         if status in _UP or status == "down":
-            spent = self._span.within(start, end)
+            spent = self.span.within(start, end)
             watched = self.watched.setdefault(thing, Watched())
             if status == "down":
                 watched.down += spent
@@ -119,6 +148,8 @@ class AlertLog:
             return
         what = "down" if notice in OPENING else _LASTING.get(notice, notice.removeprefix("monitor."))
         told = max(time, request.at)
+        if told >= self.span.until:
+            return
         for alert in self._open.get(thing, ()):
             if alert.what == what:
                 return _add_channel(alert, channel)
@@ -129,11 +160,22 @@ class AlertLog:
             self._open.setdefault(thing, []).append(alert)
         else:
             alert.ended = told
-            if self.alerts and (last := self.alerts[-1]).thing == thing and _same(last, alert):
-                return _add_channel(last, channel)
-        if self._span.since <= told < self._span.until:
-            self._room.take()
-            self.alerts.append(alert)
+            if (same := self._same(alert)) is not None:
+                return _add_channel(same, channel)
+        self._keep(alert)
+
+    def _same(self, alert: Alert) -> Alert | None:
+        """What another channel was told at the same moment."""
+        for other in reversed(self.alerts):
+            if other.told != alert.told:
+                break
+            if (other.thing, other.what, other.began) == (alert.thing, alert.what, alert.began):
+                return other
+        return None
+
+    def _keep(self, alert: Alert) -> None:
+        self._room.take()
+        self.alerts.append(alert)
 
     def _taken(self, request: DeliveryRequested, channel: str) -> AnyNotice | None:
         """The first of the notices that goes to the channel; None: none does."""
@@ -141,10 +183,6 @@ class AlertLog:
             return request.notices[0] if request.notices else None
         takes = self._takes.get(channel, _ANY_CHANNEL)
         return next((notice for notice in request.notices if notice in takes), None)
-
-
-def _same(one: Alert, other: Alert) -> bool:
-    return (one.what, one.began, one.told) == (other.what, other.began, other.told)
 
 
 def _add_channel(alert: Alert, channel: str) -> None:

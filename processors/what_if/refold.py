@@ -32,6 +32,8 @@ from schemas.ticks import PROGRESS_KEY, Progress
 
 # Records are numbered anew, with room after each for events that only some courses have.
 _ROOM = 2**20
+# See `Refold.many`.
+MANY = 10_000
 
 
 class Start(NamedTuple):
@@ -56,9 +58,10 @@ class Course:
         self._session = Session(fold, partition, View(states), TZDATA_VERSION)
         for key, state in states.items():
             if isinstance(state, CheckState):
-                log.begin(key, check_states.visible_status(state), state.since)
+                log.begin(key, check_states.visible_status(state), state.since, told=not state.silenced)
             elif isinstance(state, MonitorState):
-                log.begin(key, monitor_states.visible_status(state), state.since)
+                told = not state.silenced and state.notice_at is None
+                log.begin(key, monitor_states.visible_status(state), state.since, told=told)
         for key, event in overlay.ends(start.states, own.time):
             self._say(own.newest, key, event)
 
@@ -109,16 +112,22 @@ class Refold:
         takes: Mapping[str, tuple[Notice, ...]],
         words: Sequence[Sequence[Retold]] = (),
         told: frozenset[str] | None = None,
+        many: int = MANY,
     ) -> None:
-        """words: by case, what is told anew. told: things whose alerts are asked for; None: all that are selected."""
-        self._selection, self._until, room = selection, span.until, Room()
+        """words: by case, what is told anew. told: things whose alerts are asked for; None: all that are selected.
+
+        many: so many alerts are kept before it is looked which of those before the span can be forgotten.
+        """
+        self._selection, self._until, self._room = selection, span.until, Room()
+        self._least, self._many = many, many
         ids = frozenset(selection.ids) if told is None else told
         kept = Start({key: value for key, value in start.states.items() if selection.wants_state(key)}, start.next)
         given = [(Overlay((), frozenset()), ())] + [
             (overlay, words[number] if words else ()) for number, overlay in enumerate(overlays)
         ]
         self.courses = [
-            Course(fold, partition, overlay, kept, AlertLog(span, takes, room, ids), heard) for overlay, heard in given
+            Course(fold, partition, overlay, kept, AlertLog(span, takes, self._room, ids), heard)
+            for overlay, heard in given
         ]
         self._listening = [course for course in self.courses if course.telling.has_more]
         self._batch: list[Record] = []
@@ -145,6 +154,8 @@ class Refold:
                     course.fold((record,))
                 if was.time >= self._until:
                     return False
+                if self._room.used > self._many:
+                    self._forget()
             else:
                 batch.append(record)
         self._flush()
@@ -155,6 +166,14 @@ class Refold:
         self._flush()
         for course in self.courses:
             course.finish()
+
+    def _forget(self) -> None:
+        """Alerts of before the span cannot be compared any more once their thing is well in all courses."""
+        time, logs = self.courses[0].time, [course.log for course in self.courses]
+        troubled = {thing for log in logs for thing in log.troubled(time)}
+        for log in logs:
+            log.forget(troubled)
+        self._many = max(self._least, 2 * self._room.used)
 
     def _flush(self) -> None:
         if self._batch:

@@ -1,7 +1,7 @@
 """What the partitions come to, summed. Pure.
 
-Memory: the uptime of each thing, eight bytes for each long down time, and at most `MOST_SHOWN` compared alerts of each
-case; of those beyond, the newest are only counted.
+Memory: eight bytes for each long down time; of one case alone the uptime of each thing and at most `MOST_SHOWN`
+compared alerts, of those beyond, the newest are only counted; of the cases of a sweep neither, for they are not shown.
 """
 
 from array import array
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from statistics import median_low
 
 from processors.what_if.alerts import AlertLog
-from processors.what_if.comparison import compare, delay, in_order, is_short
+from processors.what_if.comparison import compare, delay, in_order, is_long, is_short
 from schemas.base import Micros
 from schemas.what_if.answers import Case, Compared, Counts, Uptime, Watched
 from schemas.what_if.settings import Changes
@@ -18,37 +18,35 @@ MOST_SHOWN = 1_000
 
 
 class Tally:
-    """One case. short: the limit of a short down time."""
+    """One case. short: the limit of a short down time. shown: its alerts and things are, not only its sums."""
 
-    def __init__(self, changes: Changes, short: Micros) -> None:
-        self._changes, self._short = changes, short
+    def __init__(self, changes: Changes, short: Micros, *, shown: bool) -> None:
+        self._changes, self._short, self._shown = changes, short, shown
         self._sent = self._imagined = self._short_imagined = self._short_sent = self._long_sent = self._missed = 0
         self._delays = array("q")
         self._counts = Counts()
         self._alerts: list[Compared] = []
         self._left_out = 0
         self._uptimes: dict[str, Uptime] = {}
+        self._in_all = Uptime(Watched(), Watched())
 
     def add(self, was: AlertLog, imagined: AlertLog) -> None:
         """Add what one partition comes to."""
-        self._sent += len(was.alerts)
-        self._imagined += len(imagined.alerts)
-        self._short_sent += sum(is_short(alert, self._short) for alert in was.alerts)
-        self._short_imagined += sum(is_short(alert, self._short) for alert in imagined.alerts)
-        compared = compare(was.alerts, imagined.alerts)
+        since, until, short = was.span.since, was.span.until, self._short
+        sent, compared = [alert for alert in was.alerts if alert.told >= since], compare(was, imagined)
+        self._sent += len(sent)
+        self._short_sent += sum(is_short(alert, short) for alert in sent)
+        self._long_sent += sum(is_long(alert, short, until) for alert in sent)
         for one in compared:
-            self._count(one)
-        shown = sorted((*self._alerts, *compared), key=in_order)
-        self._alerts, self._left_out = shown[:MOST_SHOWN], self._left_out + max(0, len(shown) - MOST_SHOWN)
+            self._count(one, until)
         for thing in {*was.watched, *imagined.watched}:
-            self._uptimes[thing] = Uptime(was.watched.get(thing, Watched()), imagined.watched.get(thing, Watched()))
+            self._watch(thing, Uptime(was.watched.get(thing, Watched()), imagined.watched.get(thing, Watched())))
+        if self._shown:
+            shown = sorted((*self._alerts, *compared), key=in_order)
+            self._alerts, self._left_out = shown[:MOST_SHOWN], self._left_out + max(0, len(shown) - MOST_SHOWN)
 
     def case(self) -> Case:
         """What all partitions come to."""
-        was, imagined = Watched(), Watched()
-        for uptime in self._uptimes.values():
-            was.up, was.down = was.up + uptime.was.up, was.down + uptime.was.down
-            imagined.up, imagined.down = imagined.up + uptime.imagined.up, imagined.down + uptime.imagined.down
         return Case(
             changes=self._changes,
             sent=self._sent,
@@ -63,17 +61,27 @@ class Tally:
             alerts=self._alerts,
             left_out=self._left_out,
             uptimes=dict(sorted(self._uptimes.items())),
-            in_all=Uptime(was, imagined),
+            in_all=self._in_all,
         )
 
-    def _count(self, one: Compared) -> None:
-        counts, verdict = self._counts, one.verdict
+    def _watch(self, thing: str, uptime: Uptime) -> None:
+        for summed, one in ((self._in_all.was, uptime.was), (self._in_all.imagined, uptime.imagined)):
+            summed.up, summed.down = summed.up + one.up, summed.down + one.down
+        if self._shown:
+            self._uptimes[thing] = uptime
+
+    def _count(self, one: Compared, until: Micros) -> None:
+        counts, verdict, sent, imagined = self._counts, one.verdict, one.sent, one.imagined
         setattr(counts, verdict, getattr(counts, verdict) + 1)
-        if one.sent is not None and one.imagined is not None and one.sent.channels != one.imagined.channels:
-            counts.changed += 1
-        if one.sent is None or one.sent.what != "down" or is_short(one.sent, self._short):
+        if imagined is not None:
+            self._imagined += 1
+            self._short_imagined += is_short(imagined, self._short)
+        if sent is None:
             return
-        self._long_sent += 1
+        if imagined is not None and sent.channels != imagined.channels:
+            counts.changed += 1
+        if not is_long(sent, self._short, until) or verdict == "undecided":
+            return
         later = delay(one)
         if later is None:
             self._missed += 1

@@ -31,7 +31,10 @@ class ComparedObject(Struct, kw_only=True, gc=False):
 
     verdict: Annotated[
         Verdict,
-        Meta(description="`spared`: it would not have been sent; `added`: it would have been sent, and was not."),
+        Meta(
+            description="`spared`: it would not have been sent; `added`: it would have been sent, and was not; "
+            "`undecided`: so far, for the trouble is not over at the end of the span."
+        ),
     ]
     id: Annotated[Uuid, Meta(description="Of the heartbeat check or monitor.")]
     name: str
@@ -71,10 +74,11 @@ class CaseObject(Struct, kw_only=True, gc=False):
     later: Count
     spared: Count
     added: Count
+    undecided: Count
     other_channels: Annotated[Count, Meta(description="Alerts of which other channels would have been told.")]
     short_sent: Annotated[Count, Meta(description="Alerts sent of down times shorter than `short_seconds`.")]
     short_imagined: Count
-    long_sent: Annotated[Count, Meta(description="Alerts sent of longer down times.")]
+    long_sent: Annotated[Count, Meta(description="Alerts sent of down times that lasted as long, or longer.")]
     long_missed: Annotated[Count, Meta(description="Of those, the ones that would not have been sent.")]
     median_later_seconds: Annotated[
         float | None, Meta(description="How much later the other long ones would have been told; null: there is none.")
@@ -136,6 +140,7 @@ def _case(case: Case) -> CaseObject:
         later=counts.later,
         spared=counts.spared,
         added=counts.added,
+        undecided=counts.undecided,
         other_channels=counts.changed,
         short_sent=case.short_sent,
         short_imagined=case.short,

@@ -11,7 +11,7 @@ from msgspec import Struct
 from schemas.base import Micros
 from schemas.what_if.settings import Changes
 
-Verdict = Literal["kept", "earlier", "later", "spared", "added"]
+Verdict = Literal["kept", "earlier", "later", "spared", "added", "undecided"]
 
 
 class Alert(Struct, gc=False):
@@ -30,7 +30,8 @@ class Alert(Struct, gc=False):
 
 
 class Compared(Struct, frozen=True, gc=False):
-    """An alert that was sent, and what would have been in its place; one of them is None if it was spared or added."""
+    """An alert that was sent, and what would have been in its place; one of them is None if it was spared or added, or
+    if it is undecided."""
 
     verdict: Verdict
     sent: Alert | None
@@ -65,6 +66,7 @@ class Counts(Struct, gc=False):
     later: int = 0
     spared: int = 0
     added: int = 0
+    undecided: int = 0
     changed: int = 0
 
 
@@ -72,11 +74,12 @@ class Case(Struct, kw_only=True):
     """What would have been with one set of settings.
 
     sent, imagined: how many alerts. short: of the imagined ones, those of down times shorter than the limit.
-    long_sent: alerts that were sent of long down times. missed: of those, the ones that would not have been sent.
+    long_sent: alerts that were sent of down times that have lasted as long. missed: of those, the ones that would not
+    have been sent.
     median_delay, worst_delay: how much later the others would have been told, in Micros; negative: earlier. None: there
     is none.
-    alerts: compared one by one, in order of time; `left_out` others are only counted.
-    uptimes: by id of the thing.
+    alerts: compared one by one, in order of time; `left_out` others are only counted. uptimes: by id of the thing. Of a
+    sweep both are empty: they are not shown.
     """
 
     changes: Changes

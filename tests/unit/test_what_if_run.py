@@ -159,12 +159,13 @@ def test_what_a_monitor_would_depend_on_is_heard_from_another_partition(world: W
 
 def test_alerts_are_compared_and_the_uptime_is_told(world: World) -> None:
     world.check_that_is_late()
+    world.tick(1)
     found = world.ask(CHECK, changes=(Change("grace", 240),))
     case = found.cases[0]
     assert verdicts(found) == ["spared", "later"]
     assert (case.sent, case.imagined, case.long_sent, case.missed, case.median_delay) == (2, 1, 1, 0, 3 * MINUTE)
     uptime = case.uptimes[CHECK]
-    assert (uptime.was.down, uptime.imagined.down) == (6 * MINUTE, MINUTE)
+    assert (uptime.was.down, uptime.imagined.down) == (7 * MINUTE, 2 * MINUTE)
     assert found.notes == []
 
 
