@@ -12,7 +12,7 @@ from pingfold.what_if.parts import NotAnswerable, Part, parts_of
 from processors.fold.contract import Fold, Record
 from processors.refold.log import Log
 from processors.what_if.alerts import Span
-from processors.what_if.dependencies import Retold
+from processors.what_if.dependencies import Retold, words_room
 from processors.what_if.overlay import Overlay
 from processors.what_if.refold import Refold, WordsRefold
 from processors.what_if.refold import Start as States
@@ -28,8 +28,9 @@ from schemas.what_if.settings import Changes
 
 # So many records are folded before it is told how far it is.
 _AT_ONCE = 5_000
-# Settings that change when a monitor is down, and so what those hear that depend on it.
-_DECIDE_DOWN = frozenset({"confirmations", "recoveries", "maintenance", "depends_on"})
+# Settings that change when a monitor is down, and so what those hear that depend on it. What it depends on itself, its
+# mutes and its channels change only who is told.
+_DECIDE_DOWN = frozenset({"confirmations", "recoveries", "maintenance"})
 
 # Is told how many events have been read, of how many.
 Tell = Callable[[int, int], None]
@@ -42,7 +43,8 @@ class TooManyEvents(NotAnswerable):
 def answer(
     question: Question, log: Log, folds: Sequence[Fold], snapshots: Path, tell: Tell, most: int | None = None
 ) -> Answer:
-    """The answer. snapshots: their folder. most: so many events are read at most.
+    """The answer. snapshots: their folder. most: so many events are read at most; those of monitors on which others may
+    depend once more.
 
     Raises `NotAnswerable`, `TooManyEvents`, `TooManyAlerts`, `NotRead`, `NewerStates` and `Damaged`.
     """
@@ -57,19 +59,27 @@ class _Run:
         self._notes: list[str] = []
         self._parts = parts_of(question.chosen, log, folds, snapshots, self._notes)
         self._ids = frozenset(one.id for one in question.chosen)
-        told_anew = self._told_anew()
-        self._words_parts = parts_of(told_anew, log, folds, snapshots, []) if told_anew else []
-        self._retold = frozenset(one.id for one in told_anew)
-        self._read, self._total = 0, sum(part.size for part in (*self._parts, *self._words_parts))
-        if most is not None and self._total > most:
-            raise TooManyEvents(f"{self._total} events would have to be read, and at most {most} are")
+        changes = (*question.changes, *question.sweep)
+        anew = told_anew(question.chosen, changes)
+        # Those that are chosen have the settings of a case; others are only relied on.
+        own, others = ([one for one in anew if (one.id in self._ids) is chosen] for chosen in (True, False))
+        self._words_parts = [
+            (parts, chosen)
+            for chosen, things in ((True, own), (False, others))
+            for parts in (parts_of(things, log, folds, snapshots, []) if things else [])
+        ]
+        self._retold = frozenset(one.id for one in anew)
+        self._read, size = 0, sum(part.size for part in self._parts)
+        self._total = size + sum(part.size for part, _ in self._words_parts)
+        if most is not None and size > most:
+            raise TooManyEvents(f"{size} events would have to be read, and at most {most} are")
 
     def answer(self) -> Answer:
         question, since = self._question, self._since()
         span = Span(since, question.until)
         tallies = [Tally(changes, question.short, shown=not question.sweep) for changes in question.cases]
         overlays = [Overlay(changes, self._ids, _relied_on(changes), self._retold) for changes in question.cases]
-        words = self._words(overlays, span)
+        words = self._words(span, overlays)
         for part in self._parts:
             heard = words if part.fold.journal == PROBE_RESULTS else []
             self._fold(part, overlays, span, heard, tallies)
@@ -81,16 +91,6 @@ class _Run:
             notes=self._notes,
             events=self._read,
         )
-
-    def _told_anew(self) -> list[Chosen]:
-        """The monitors whose word of being down may be another one in some case."""
-        question = self._question
-        changes = (*question.changes, *question.sweep)
-        if not any(change.name in _DECIDE_DOWN for change in changes):
-            return []
-        named = _relied_on(changes)
-        chosen = [one for one in question.chosen if one.kind == "monitor" and (one.depended_on or one.id in named)]
-        return [*chosen, *(Chosen(id, "monitor", "", True) for id in sorted(named - {one.id for one in chosen}))]
 
     def _since(self) -> Micros:
         since, begun = self._question.since, max((part.from_time for part in self._parts), default=0)
@@ -105,12 +105,15 @@ class _Run:
         self._notes.append(f"answered from {to_second(begun)} UTC on: what was before is gone")
         return begun
 
-    def _words(self, overlays: Sequence[Overlay], span: Span) -> list[list[Retold]]:
+    def _words(self, span: Span, overlays: Sequence[Overlay]) -> list[list[Retold]]:
         """By case, what monitors tell anew that others depend on."""
+        question, room = self._question, words_room()
+        relied_on = [Overlay((), frozenset(), _relied_on(changes), self._retold) for changes in question.cases]
         words: list[list[Retold]] = [[] for _ in overlays]
-        for part in self._words_parts:
-            selection = Selection(part.ids)
-            refold = WordsRefold(part.fold, part.partition, selection, overlays, span, self._states(part, selection))
+        for part, chosen in self._words_parts:
+            selection, of_case = Selection(part.ids), overlays if chosen else relied_on
+            states = self._states(part, selection)
+            refold = WordsRefold(part.fold, part.partition, selection, of_case, span, states, room)
             self._feed(part, refold.feed, selection)
             for told, more in zip(words, refold.words, strict=True):
                 told += more
@@ -164,6 +167,18 @@ class _Run:
                 "a confirming probe that was never made is waited for in vain: with more of them people may be told "
                 "as much as one interval earlier than shown"
             )
+
+
+def told_anew(chosen: Sequence[Chosen], changes: Changes) -> list[Chosen]:
+    """The monitors whose word of being down may be another one in some case, and is heard by one that is chosen.
+
+    Whether others depend on a monitor, or did at some time, its definitions in the journal tell.
+    """
+    monitors = [one for one in chosen if one.kind == "monitor"]
+    named = _relied_on(changes)
+    if len(monitors) < 2 or not any(change.name in _DECIDE_DOWN for change in changes):
+        monitors = [one for one in monitors if one.id in named]
+    return [*monitors, *(Chosen(id, "monitor", "") for id in sorted(named - {one.id for one in monitors}))]
 
 
 def _relied_on(changes: Changes) -> frozenset[str]:

@@ -24,10 +24,20 @@ _OF_ONE_THING: dict[str, tuple[type, ...]] = {
 _STATES_OF_ONE = ("definition/", "validity/")
 
 
+def prefix(event: type) -> bytes:
+    """How the JSON of an event begins, as we write it."""
+    return b'{"type":"%s"' % tag_of(event).encode()
+
+
+def of_one_thing(*folds: str) -> tuple[bytes, ...]:
+    """How the events of these folds begin that are about the thing of their key alone."""
+    return tuple(prefix(event) for fold in folds for event in _OF_ONE_THING[fold])
+
+
 def events_about(fold: str, thing: str) -> Callable[[Stored], bool]:
     """Whether a record of the journal of `fold` can move this thing."""
     key = thing.encode()
-    others = tuple(b'{"type":"%s"' % tag_of(event).encode() for event in _OF_ONE_THING[fold])
+    others = of_one_thing(fold)
 
     def concerns(stored: Stored) -> bool:
         return stored.key == key or stored.value is None or not stored.value.startswith(others)

@@ -36,23 +36,23 @@ _ANY_CHANNEL = frozenset((*DEFAULT_NOTICES, *INCIDENT_NOTICES))
 
 
 class TooManyAlerts(ProcessorError):
-    """More alerts than can be compared: ask about fewer things, or about a shorter time."""
+    """More than can be compared: ask about fewer things, or about a shorter time."""
 
 
 class Room:
-    """How many alerts may be kept. used: how many are."""
+    """How much may be kept, named `what`. used: how much is."""
 
-    def __init__(self, most: int = MOST_ALERTS) -> None:
-        self.most, self.used = most, 0
+    def __init__(self, most: int = MOST_ALERTS, what: str = "alerts in one partition") -> None:
+        self.most, self.used, self._what = most, 0, what
 
     def take(self) -> None:
-        """Room for one alert. Raises `TooManyAlerts`."""
+        """Room for one more. Raises `TooManyAlerts`."""
         self.used += 1
         if self.used > self.most:
-            raise TooManyAlerts(f"more than {self.most} alerts in one partition: choose fewer things or a shorter time")
+            raise TooManyAlerts(f"more than {self.most} {self._what}: choose fewer things or a shorter time")
 
     def give(self, number: int) -> None:
-        """So many alerts are kept no more."""
+        """So many are kept no more."""
         self.used -= number
 
 

@@ -10,8 +10,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from processors.fold.contract import Effect
+from processors.what_if.alerts import Room
 from schemas.base import Micros
 from schemas.probes import DependencyChanged
+
+# Of all cases of a question.
+MOST_WORDS = 200_000
+
+
+def words_room() -> Room:
+    """Room for the words of one question."""
+    return Room(MOST_WORDS, "times that monitors went down, or came back, on which others depend")
 
 
 class Retold(NamedTuple):

@@ -111,16 +111,15 @@ class Refold:
         *,
         takes: Mapping[str, tuple[Notice, ...]],
         words: Sequence[Sequence[Retold]] = (),
-        told: frozenset[str] | None = None,
         many: int = MANY,
     ) -> None:
-        """words: by case, what is told anew. told: things whose alerts are asked for; None: all that are selected.
+        """words: by case, what is told anew.
 
         many: so many alerts are kept before it is looked which of those before the span can be forgotten.
         """
         self._selection, self._until, self._room = selection, span.until, Room()
         self._least, self._many = many, many
-        ids = frozenset(selection.ids) if told is None else told
+        ids = frozenset(selection.ids)
         kept = Start({key: value for key, value in start.states.items() if selection.wants_state(key)}, start.next)
         given = [(Overlay((), frozenset()), ())] + [
             (overlay, words[number] if words else ()) for number, overlay in enumerate(overlays)
@@ -183,12 +182,23 @@ class Refold:
 
 
 class WordsRefold:
-    """The same, for what monitors tell to every partition that others depend on; nothing else of them is looked at."""
+    """The same, for what monitors tell to every partition that others depend on; nothing else of them is looked at.
+
+    Whether one is down does not depend on what others say, so it needs not hear them.
+    """
 
     def __init__(
-        self, fold: Fold, partition: int, selection: Selection, overlays: Sequence[Overlay], span: Span, start: Start
+        self,
+        fold: Fold,
+        partition: int,
+        selection: Selection,
+        overlays: Sequence[Overlay],
+        span: Span,
+        start: Start,
+        room: Room,
     ) -> None:
-        self._selection, self._partition, self._until = selection, partition, span.until
+        """room: for what is told, of all cases. words: by case."""
+        self._selection, self._partition, self._until, self._room = selection, partition, span.until, room
         kept = Start({key: value for key, value in start.states.items() if selection.wants_state(key)}, start.next)
         log = AlertLog(span, {}, Room(0), frozenset())
         self._courses = [Course(fold, partition, overlay, kept, log) for overlay in overlays]
@@ -203,7 +213,9 @@ class WordsRefold:
             moved = record._replace(offset=record.offset * _ROOM)
             for course, words in zip(self._courses, self.words, strict=True):
                 effects = course.fold_changed(moved) if changes else course.fold((moved,))
-                words += words_of(effects, record.timestamp, self._partition, record.offset)
+                for word in words_of(effects, record.timestamp, self._partition, record.offset):
+                    self._room.take()
+                    words.append(word)
             if self._courses[0].time >= self._until:
                 return False
         return True

@@ -89,7 +89,11 @@ def choose(thing: str, inventory: Inventory) -> tuple[Chosen, ...]:
     else:
         found = _named(thing, every)
     if len(found) > MOST_THINGS:
-        raise InvalidQuestion("thing", f"chooses {len(found)} things; at most {MOST_THINGS} can be, so choose by a tag")
+        raise InvalidQuestion(
+            "thing",
+            f"chooses {len(found)} things; at most {MOST_THINGS} can be asked about at once: choose checks by a "
+            "tag, such as tag:nightly, and monitors one by one, by id or name",
+        )
     return tuple(sorted(map(_chosen, found), key=lambda one: one.id))
 
 
@@ -106,7 +110,7 @@ def _named(thing: str, every: Sequence[Check | Monitor]) -> list[Check | Monitor
 def _chosen(thing: Check | Monitor) -> Chosen:
     if isinstance(thing, Check):
         return Chosen(thing.id, "check", thing.name or thing.slug)
-    return Chosen(thing.id, "monitor", thing.name, thing.depended_on)
+    return Chosen(thing.id, "monitor", thing.name)
 
 
 def _must_concern(change: Change, chosen: Sequence[Chosen], field: str) -> None:

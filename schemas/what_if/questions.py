@@ -21,7 +21,6 @@ class Chosen(Struct, frozen=True):
     id: str
     kind: Literal["check", "monitor"]
     name: str
-    depended_on: bool = False
 
 
 class Question(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from processors.fold.contract import Fold, Record
 from processors.monitors.fold import Monitors
 from processors.what_if.alerts import AlertLog, Room
 from processors.what_if.comparison import compare
+from processors.what_if.dependencies import words_room
 from processors.what_if.overlay import Overlay
 from processors.what_if.refold import Refold, Start, WordsRefold
 from processors.what_if.selection import Selection
@@ -158,7 +159,7 @@ def test_monitors_come_to_what_they_would_have(
     )
     recorded, told_anew = with_own_words(raw), chosen | relied_on
     overlay = Overlay(changes, chosen, relied_on, told_anew)
-    words = WordsRefold(Monitors(), 3, Selection(told_anew), [overlay], SPAN, Start({}))
+    words = WordsRefold(Monitors(), 3, Selection(told_anew), [overlay], SPAN, Start({}), words_room())
     words.feed(recorded)
     refold = Refold(
         Monitors(), 3, Selection(chosen), [overlay], SPAN, Start({}), takes=TAKES, words=words.words
