@@ -70,7 +70,8 @@ async def what_if(request: Request, service: ServiceDep, key: MonitorsReader, bo
     inventory = await _inventory(deps.directory, key.project)
     said = Said(wanted.thing, wanted.set, wanted.sweep, wanted.since, wanted.until, wanted.short)
     try:
-        question = question_of(said, inventory, deps.clock.now())
+        # Many things, and schedules that run seldom, take their time.
+        question = await asyncio.to_thread(question_of, said, inventory, deps.clock.now())
     except InvalidQuestion as invalid:
         raise PoppaPingApiError(404 if invalid.unknown else 400, str(invalid)) from None
     if deps.what_if is None:

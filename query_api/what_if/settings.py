@@ -77,8 +77,10 @@ class Reader:
                     raise InvalidQuestion(field, f"has '{name}={_cut(text)}'; true or false is taken")
                 return _FLAGS[text.lower()]
             case "text":
-                if len(text) > LONGEST_KEYWORDS or "\0" in text:
+                if len(text) > LONGEST_KEYWORDS:
                     raise InvalidQuestion(field, f"has a '{name}' that is longer than {LONGEST_KEYWORDS} characters")
+                if "\0" in text or not _is_text(text):
+                    raise InvalidQuestion(field, f"has a '{name}' that holds what is no character of a text")
                 return text
             case "none":
                 if text not in _NOTHING:
@@ -202,6 +204,15 @@ def _schedule(field: str, name: str, text: str) -> str:
     except (BadSchedule, BadTimezone) as error:
         raise InvalidQuestion(field, f"has a '{name}' that {error}") from None
     return text
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written; what a shell hands over that is no UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _cut(text: str) -> str:
