@@ -32,7 +32,7 @@ from schemas.ticks import PROGRESS_KEY, Progress
 
 # Records are numbered anew, with room after each for events that only some courses have.
 _ROOM = 2**20
-# See `Refold.many`.
+# So many alerts are kept before it is looked which of those before the span can be forgotten.
 MANY = 10_000
 
 
