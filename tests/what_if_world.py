@@ -9,7 +9,7 @@ import msgspec
 
 from infra.log.partitioner import partition_of
 from infra.log.reading import Stored
-from pingfold.what_if.run import answer
+from pingfold.what_if.run import Tell, answer
 from processors.checks.fold import Checks
 from processors.fold.contract import EVERY, Fold, Record, Session
 from processors.fold.view import View
@@ -126,6 +126,7 @@ class World:
         until: Micros | None = None,
         short: Micros = 300 * SECOND,
         takes: dict[str, tuple[Notice, ...]] | None = None,
+        tell: Tell = lambda _read, _total: None,
     ) -> Answer:
         for (topic, number), session in self.sessions.items():
             own = Stored(number, 0, 0, PROGRESS_KEY.encode(), encode(session.progress), None)
@@ -142,7 +143,7 @@ class World:
             short=short,
             takes=takes or {},
         )
-        return answer(question, self.log, (Checks(), Monitors()), self.folder, lambda _read, _total: None, most)
+        return answer(question, self.log, (Checks(), Monitors()), self.folder, tell, most)
 
     def snapshot(self, fold: Fold, partition: int) -> None:
         """What a partition has come to is verified, and the journal up to there is deleted."""

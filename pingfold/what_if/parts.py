@@ -30,14 +30,15 @@ class NotAnswerable(PingfoldError):
 
 
 class Part(NamedTuple):
-    """A partition. ids: of the chosen things in it. last: the last offset to fold. from_time: of the snapshot that it
-    begins with; 0: it begins at the beginning."""
+    """A partition. ids: of the chosen things in it. last: the last offset to fold. begin: the first one that the
+    journal held. from_time: of the snapshot that it begins with; 0: it begins at the beginning."""
 
     fold: Fold
     partition: int
     ids: frozenset[str]
     start: Start
     last: int
+    begin: int
     from_time: Micros = 0
 
     @property
@@ -85,7 +86,7 @@ def _part(folded: Folded, ids: frozenset[str], snapshots: Sequence[Snapshot], no
             f"{place} cannot be folded again: {start.blocked}. It can be from the next snapshot on: "
             "`pingfold replay --snapshot` takes one"
         )
-    part = Part(folded.fold, folded.partition, ids, start, folded.progress.applied)
+    part = Part(folded.fold, folded.partition, ids, start, folded.progress.applied, folded.begin)
     if start.snapshot is None:
         return part
     own = start.snapshot.load(folded.fold, folded.partition, lambda key: key == PROGRESS_KEY).get(PROGRESS_KEY)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
+from infra.log.reading import NotRead
 from pingfold.what_if.parts import NotAnswerable, Part, parts_of
 from processors.fold.contract import Fold, Record
 from processors.refold.log import Log
@@ -152,6 +153,8 @@ class _Run:
             self._tell(self._read, self._total)
             if not wanted:
                 break
+        if self._log.begins(part.fold.journal)[part.partition] > max(part.begin, part.start.first):
+            raise NotRead(f"{part}: some of its events have just been deleted by retention; ask again")
         if doubtful_since > self._question.since:
             why = "; ".join(dict.fromkeys(stretch.doubt for stretch in part.start.stretches if stretch.doubt))
             self._notes.append(

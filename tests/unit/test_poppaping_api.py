@@ -106,6 +106,7 @@ NEEDS: list[tuple[str, str, KeyScope]] = [
     ("GET", f"/monitors/{UNKNOWN}", "monitors:read"),
     ("GET", f"/monitors/{UNKNOWN}/uptime", "monitors:read"),
     ("GET", f"/monitors/{UNKNOWN}/checks", "monitors:read"),
+    ("POST", "/what-if", "monitors:read"),
     ("POST", "/monitors", "monitors:write"),
     ("PATCH", f"/monitors/{UNKNOWN}", "monitors:write"),
     ("DELETE", f"/monitors/{UNKNOWN}", "monitors:write"),

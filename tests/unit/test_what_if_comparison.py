@@ -135,6 +135,7 @@ def test_what_people_knew_when_the_records_began_is_no_new_alert() -> None:
         made.hear([change(300, "up", "down"), change(400, "down"), request(400, "monitor.down")], 400)
         assert made.alerts[-1].told == 400
         assert made.watched["a"].down == 150
+        assert {one.thing for one in made.alerts} == {"a"}
 
 
 def test_room_is_given_back_by_what_is_forgotten() -> None:

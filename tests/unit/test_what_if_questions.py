@@ -1,6 +1,7 @@
 """Questions about what would have been: what is taken, and what is said of one that makes no sense."""
 
 import pytest
+from msgspec.structs import replace
 
 from query_api.what_if.question import Inventory, Said, question_of
 from query_api.what_if.settings import InvalidQuestion, Reader
@@ -8,6 +9,7 @@ from schemas.base import SECOND
 from schemas.definitions import Channel, Check
 from schemas.ids import derived_id
 from schemas.monitors import Monitor
+from schemas.what_if.questions import MOST_THINGS
 from schemas.what_if.settings import Change
 
 NOW = 1_800_000_000 * SECOND
@@ -63,6 +65,15 @@ def test_settings_are_taken_as_people_write_them(given: dict[str, object], value
         ({"confirmations": "2m"}, "a whole number is taken"),
         ({"filter_body": "maybe"}, "true or false is taken"),
         ({"failure_kw": "x" * 201}, "longer than 200 characters"),
+        ({"failure_kw": "a\0"}, "has a 'failure_kw' that holds what is no character of a text"),
+        ({"start_kw": "\udcff"}, "has a 'start_kw' that holds what is no character of a text"),
+        *(({"grace": value}, "a duration such as 20m") for value in (-5, True, "NaN", "1e3", "1.5h", "0x10", "１２")),
+        ({"period": 10**13}, "a duration such as 20m"),
+        ({"period": "366d"}, "has a 'period' that is not from 1m to 365d"),
+        ({"confirmations": 11}, "has a 'confirmations' that is not from 1 to 10"),
+        ({"depends_on": ",".join(derived_id("x", n) for n in range(11))}, "has more than 10 monitors in 'depends_on'"),
+        ({"schedule": "*-02-30"}, "has a 'schedule' that never runs"),
+        *(({"tz": value}, "has a 'tz' that is not the name") for value in ("", "Europe", "../UTC", "UTC\0", "x" * 900)),
         ({"channels": "nobody"}, "names no channel of the project: 'nobody'"),
         ({"depends_on": CHECK}, "names no monitor of the project"),
         ({"schedule": "every day"}, "has a 'schedule' that is not an OnCalendar expression"),
@@ -135,6 +146,7 @@ def test_what_is_wrong_with_a_sweep_is_said(given: str, text: str) -> None:
         (Said("backup"), [CHECK]),
         (Said("Backup"), [CHECK]),
         (Said("tag:db"), [CHECK]),
+        (Said("tag:night"), [CHECK]),
         (Said("project"), sorted([CHECK, OTHER, MONITOR])),
         (Said(MONITOR.upper()), [MONITOR]),
     ],
@@ -150,6 +162,7 @@ def test_things_are_chosen(said: Said, ids: list[str]) -> None:
         (Said(""), "thing", "names no check and no monitor"),
         (Said("Shop"), "thing", "is the name of 2 things"),
         (Said("tag:a b"), "thing", "one tag"),
+        (Said("tag:nigh"), "thing", "no heartbeat check of the project has"),
         (Said("tag:none"), "thing", "no heartbeat check of the project has"),
         (Said(CHECK, {"confirmations": 3}), "set", "a setting of monitors only"),
         (Said(MONITOR, {}, "grace=5m..1h"), "sweep", "a setting of checks only"),
@@ -157,6 +170,7 @@ def test_things_are_chosen(said: Said, ids: list[str]) -> None:
         (Said(since="soon"), "since", "a duration before now"),
         (Said(since="2030-01-01"), "since", "must be a time that has passed"),
         (Said(since="0001-01-01"), "since", "at most 400 days"),
+        (Said(since="2025-12-01", until="1d"), "since", "at most 400 days before 'until'"),
         (Said(since="900d"), "since", "at most 400 days"),
         (Said(since="forever"), "since", "at most 400 days"),
         (Said(until="2999-01-01"), "until", "must be a time that has passed"),
@@ -171,6 +185,24 @@ def test_what_is_wrong_with_a_question_is_said(said: Said, field: str, text: str
         question_of(said, HAVE, NOW)
     assert refused.value.field == field
     assert text in str(refused.value)
+
+
+def test_more_things_than_can_be_asked_about_are_refused_with_what_to_do() -> None:
+    many = [
+        Check(id=f"{n:036}", project="p", version=1, created=0, tags="few" if n < MOST_THINGS else "")
+        for n in range(MOST_THINGS + 1)
+    ]
+    with pytest.raises(InvalidQuestion, match="at most 20000 can be asked about at once: choose checks by a tag"):
+        question_of(Said(), HAVE._replace(checks=many, monitors=()), NOW)
+    few = question_of(Said("tag:few"), HAVE._replace(checks=many, monitors=()), NOW)
+    assert len(few.chosen) == MOST_THINGS
+
+
+def test_two_channels_of_one_name_are_told_apart_by_id() -> None:
+    twins = [*CHANNELS, replace(CHANNELS[0], id=OTHER)]
+    with pytest.raises(InvalidQuestion, match="has a name that several channels have: 'Ops'; give its id"):
+        Reader(twins, ()).changes({"channels": "Ops"})
+    assert Reader(twins, ()).changes({"channels": f"{OTHER}, Chat"}) == (Change("channels", (OTHER, CHAT)),)
 
 
 def test_the_span_is_as_it_was_said() -> None:

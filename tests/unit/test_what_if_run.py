@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from infra.log.partitioner import partition_of
-from infra.log.reading import Stored
+from infra.log.reading import NotRead, Stored
 from pingfold.what_if.parts import NotAnswerable
 from pingfold.what_if.run import TooManyEvents
 from processors.checks.fold import Checks
@@ -75,6 +75,21 @@ def test_a_snapshot_is_begun_with_where_the_beginning_is_gone(world: World) -> N
     assert any(note.startswith("answered from ") for note in found.notes)
     with pytest.raises(NotAnswerable, match="it can be answered from"):
         world.ask(CHECK, changes=(), until=taken - MINUTE)
+
+
+def test_what_is_deleted_while_it_is_read_is_no_answer(world: World) -> None:
+    """Kafka's client would go on with the first event that is left, without a word."""
+    world.check_that_is_late()
+    partition = partition_of(CHECK.encode(), PARTITIONS)
+    with pytest.raises(NotRead, match="have just been deleted by retention; ask again"):
+        world.ask(CHECK, tell=lambda _read, _total: world.log.cut(PINGS, partition, 2))
+
+
+def test_how_far_it_is_is_told(world: World) -> None:
+    world.check_that_is_late()
+    told: list[tuple[int, int]] = []
+    found = world.ask(CHECK, tell=lambda read, total: told.append((read, total)))
+    assert told == [(found.events, found.events)]
 
 
 def test_what_another_version_decided_is_told(world: World) -> None:
