@@ -76,7 +76,9 @@ class CheckState(Value, tag="check-state"):
     escalation: where it stands, since people were told that it is down.
     muted: nobody is told of it now. by_tag: because of a tag. own_mute_over: its own mute has ended, which its
     definition does not say yet. silenced: what it is was not told, because of that. owed: nor was a recovery.
-    untold: channels whose own mute ended within that; they are yet to be told of the incident.
+    untold: channels whose own mute ended within that, or while nobody was to be told; they are yet to be told of the
+    incident. again: a mute ended by its time while nobody was to be told: people are yet to be told that it is still
+    down.
     parked: why the fold could not judge a deadline; set until the next event of this check.
     output: the newest that a start, log or fail ping brought since the newest success.
     run_times: how long runs took that succeeded; None: none had a start.
@@ -115,6 +117,7 @@ class CheckState(Value, tag="check-state"):
     silenced: bool = False
     owed: Owed | None = None
     untold: tuple[str, ...] = ()
+    again: bool = False
     parked: str | None = None
     output: Output | None = None
     run_times: RunTimes | None = None

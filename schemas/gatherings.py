@@ -38,9 +38,10 @@ class Gathering(Value, tag="gathering"):
 
     waiting: the delivery that tells of them; empty: nothing waits. began: when the first of them came.
     things: what the list names, by subject and thing, in the order in which they came. left: numbers of notices of
-    things that it does not name, by notice. total: notices that wait. lists: how many were sent since the window began;
-    count: notices that it has gathered. told: in quiet hours, the incidents that were told of all the same; forgotten:
-    there were more of them than are kept.
+    things that it does not name, by notice; left_since: when the first incident began that these told to be open; 0:
+    none did, or an older version did not note it. total: notices that wait. lists: how many were sent since the window
+    began; count: notices that it has gathered. told: in quiet hours, the incidents that were told of all the same;
+    forgotten: there were more of them than are kept.
     """
 
     channel: str
@@ -49,6 +50,7 @@ class Gathering(Value, tag="gathering"):
     began: Micros = 0
     things: dict[str, GatheredThing] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
+    left_since: Micros = 0
     total: int = 0
     lists: int = 0
     count: int = 0

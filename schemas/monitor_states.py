@@ -108,7 +108,9 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     reminders: number of reminders passed that it is still down. acknowledged: somebody takes care of the incident.
     escalation: where it stands, since people were told that it is down.
     muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
-    untold: channels whose own mute ended within that; they are yet to be told of the incident.
+    untold: channels whose own mute ended within that, or while nobody was to be told; they are yet to be told of the
+    incident. again: a mute ended by its time while nobody was to be told: people are yet to be told that it is still
+    down.
     parked: why the fold could not judge a deadline; set until the next event of this monitor.
     confirmed_by: while it is down: the results that made it so.
     """
@@ -152,6 +154,7 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     silenced: bool = False
     owed: Owed | None = None
     untold: tuple[str, ...] = ()
+    again: bool = False
     parked: str | None = None
     unprobed: str = ""
     verb: Verb = ""

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.base import Fact
+from schemas.base import Fact, Micros
 from schemas.mutes import PlainMute
 from schemas.notices import Notice
 
@@ -38,12 +38,16 @@ class NoticesChosen(Fact, tag="notices.chosen", frozen=True):
 
 
 class ChoiceCopy(Fact, tag="choice", frozen=True):
-    """The own copy that a fold has of what it was told of a channel, if there is anything to know."""
+    """The own copy that a fold has of what it was told of a channel, if there is anything to know.
+
+    repeat_since: since when it repeats so, in the partition's time; 0: an older version did not note it.
+    """
 
     notices: tuple[Notice, ...]
     name: str = ""
     repeat: RepeatMinutes | None = None
     mute_until: PlainMute = None
+    repeat_since: Micros = 0
 
 
 def choice_of(notices: Iterable[Notice]) -> tuple[Notice, ...]:

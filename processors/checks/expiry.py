@@ -27,12 +27,14 @@ from processors.checks.transitions import (
     go_not_late,
     go_unobserved,
     remind_of,
+    tell_after_window,
 )
+from processors.fold.choices import correct_choices
 from processors.fold.contract import Context, Effect
 from processors.fold.escalations import EscalationPolicies, escalation_due
 from processors.fold.expiry import Expiry
 from processors.fold.gap_records import GapRecords, gap_key
-from processors.fold.mutes import end_own_mute, is_muted_itself, mute_ended
+from processors.fold.mutes import end_own_mute, is_muted_itself, is_yet_to_tell, mute_ended
 from processors.fold.partition_time import fold_tick, open_gap, time_of
 from processors.fold.placement import to_transitions
 from processors.fold.tag_mutes import TagMutes
@@ -92,6 +94,7 @@ class CheckExpiry:
         if time is None:
             return []
         correct_gaps(self._view, time)
+        correct_choices(self._view, time)
         for key in self._expiry.look_at_all():
             correct_check(self._view.edit(CheckState, key), time)
         return self.maintenance.corrected(time)
@@ -149,6 +152,8 @@ class CheckExpiry:
 
     def next_deadline(self, key: str, state: CheckState, time: Micros) -> Moment | None:
         check, due = check_of(self._view, key), None
+        if is_yet_to_tell(state) and not self.maintenance.is_open(check, time):
+            return Moment(state.since, "untold", state.since, state.since)
         if state.escalation is not None and not self.maintenance.is_open(check, time):
             due = escalation_due(state, check, self.policies)
             if due is not None and due <= time < (now := time_of(self._view)):
@@ -187,6 +192,8 @@ class CheckExpiry:
                 untold = self.maintenance.is_open(check, time)
                 state.by_tag, state.muted = False, is_muted_itself(state, check)
                 return [] if state.muted else end_mute(state, check, moment.at, now, expired=True, untold=untold)
+            case "untold":
+                return tell_after_window(state, check, self.policies, now)
             case "reminder":
                 untold = self.maintenance.is_open(check, time)
                 return remind_of(state, check, remind_after(state, check), time, untold)

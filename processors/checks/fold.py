@@ -66,7 +66,7 @@ class Checks:
     """The fold; see `processors.fold.contract.Fold`."""
 
     name = "checks"
-    version = 7
+    version = 8
     journal = PINGS
     states = CHECK_STATES
     packer = PACKER
@@ -290,9 +290,14 @@ class ChecksPartition:
         known = self._view.get(context.key)
         if context.retried or not isinstance(known, CheckState):
             return ()
-        # While the check is muted itself, it is noted who is yet to be told.
-        state = self._view.edit(CheckState, context.key) if known.muted else known
-        return tell_muted_channel(state, check_of(self._view, context.key), event, counts_at(self._view, event.at))
+        check, at = check_of(self._view, context.key), counts_at(self._view, event.at)
+        untold = self._expiry.maintenance.is_open(check, at)
+        # While nobody is to be told of the check, it is noted who is yet to be.
+        state = self._view.edit(CheckState, context.key) if known.muted or untold else known
+        effects = tell_muted_channel(state, check, event, at, untold)
+        if untold:  # the window may be over before the next tick
+            self._expiry.look_at(context.key, time_of(self._view))
+        return effects
 
     def _chosen(self, event: NoticesChosen, context: Context) -> Sequence[Effect]:
         if self._expiry.choices.heard(event, context):

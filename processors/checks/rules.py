@@ -91,7 +91,15 @@ class Moment(NamedTuple):
 
     at: Micros
     what: Literal[
-        "late", "not late", "deadline", "run limit", "end of mute", "end of tag mute", "reminder", "escalation"
+        "late",
+        "not late",
+        "deadline",
+        "run limit",
+        "end of mute",
+        "end of tag mute",
+        "untold",
+        "reminder",
+        "escalation",
     ]
     since: Micros
     doubtful_from: Micros

@@ -15,9 +15,17 @@ from processors.checks.messages import about, notice_data, overdue, unjudgeable,
 from processors.checks.rules import run_limit
 from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import Effect
-from processors.fold.escalations import EscalationPolicies, escalate, told_first, told_now
+from processors.fold.escalations import EscalationPolicies, escalate, escalation_due, told_first, told_now
 from processors.fold.incident_notices import request_again as once_more
-from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_channel, tell_owed, tell_untold
+from processors.fold.mutes import (
+    end_with_incident,
+    recovered,
+    tell_again,
+    tell_channel,
+    tell_owed,
+    tell_untold,
+    tell_yet,
+)
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
     DOWN,
@@ -193,9 +201,9 @@ def end_mute(
 ) -> list[Effect]:
     """People are told again of the check, from `at` on. expired: by its time, which nobody may have in mind.
 
-    untold: a window of maintenance is open. What nobody was told is told when that closes.
+    untold: a window of maintenance is open. What is to be told is told when that closes.
     """
-    state.muted = False
+    state.muted, state.again = False, False
     subject, n = _subject(check, state), state.changes
     effects = _owed(state, check)
     if untold and state.silenced:
@@ -208,11 +216,12 @@ def end_mute(
         told_first(state, max(at, time))
         return effects + notify(subject, n, state.since, DOWN, _open_incident(state, check))
     told_now(state, max(at, time))
-    again = expired and state.acknowledged is None and not untold
+    again = expired and state.acknowledged is None
+    if untold:
+        state.again = again
+        return effects
     if again:
         effects += tell_again(subject, n, at, _open_incident(state, check))
-    if untold:
-        return effects
     told = check.channels if again else ()
     return effects + tell_untold(state, subject, max(at, time), lambda: _open_incident(state, check), told)
 
@@ -224,12 +233,24 @@ def tell_down(state: CheckState, check: Check, time: Micros) -> list[Effect]:
     return notify(_subject(check, state), state.changes, state.since, DOWN, _open_incident(state, check))
 
 
-def tell_muted_channel(state: CheckState, check: Check, event: IncidentToTell, at: Micros) -> list[Effect]:
-    """The mute of a channel is over, which was not told of the incident that is open."""
+def tell_muted_channel(
+    state: CheckState, check: Check, event: IncidentToTell, at: Micros, untold: bool
+) -> list[Effect]:
+    """The mute of a channel is over, which was not told of the incident that is open. untold: a window is open."""
     if state.incident is None or state.incident != event.incident:
         return []
     subject = _subject(check, state)
-    return tell_channel(state, subject, event.channel, at, lambda: _open_incident(state, check), held_back=False)
+    return tell_channel(state, subject, event.channel, at, lambda: _open_incident(state, check), untold=untold)
+
+
+def tell_after_window(state: CheckState, check: Check, policies: EscalationPolicies, time: Micros) -> list[Effect]:
+    """No window is open any more in which a mute ended of what people knew to be down."""
+
+    def step() -> list[Effect]:
+        due = None if state.escalation is None else escalation_due(state, check, policies)
+        return [] if due is None or due > time else escalate_of(state, check, policies, time)
+
+    return tell_yet(state, _subject(check, state), time, lambda: _open_incident(state, check), step)
 
 
 def _owed(state: CheckState, check: Check) -> list[Effect]:

@@ -82,7 +82,7 @@ class DeliveriesFold:
     """Plugs the fold into the runtime."""
 
     name = "deliveries"
-    version = 8
+    version = 9
     journal: Topic = DELIVERIES
     states: Topic = DELIVERY_STATES
     packer = PLAIN

@@ -35,8 +35,9 @@ from schemas.deliveries import Delivery, DeliveryRequested, Endpoint, delivery_i
 from schemas.gatherings import GatheredThing, Gathering, gathering_key, quiet_key
 from schemas.ids import derived_id
 from schemas.mutes import LAST_MUTE_TIME, is_muted
-from schemas.notices import DIGEST, INCIDENT_NOTICES, REPORT, UNCHOSEN, AnyNotice
+from schemas.notices import DIGEST, INCIDENT_NOTICES, OPENING, REPORT, UNCHOSEN, AnyNotice
 from schemas.quiet_hours import quiet_until
+from schemas.times import read_iso
 
 WINDOW: Micros = 60 * SECOND
 SHORT: Micros = 10 * SECOND
@@ -130,7 +131,8 @@ class Gatherings:
         found = gathering_of(self._view, waiting)
         if found is not None:
             key, gathering = found
-            sent = replace(gathering, waiting="", things={}, left={}, total=0, lists=gathering.lists + 1)
+            sent = replace(gathering, waiting="", things={}, left={}, left_since=0, total=0)
+            sent = replace(sent, lists=gathering.lists + 1)
             self._view.put(key, sent)
         # What waited, however long, was not refused: it is as old as its first attempt.
         self._view.put(delivery_key(waiting.id), replace(whole, attempt=1, due=None, first_due=now))
@@ -195,7 +197,7 @@ class Gatherings:
         if waiting is None:
             # Attempt 0: nothing was tried, and nothing is outstanding.
             self._view.put(delivery_key(delivery.id), replace(delivery, attempt=0, due=max(due, now)))
-            begun = replace(gathering, waiting=delivery.id, began=now, things={}, left={}, total=0)
+            begun = replace(gathering, waiting=delivery.id, began=now, things={}, left={}, left_since=0, total=0)
             self._view.put(key, _with(begun, notice))
             return []
         gathering, listed, effects = self._listed(gathering, waiting, now)
@@ -285,11 +287,25 @@ def _with(gathering: Gathering, given: "_Notice") -> Gathering:
     """With one more notice."""
     thing = given.thing
     key = _subject(thing)
-    things, left = gathering.things, gathering.left
+    things, left, left_since = gathering.things, gathering.left, gathering.left_since
     if (known := things.get(key)) is not None:
         things = {**things, key: _newer(known, thing)}
     elif len(things) < MOST_NAMED:
         things = {**things, key: thing}
-    elif given.counted:
-        left = {**left, thing.notice: left.get(thing.notice, 0) + 1}
-    return replace(gathering, things=things, left=left, total=gathering.total + 1, count=gathering.count + 1)
+    else:
+        since = _open_since(thing)
+        left_since = min(left_since or since, since or left_since)
+        if given.counted:
+            left = {**left, thing.notice: left.get(thing.notice, 0) + 1}
+    gathering = replace(gathering, things=things, left=left, left_since=left_since)
+    return replace(gathering, total=gathering.total + 1, count=gathering.count + 1)
+
+
+def _open_since(thing: GatheredThing) -> Micros:
+    """When the incident began that a notice tells to be open; 0: it tells of none, or that is no time."""
+    if thing.notice not in OPENING or not thing.incident:
+        return 0
+    try:
+        return max(0, read_iso(thing.since))
+    except (ValueError, OverflowError):
+        return 0

@@ -2,7 +2,7 @@
 
 `data.digest` holds the time of the first notice (`from`), how many notices it stands for, by the newest notice of each
 thing how many of which there were (`counts`; of a thing that is not named each notice counts), the things that are
-named, and how many notices were of others (`more`).
+named, and how many notices were of others (`more`); if some of those are down, since when the first is (`more_since`).
 """
 
 from typing import Any
@@ -50,6 +50,8 @@ def _data_of(gathering: Gathering, why: str) -> dict[str, Any]:
         "things": [_shown(thing) for thing in things],
         "more": sum(gathering.left.values()),
     }
+    if gathering.left_since:
+        digest["more_since"] = iso(gathering.left_since)
     return {"monitor": None, "incident": None, "digest": digest}
 
 

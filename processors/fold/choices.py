@@ -6,8 +6,12 @@ follow the view, so they stand the undoing of an event, and a restart builds the
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from processors.fold.contract import Context, InvalidEvent
+from processors.fold.partition_time import counts_at
 from processors.fold.view import View
 from schemas.base import Micros
 from schemas.mutes import is_muted
@@ -17,13 +21,20 @@ from schemas.notices import Notice
 _PREFIX = choice_key("")
 
 
+class Repeat(NamedTuple):
+    """A channel is told again after so many minutes; since when it wants that, 0: nobody noted it."""
+
+    minutes: int
+    since: Micros = 0
+
+
 class Choices:
     """What channels chose, as the view of a partition has it."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._channels: dict[Notice, set[str]] = {}
-        self._repeats: dict[str, int] = {}
+        self._repeats: dict[str, Repeat] = {}
         for key, record in view.items_but_packed():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
@@ -39,7 +50,7 @@ class Choices:
             for notice in choice_of(new.notices):
                 self._channels.setdefault(notice, set()).add(channel)
             if new.repeat is not None:
-                self._repeats[channel] = new.repeat
+                self._repeats[channel] = Repeat(new.repeat, new.repeat_since)
 
     def heard(self, event: NoticesChosen, context: Context) -> bool:
         """Take what a channel chose; whether it repeats otherwise than before. Raises `InvalidEvent`."""
@@ -48,9 +59,13 @@ class Choices:
             raise InvalidEvent("the key, a channel id, is missing")
         if context.retried:  # the order in which it was decided is gone
             return False
+        known = self._repeats.get(channel)
         before = self.repeat(channel)
         if event.notices or event.name:
             copy = ChoiceCopy(notices=event.notices, name=event.name, repeat=event.repeat, mute_until=event.mute_until)
+            if event.repeat is not None:
+                goes_on = known is not None and known.minutes == event.repeat
+                copy = replace(copy, repeat_since=known.since if goes_on else counts_at(self._view, event.at))
             self._view.put(choice_key(channel), copy)
         else:
             self._view.delete(choice_key(channel))
@@ -63,20 +78,21 @@ class Choices:
 
     def repeat(self, channel: str) -> int | None:
         """After how many minutes a channel is told again; None: it is not."""
-        return self._repeats.get(channel)
+        repeat = self._repeats.get(channel)
+        return None if repeat is None else repeat.minutes
 
-    def repeating(self, own: Iterable[str], called: Iterable[str]) -> dict[str, int]:
-        """Those channels that are told again that something is down, and after how many minutes.
+    def repeating(self, own: Iterable[str], called: Iterable[str]) -> dict[str, Repeat]:
+        """Those channels that are told again that something is down, and how often.
 
         own: they are told if they take it; called: in any case.
         """
         if not self._repeats:
             return {}
-        found = {channel: minutes for channel in called if (minutes := self._repeats.get(channel)) is not None}
+        found = {channel: repeat for channel in called if (repeat := self._repeats.get(channel)) is not None}
         for channel in own:
-            minutes = self._repeats.get(channel)
-            if minutes is not None and self.takes(channel, ("monitor.down",)):
-                found[channel] = minutes
+            repeat = self._repeats.get(channel)
+            if repeat is not None and self.takes(channel, ("monitor.down",)):
+                found[channel] = repeat
         return found
 
     def takes(self, channel: str, notices: Iterable[str]) -> bool:
@@ -88,3 +104,10 @@ class Choices:
         """What a channel is called that is sent what it takes; empty: it is sent nothing now, or is not known."""
         copy = self._view.get(choice_key(channel))
         return "" if not isinstance(copy, ChoiceCopy) or is_muted(copy.mute_until, time) else copy.name
+
+
+def correct_choices(view: View, time: Micros) -> None:
+    """The partition's time is taken back to `time`: what a channel wants since later, it wants since then."""
+    for key, record in sorted(view.items_but_packed()):
+        if isinstance(record, ChoiceCopy) and record.repeat_since > time:
+            view.put(key, replace(record, repeat_since=time))

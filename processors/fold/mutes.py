@@ -10,13 +10,16 @@ The contract:
 - What was told is always told to be over: a recovery from an incident that people know of is told when the mute ends
   (`owed`), be it with a later incident that nobody knows of; if it is what ends the mute, at once.
 - Who muted for a time what they knew to be down is told at the end of that time that it still is.
+- A mute, of the thing or of a channel, may end while nobody is to be told: a window of maintenance is open, or what
+  the thing depends on is down. Then that is told when people are to be told again, once, if nobody takes care of it by
+  then.
 """
 
 from collections.abc import Callable, Collection
 from typing import Any
 
 from processors.fold.contract import Effect
-from processors.fold.escalations import is_told
+from processors.fold.escalations import is_told, told_now
 from processors.fold.status_transition import (
     DOWN,
     RECOVERED,
@@ -35,7 +38,7 @@ from schemas.monitors import Monitor
 from schemas.mutes import Owed
 from schemas.notices import Notice
 from schemas.requests import MuteEnded
-from schemas.topics import PROJECTS
+from schemas.topics import DELIVERIES, PROJECTS
 
 # Of channels whose mute ended within that of the thing so many are noted.
 MOST_UNTOLD = 100
@@ -117,17 +120,25 @@ def tell_owed(state: HasStatus, subject: Subject, data: Callable[[dict[str, Any]
 
 
 def tell_channel(
-    state: HasStatus, subject: Subject, channel: str, at: Micros, data: Callable[[], dict[str, Any]], *, held_back: bool
+    state: HasStatus,
+    subject: Subject,
+    channel: str,
+    at: Micros,
+    data: Callable[[], dict[str, Any]],
+    *,
+    held_back: bool = False,
+    untold: bool = False,
 ) -> list[Effect]:
     """A channel that was muted while people were told that the thing is down is told now, unless nobody was told, or
     somebody takes care of it.
 
-    While the thing is muted it is noted, for the end of that.
+    While nobody is to be told (the thing is muted, or `untold`) it is noted, for the end of that.
     held_back: people have not been told yet, because of what the thing depends on. data: that of a notice.
     """
-    if state.muted and is_told(state, held_back) and channel not in state.untold:
+    later = state.muted or untold
+    if later and is_told(state, held_back) and channel not in state.untold:
         state.untold = (*state.untold, channel)[-MOST_UNTOLD:]
-    if state.muted or state.acknowledged is not None or not is_told(state, held_back):
+    if later or state.acknowledged is not None or not is_told(state, held_back):
         return []
     is_own = channel in subject.channels
     if not is_own and (state.escalation is None or channel not in state.escalation.told):
@@ -145,8 +156,31 @@ def tell_untold(
     effects: list[Effect] = []
     for channel in untold:
         if channel not in told:
-            effects += tell_channel(state, subject, channel, at, data, held_back=False)
+            effects += tell_channel(state, subject, channel, at, data)
     return effects
+
+
+def is_yet_to_tell(state: HasStatus) -> bool:
+    """Whether a mute has ended of which nobody could be told that the thing is down."""
+    return (state.again or bool(state.untold)) and is_told(state) and not state.muted
+
+
+def tell_yet(
+    state: HasStatus,
+    subject: Subject,
+    time: Micros,
+    data: Callable[[], dict[str, Any]],
+    step: Callable[[], list[Effect]],
+) -> list[Effect]:
+    """People are to be told again (`is_yet_to_tell`). step: passes what is due of the escalation, and tells of that."""
+    if state.again and state.acknowledged is None:
+        told_now(state, time)
+        effects, told = tell_again(subject, state.changes, time, data()), set(subject.channels)
+    else:
+        effects = step()
+        told = {effect.key for effect in effects if effect.topic is DELIVERIES}
+    state.again = False
+    return effects + tell_untold(state, subject, time, data, told)
 
 
 def tell_again(subject: Subject, n: int, at: Micros, data: dict[str, Any]) -> list[Effect]:

@@ -230,7 +230,7 @@ def _missed_windows(view: View, defined: Defined, concerns: Callable[[Maintenanc
 def _missed_choices(view: View, defined: Defined) -> Iterator[Missed]:
     time = _time(view)
     copies = {
-        key: NoticesChosen(at=time, **msgspec.structs.asdict(record))
+        key: NoticesChosen(time, record.notices, record.name, record.repeat, record.mute_until)
         for key, record in view.items_but_packed()
         if isinstance(record, ChoiceCopy)
     }

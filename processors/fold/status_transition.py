@@ -55,6 +55,7 @@ class HasStatus(Protocol):
     silenced: bool
     owed: Owed | None
     untold: tuple[str, ...]
+    again: bool
 
 
 class StatusTransition:
@@ -172,7 +173,8 @@ def _change_id(subject: Subject, n: int) -> str:
 def end_incident(state: HasStatus) -> None:
     """The incident, if there is one, is over."""
     state.incident, state.down_since, state.cause = None, None, ""
-    state.reminders, state.silenced, state.acknowledged, state.escalation, state.untold = 0, False, None, None, ()
+    state.reminders, state.silenced, state.acknowledged, state.escalation = 0, False, None, None
+    state.untold, state.again = (), False
 
 
 def incident_data(

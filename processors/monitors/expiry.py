@@ -15,7 +15,7 @@ from msgspec import Struct
 from processors.fold.contract import Context, Effect, InvalidEvent
 from processors.fold.escalations import EscalationPolicies, escalation_due
 from processors.fold.expiry import Expiry
-from processors.fold.mutes import mute_end, mute_ended
+from processors.fold.mutes import is_yet_to_tell, mute_end, mute_ended
 from processors.fold.partition_time import AHEAD, END_OF_TIME, fold_plain_tick, vouched
 from processors.fold.reminders import reminder_due
 from processors.fold.time_correction import correct_time
@@ -33,6 +33,7 @@ from processors.monitors.transitions import (
     release_notice,
     remind_after,
     remind_of,
+    tell_after_window,
 )
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorCopy, MonitorState
@@ -64,7 +65,14 @@ class Deadline(Struct, frozen=True, gc=False):
 
     at: Micros
     what: Literal[
-        "empty slot", "no confirmation", "held-back notice", "end of mute", "reminder", "escalation", "end of hour"
+        "empty slot",
+        "no confirmation",
+        "held-back notice",
+        "end of mute",
+        "untold",
+        "reminder",
+        "escalation",
+        "end of hour",
     ]
 
 
@@ -87,6 +95,8 @@ def next_deadline(
         first = Deadline(notice, "held-back notice")
     if state.muted and (end := mute_end(state, monitor)) is not None and (first is None or end < first.at):
         first = Deadline(end, "end of mute")
+    if not untold and state.notice_at is None and is_yet_to_tell(state) and (first is None or state.since < first.at):
+        first = Deadline(state.since, "untold")
     if state.status == "down":
         reminder = reminder_due(state, remind_after(monitor))
         if reminder is not None and (first is None or reminder < first.at):
@@ -169,6 +179,8 @@ class MonitorExpiry:
                 told = end_mute(state, monitor, deadline.at, time, expired=True, untold=untold)
                 self.unmuted.append(key)
                 return [*told, mute_ended(monitor, deadline.at)]
+            case "untold":
+                return tell_after_window(state, monitor, self.policies, time)
             case "reminder":
                 return remind_of(state, monitor, deadline.at, self.untold(state, monitor))
             case "escalation":

@@ -85,7 +85,7 @@ class Monitors:
     """The fold; see `processors.fold.contract.Fold`."""
 
     name = "monitors"
-    version = 7
+    version = 8
     journal = PROBE_RESULTS
     states = MONITOR_STATES
     packer = PLAIN

@@ -38,9 +38,11 @@ class MonitorIncidents:
         known = self._view.get(context.key)
         if context.retried or not isinstance(known, MonitorState):
             return ()
-        # While the monitor is muted itself, it is noted who is yet to be told.
-        state = self._view.edit(MonitorState, context.key) if known.muted else known
-        return tell_muted_channel(state, monitor_of(self._view, context.key), event, counts_at(self._view, event.at))
+        monitor = monitor_of(self._view, context.key)
+        untold = self._expiry.untold(known, monitor)
+        # While nobody is to be told of the monitor, it is noted who is yet to be.
+        state = self._view.edit(MonitorState, context.key) if known.muted or untold else known
+        return tell_muted_channel(state, monitor, event, counts_at(self._view, event.at), untold)
 
     def chosen(self, event: NoticesChosen, context: Context) -> Sequence[Effect]:
         """What is known of a channel is something else."""

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from processors.fold import acknowledgements, escalations
+from processors.fold.choices import correct_choices
 from processors.fold.time_correction import not_after
 from processors.fold.view import View
 from processors.monitors.slots import begin
@@ -13,6 +14,7 @@ from schemas.monitor_states import MaintenanceCopy, MonitorCopy, MonitorState, R
 
 def correct_monitors(view: View, time: Micros) -> None:
     """Every monitor begins anew to count, windows and regions are looked at again."""
+    correct_choices(view, time)
     for key, record in sorted(view.items()):
         match record:
             case MaintenanceCopy():

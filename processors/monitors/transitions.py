@@ -12,9 +12,17 @@ from typing import Any
 
 from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import EVERY, Effect
-from processors.fold.escalations import EscalationPolicies, escalate, told_first, told_now
+from processors.fold.escalations import EscalationPolicies, escalate, escalation_due, told_first, told_now
 from processors.fold.incident_notices import request_again as once_more
-from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_channel, tell_owed, tell_untold
+from processors.fold.mutes import (
+    end_with_incident,
+    recovered,
+    tell_again,
+    tell_channel,
+    tell_owed,
+    tell_untold,
+    tell_yet,
+)
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
     DOWN,
@@ -170,31 +178,50 @@ def end_mute(
 ) -> list[Effect]:
     """People are told again of the monitor, from `at` on. expired: by its time, which nobody may have in mind.
 
-    untold: that it is down is explained by what it depends on, or a window is open.
+    untold: that it is down is explained by what it depends on, or a window is open. What is to be told is told when
+    neither is so any more.
     """
-    state.muted = False
+    state.muted, state.again = False, False
     effects = _owed(state, monitor)
     silenced = state.silenced
     if silenced:
         state.silenced, state.notice_at = False, at
     elif state.escalation is not None:
         told_now(state, max(at, time))
-    if silenced or state.status != "down" or state.notice_at is not None or untold:
+    if silenced or state.status != "down" or state.notice_at is not None:
         return effects
     subject, again = _subject(monitor, state), expired and state.acknowledged is None
+    if untold:
+        state.again = again
+        return effects
     if again:
         effects += tell_again(subject, state.changes, at, _open_incident(state, monitor))
     told = monitor.channels if again else ()
     return effects + tell_untold(state, subject, max(at, time), partial(_open_incident, state, monitor), told)
 
 
-def tell_muted_channel(state: MonitorState, monitor: Monitor, event: IncidentToTell, at: Micros) -> list[Effect]:
-    """The mute of a channel is over, which was not told of the incident that is open."""
+def tell_muted_channel(
+    state: MonitorState, monitor: Monitor, event: IncidentToTell, at: Micros, untold: bool
+) -> list[Effect]:
+    """The mute of a channel is over, which was not told of the incident that is open. untold: nobody is to be told now
+    that the monitor is down."""
     if state.incident is None or state.incident != event.incident:
         return []
     subject, held_back = _subject(monitor, state), state.notice_at is not None
     data = partial(_open_incident, state, monitor)
-    return tell_channel(state, subject, event.channel, at, data, held_back=held_back)
+    return tell_channel(state, subject, event.channel, at, data, held_back=held_back, untold=untold)
+
+
+def tell_after_window(
+    state: MonitorState, monitor: Monitor, policies: EscalationPolicies, time: Micros
+) -> list[Effect]:
+    """People are to be told again, after a mute of what they knew to be down has ended while they were not."""
+
+    def step() -> list[Effect]:
+        due = None if state.escalation is None else escalation_due(state, monitor, policies)
+        return [] if due is None or due > time else escalate_of(state, monitor, policies, time)
+
+    return tell_yet(state, _subject(monitor, state), time, partial(_open_incident, state, monitor), step)
 
 
 def _owed(state: MonitorState, monitor: Monitor) -> list[Effect]:

@@ -76,12 +76,16 @@ class OwnLinks(NamedTuple):
         return replace(delivery, body=f"{body[:place]}{told}{body[place:]}")
 
     def _listed(self, delivery: Delivery, links: IncidentLinks) -> Delivery:
-        """With `acknowledge_url` in a list of what is down: of all that began from the first of it to the list."""
+        """With `acknowledge_url` in a list of what is down: of all that began from the first of it, named in it or
+        not, to the list."""
         try:
             body = msgspec.json.decode(delivery.body)
             digest, end = body["data"]["digest"], read_iso(body["timestamp"])
             down = [thing for thing in digest["things"] if thing["event"] in OPENING and thing["incident"]]
-            start = min((read_iso(thing["incident"]["started_at"]) for thing in down), default=None)
+            began = [thing["incident"]["started_at"] for thing in down]
+            if more_since := text_of(object_of(digest), "more_since"):
+                began.append(more_since)
+            start = min(map(read_iso, began), default=None)
         except (msgspec.DecodeError, RecursionError, LookupError, TypeError, ValueError, OverflowError):
             return delivery
         # Times in a body are whole seconds.

@@ -10,8 +10,9 @@ from processors.fold.contract import Effect
 from schemas.deliveries import DeliveryRequested
 from schemas.escalations import EscalationDefined, EscalationPolicy, Step
 from schemas.ids import derived_id
-from schemas.incidents import IncidentAcknowledged, IncidentReleased
+from schemas.incidents import IncidentAcknowledged, IncidentReleased, IncidentToTell
 from schemas.maintenance import Maintenance, MaintenanceDefined, Once
+from schemas.notice_choices import NoticesChosen
 from schemas.requests import MuteEnded
 from schemas.tag_mutes import TagMute, TagMuted, TagUnmuted, tag_mute_id
 from tests.check_story import notices, t
@@ -29,6 +30,7 @@ steps = st.one_of(
     st.tuples(st.just("tag"), st.sampled_from([None, "forever", *LENGTHS])),
     st.tuples(st.just("window"), st.sampled_from([0, 0, 300, 3_000]), st.sampled_from(LENGTHS)),
     st.tuples(st.just("acknowledge"), st.sampled_from([None, 100, 3_000])),
+    st.tuples(st.sampled_from(["channel", "repeat"])),
 )
 courses = st.lists(st.tuples(waits, steps), min_size=5, max_size=30)
 splits = st.lists(st.integers(0, 200), max_size=4)
@@ -69,6 +71,11 @@ class Course(CheckCourse):
                 incident = self.state.incident or "none"
                 event = IncidentAcknowledged(at=t(at), incident=incident, request=str(self.made), by="Ada", until=until)
                 self.tell(event, at)
+            case "channel":
+                self.tell(IncidentToTell(at=t(at), incident=self.state.incident or "none", channel="hook"), at)
+            case "repeat":
+                chosen = NoticesChosen(at=t(at), notices=("monitor.down",), name="hook", repeat=10)
+                self.tell(chosen, at, key="hook")
             case "release":
                 self.tell(IncidentReleased(at=t(at), incident=self.state.incident or "none", by="Ada"), at)
             case _:
@@ -129,6 +136,7 @@ def test_whoever_is_told_is_told_once_and_nobody_is_forgotten(
     must_be_told_of_the_end(story)
     state = story.state
     assert (state.muted, state.silenced, state.owed, state.maintained) == (False, False, None, False)
+    assert (state.untold, state.again) == ((), False)
     if state.status == "down":
         told = of_type(story.effects, DeliveryRequested)
         of_it = [each.notices for each in told if (each.data["incident"] or {}).get("id") == state.incident]

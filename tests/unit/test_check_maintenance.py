@@ -271,12 +271,15 @@ def test_a_mute_that_ends_in_it_tells_after_it_what_nobody_was_told() -> None:
     assert story.tick(1_700) == []
 
 
-def test_a_mute_that_ends_in_it_does_not_repeat_what_was_told() -> None:
+def test_a_mute_that_ends_in_it_tells_again_after_it_what_was_told() -> None:
     story = up_story()
     story.ping(10, "fail")
     story.define(20, mute_until=t(1_000))
     window(story, 500, once(900, 1_600))
     story.tick(900)
+    assert notices(story.tick(1_599)) == []
+    story.folding.restart()
+    assert notices(story.tick(1_601)) == ["monitor.down"]
     assert notices(story.tick(1_700)) == []
 
 

@@ -11,6 +11,8 @@ from schemas.base import SECOND, encode
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, DeliveryRequested, EndpointRemoved, delivery_key
 from schemas.gatherings import Gathering, gathering_key
+from schemas.ids import derived_id
+from schemas.times import iso
 from schemas.transitions import DeliveryFinished
 from tests.deliveries_driver import T0
 from tests.gathering_driver import ReadChannels, about, digest
@@ -280,6 +282,22 @@ def test_a_list_of_what_holds_anything_is_bounded() -> None:
     assert len(encode(record)) < 60_000
     driver.wait(20)
     assert len(json.loads(driver.sent[1][1].body)["data"]["digest"]["things"]) == MOST_NAMED
+
+
+def test_a_list_says_since_when_what_it_does_not_name_is_down(driver: ReadChannels) -> None:
+    for n in range(MOST_NAMED + 1):  # the first is told at once
+        driver.tell(f"m{n}")
+    for n, notice in enumerate(("monitor.recovered", "monitor.still_down", "monitor.down"), 1):
+        incident = {"id": derived_id("old", str(n)), "started_at": iso(T0 - n * 3_600 * SECOND), "cause": "HTTP 500"}
+        driver.tell(f"old{n}", notice, incident=incident)
+        driver.tell(f"odd{n}", notice, incident=incident | {"started_at": "long ago"})
+    driver.wait(20)
+    told = digest(driver.sent[1][1])
+    assert (told["more"], told["more_since"]) == (6, iso(T0 - 3 * 3_600 * SECOND))
+    driver.tell("late")
+    driver.wait(60)
+    assert driver.sent[-1][1].notice == "monitor.down"  # the next list begins anew
+    assert "more_since" not in driver.sent[-1][1].body
 
 
 def test_two_channels_know_nothing_of_each_other(driver: ReadChannels) -> None:

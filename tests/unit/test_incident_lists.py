@@ -134,6 +134,25 @@ def test_a_list_gets_its_link_when_it_is_sent() -> None:
     assert message_of(sent, public).acknowledge == ""
 
 
+@pytest.mark.parametrize(
+    ("named", "more_since", "start"),
+    [
+        (True, "2025-06-15T15:00:00+00:00", "2025-06-15T15:00:00+00:00"),  # it began before the first that is named
+        (True, "2025-06-15T15:06:59+00:00", "2025-06-15T15:06:40+00:00"),
+        (False, "2025-06-15T15:00:00+00:00", "2025-06-15T15:00:00+00:00"),  # nothing that is named is down
+    ],
+)
+def test_the_link_covers_what_is_not_named(named: bool, more_since: str, start: str) -> None:
+    endpoint, _ = endpoint_to(TelegramService())
+    body = listed(more_since=more_since) if named else listed(more_since=more_since, things=[])
+    delivery = replace(delivery_of("channel.digest"), channel=CHANNEL, body=body)
+    sent = OwnLinks(SITE, f"{SITE}/pulse/", LINKS).of_delivery(delivery, replace(endpoint, id=CHANNEL))
+    url = json.loads(sent.body)["data"]["digest"]["acknowledge_url"]
+    link = LINKS.read_list(url.removeprefix(f"{SITE}{LIST_PATH}"))
+    assert link is not None
+    assert link.start == read_iso(start)
+
+
 @pytest.mark.parametrize("body", ["", "x", "[]", '{"data": 1}', '{"data": {"digest": {"things": [1]}}}'])
 def test_a_list_that_cannot_be_read_is_left_as_it_is(body: str) -> None:
     endpoint, _ = endpoint_to(TelegramService())

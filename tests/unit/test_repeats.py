@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from processors.fold.choices import Repeat
 from processors.fold.repeats import pass_repeats, repeat_due
 from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
@@ -78,7 +79,8 @@ def test_what_a_channel_says_from_now_on_counts_for_what_is_open(down: Down) -> 
     story = repeating(down, 30)
     story.tick(story.since + 12 * MINUTE)
     choose(story, 5)
-    assert told(story.tick(story.since + 15 * MINUTE + 2)) == [("monitor.down", OWN)]
+    assert told(story.tick(story.since + 17 * MINUTE - 2)) == []
+    assert told(story.tick(story.since + 17 * MINUTE + 2)) == [("monitor.down", OWN)]
     choose(story, None)
     assert told(story.tick(story.since + 90 * MINUTE)) == []
     assert story.folding.session.due() > 0
@@ -113,6 +115,24 @@ def test_who_was_called_is_told_again_whatever_it_has_chosen(down: Down) -> None
 
 
 @both
+def test_a_repeat_that_is_set_on_an_old_incident_counts_from_then(down: Down) -> None:
+    story = repeating(down, 60)
+    choose(story, None)
+    story.tick(story.since + 300 * MINUTE)
+    set_at = story.time
+    choose(story, 10)
+    story.folding.restart()
+    assert told(story.tick(set_at + 2)) == []
+    choose(story, 10, notices=("monitor.down", "monitor.recovered"))  # the same repeat goes on
+    assert told(story.tick(set_at + 10 * MINUTE - 1)) == []
+    assert told(story.tick(set_at + 10 * MINUTE + 2)) == [("monitor.down", OWN)]
+    choose(story, 4)
+    changed_at = story.time
+    assert told(story.tick(changed_at + 4 * MINUTE - 1)) == []
+    assert told(story.tick(changed_at + 4 * MINUTE + 2)) == [("monitor.down", OWN)]
+
+
+@both
 def test_a_restart_and_a_changed_policy_move_no_repeat(down: Down) -> None:
     story = repeating(down)
     story.tick(story.since + 10 * MINUTE + 2)
@@ -134,26 +154,30 @@ def test_what_went_down_before_a_version_noted_when(down: Down) -> None:
 class _Ten:
     """Every channel repeats after ten minutes."""
 
-    def repeating(self, own: Iterable[str], called: Iterable[str]) -> dict[str, int]:
-        return dict.fromkeys((*own, *called), 10)
+    def repeating(self, own: Iterable[str], called: Iterable[str]) -> dict[str, Repeat]:
+        return dict.fromkeys((*own, *called), Repeat(10))
 
 
 class _Minutes:
-    def __init__(self, minutes: dict[str, int]) -> None:
-        self.minutes = minutes
+    def __init__(self, minutes: dict[str, int], since: Micros = 0) -> None:
+        self.minutes = {channel: Repeat(number, since) for channel, number in minutes.items()}
 
-    def repeating(self, own: Iterable[str], called: Iterable[str]) -> dict[str, int]:
+    def repeating(self, own: Iterable[str], called: Iterable[str]) -> dict[str, Repeat]:
         return {channel: self.minutes[channel] for channel in (*own, *called) if channel in self.minutes}
 
 
 @given(
     st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 50), min_size=1),
     st.lists(st.integers(1, 59), min_size=1, max_size=200),
+    st.integers(-5, 100),
 )
-def test_ticks_that_come_in_time_tell_each_channel_at_each_multiple(minutes: dict[str, int], waits: list[int]) -> None:
+def test_ticks_that_come_in_time_tell_each_channel_at_each_multiple(
+    minutes: dict[str, int], waits: list[int], set_after: int
+) -> None:
     began: Micros = 1_000 * MICRO_MINUTE
     stands, time, told = Escalating(last=began, began=began), began, dict.fromkeys(minutes, 0)
-    choices = _Minutes(minutes)
+    since = began + set_after * MICRO_MINUTE
+    choices = _Minutes(minutes, since)
     for wait in waits:
         time += wait * SECOND
         due = repeat_due(stands, tuple(minutes), choices)
@@ -165,7 +189,7 @@ def test_ticks_that_come_in_time_tell_each_channel_at_each_multiple(minutes: dic
         again = repeat_due(stands, tuple(minutes), choices)
         assert again is not None
         assert again > time
-    passed = (time - began) // MICRO_MINUTE
+    passed = max(0, time - max(began, since)) // MICRO_MINUTE
     assert told == {channel: passed // each for channel, each in minutes.items()}
 
 

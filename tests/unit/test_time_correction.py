@@ -21,6 +21,7 @@ from schemas.deliveries import (
 )
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, ProbeTarget
+from schemas.notice_choices import ChoiceCopy, NoticesChosen, choice_key
 from schemas.pings import CheckDefined, Ping
 from schemas.probes import MonitorDefined, ProbeCompleted
 from schemas.schedules import Simple
@@ -87,6 +88,16 @@ def test_a_check_goes_down_at_its_deadline_after_the_time_was_mended() -> None:
     changes = [(change.was, change.now, change.at) for change in of_type(told, StatusChanged)]
     assert changes == [("up", "late", seconds(615)), ("late", "down", seconds(675))]
     assert all(gap.end is not None and gap.end <= seconds(15) for gap in gaps(one))
+
+
+def test_a_repeat_of_a_channel_is_not_held_up_by_the_time_that_ran_ahead() -> None:
+    for one, tick in ((a_check(), source), (Partition(Monitors()), lambda second: plain(seconds(second)))):
+        one.tell(tick(2 + HOURS), seconds(2 + HOURS))
+        chosen = NoticesChosen(at=seconds(2), notices=("monitor.down",), name="hook", repeat=10)
+        one.tell(chosen, seconds(2), "hook")
+        assert one.folding.state(ChoiceCopy, choice_key("hook")).repeat_since == seconds(2 + HOURS)
+        one.tell(TimeCorrected(), seconds(15))
+        assert one.folding.state(ChoiceCopy, choice_key("hook")).repeat_since == seconds(15)
 
 
 def gaps(one: Partition) -> list[Gap]:
