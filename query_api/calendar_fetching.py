@@ -7,12 +7,14 @@ does not matter who asks, and how often. What holds:
   one that is cut short or too large, one of whose events none names anybody) leaves the rotation as it was, is shown
   with it, and is told after a while (`processors.projects.calendar_feeds`).
 - The address is checked, and so is what it resolves to, by the guard of the project (`infra.egress`). Redirects are not
-  followed. Answers are bounded in bytes and in time; `AT_ONCE` are fetched together.
+  followed. Answers are bounded in bytes and in time; `AT_ONCE` are fetched together, `OF_PROJECT` of them of a project,
+  and one is read at a time. The project with the fewest at work is next, and nobody waits for a slow one to end.
 - A server is asked each `EVERY`, and less and less often while it fails. It is asked whether the calendar has changed
   (ETag, Last-Modified); once a day the whole is read again, since recurring events come nearer.
 """
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -39,7 +41,7 @@ EVERY: Micros = 900 * SECOND
 # While it fails it is asked after as long again, up to this.
 _SELDOM: Micros = 6 * 3_600 * SECOND
 _WHOLE_EVERY: Micros = 86_400 * SECOND
-AT_ONCE = 8
+AT_ONCE, OF_PROJECT = 8, 2
 _LOOK_SECONDS = 5.0
 _SECONDS, _CONNECT_SECONDS = 20.0, 5.0
 # So far apart processes begin with a calendar, at most.
@@ -71,25 +73,61 @@ class CalendarFetcher:
         self._deps, self._slot = deps, slot
         self._known: dict[str, _Known] = {}
         self._sessions: dict[Guard, aiohttp.ClientSession] = {}
+        # By the feed that it fetches, with the project of that.
+        self._tasks: dict[str, tuple[str, asyncio.Task[None]]] = {}
+        self._reading = asyncio.Lock()
 
     async def run(self) -> None:
         """Fetch what is due, for ever."""
         try:
             while True:
-                await self.look()
-                await asyncio.sleep(_LOOK_SECONDS)
+                self._begin()
+                if tasks := [task for _, task in self._tasks.values()]:
+                    await asyncio.wait(tasks, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await asyncio.sleep(_LOOK_SECONDS)
         finally:
             await self.close()
 
     async def close(self) -> None:
-        """Close every connection."""
+        """End what is being fetched, and close every connection."""
+        tasks = [task for _, task in self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
 
     async def look(self) -> None:
-        """Fetch what is due now."""
+        """Fetch what is due now, and wait for that."""
+        self._begin()
+        while self._tasks:
+            await asyncio.wait([task for _, task in self._tasks.values()], return_when=asyncio.FIRST_COMPLETED)
+            self._begin()
+
+    def _begin(self) -> None:
+        """Begin to fetch of what is due as much as there is room for."""
         now = self._deps.clock.now()
+        self._tasks = {id: (project, task) for id, (project, task) in self._tasks.items() if not task.done()}
+        due: dict[str, list[CalendarFeed]] = {}
+        for feed in self._due(now):
+            due.setdefault(feed.project, []).append(feed)
+        at_work = Counter(project for project, _ in self._tasks.values())
+        while due and len(self._tasks) < AT_ONCE:
+            # Of those with as few at work the one that has waited longest.
+            project = min(due, key=lambda each: (at_work[each], self._known[due[each][0].id].at))
+            if at_work[project] >= OF_PROJECT:
+                break
+            feed, *rest = due.pop(project)
+            if rest:
+                due[project] = rest
+            at_work[project] += 1
+            task = asyncio.create_task(self._take(feed, self._known[feed.id], now), name=f"calendar {feed.id}")
+            self._tasks[feed.id] = project, task
+
+    def _due(self, now: Micros) -> list[CalendarFeed]:
+        """What is due and not being fetched, the longest first."""
         feeds = {feed.id: feed for feed in self._deps.directory.calendars()}
         self._known = {id: known for id, known in self._known.items() if id in feeds}
         for feed in feeds.values():
@@ -97,15 +135,8 @@ class CalendarFetcher:
             if known is None or known.version != feed.version or known.at > now + _SELDOM:  # the clock was set back
                 begins = crc32(f"{self._slot}/{feed.id}".encode()) % _APART
                 self._known[feed.id] = _Known(feed.version, now + (0 if known is not None else begins))
-        due = [feed for feed in feeds.values() if self._known[feed.id].at <= now]
-        due.sort(key=lambda feed: self._known[feed.id].at)
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def one(feed: CalendarFeed) -> None:
-            async with room:
-                await self._take(feed, self._known[feed.id], now)
-
-        await asyncio.gather(*(one(feed) for feed in due))
+        due = [feed for feed in feeds.values() if self._known[feed.id].at <= now and feed.id not in self._tasks]
+        return sorted(due, key=lambda feed: self._known[feed.id].at)
 
     async def _take(self, feed: CalendarFeed, known: _Known, now: Micros) -> None:
         rotation = self._deps.directory.rotation(feed.id)
@@ -135,8 +166,9 @@ class CalendarFetcher:
         content = await self._fetch(feed, known, whole)
         if content is None:
             return
-        found = await asyncio.to_thread(read_events, content, rotation.tz, now)
-        overrides, left_out = await asyncio.to_thread(overrides_of, found, rotation, channels)
+        async with self._reading:
+            found = await asyncio.to_thread(read_events, content, rotation.tz, now)
+            overrides, left_out = await asyncio.to_thread(overrides_of, found, rotation, channels)
         if found and not overrides:
             raise NotFetched(f"none of its {len(found)} events names a turn or an alert channel")
         if len(overrides) > MOST_OVERRIDES:
