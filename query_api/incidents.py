@@ -99,7 +99,7 @@ async def _things(deps: Dependencies, project: str) -> AsyncIterator[str]:
 
 
 async def open_of_channel(deps: Dependencies, channel: Channel) -> AsyncIterator[OpenIncident]:
-    """The open incidents of the things that tell a channel, or of which it was told by an escalation."""
+    """The open incidents of the things that tell a channel, or of which it was told by an escalation, one by one."""
     number = 0
     directory, project = deps.directory, channel.project
     things: tuple[Iterable[Monitor | Check], ...] = (directory.monitors_of(project), directory.checks_of(project))
@@ -108,11 +108,14 @@ async def open_of_channel(deps: Dependencies, channel: Channel) -> AsyncIterator
             number += 1
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-            if (found := open_incident(deps, thing.id)) is None:
+            is_check = isinstance(thing, Check)
+            state = deps.states.state(thing.id) if is_check else deps.monitor_states.state(thing.id)
+            if state is None or state.incident is None:  # so are nearly all
                 continue
-            state = deps.monitor_states.state(thing.id) if found.kind == "monitor" else deps.states.state(thing.id)
-            stands = None if state is None else state.escalation
-            if channel.id in thing.channels or (stands is not None and channel.id in stands.told):
+            told = () if state.escalation is None else state.escalation.told
+            if channel.id not in thing.channels and channel.id not in told:
+                continue
+            if (found := open_incident(deps, thing.id)) is not None:
                 yield found
 
 
@@ -175,17 +178,8 @@ async def acknowledge(
 
 async def release(deps: Dependencies, incident: OpenIncident, actor: Actor, by: str, comment: str) -> Decision:
     """Give back the acknowledgement of an incident; what the fold of projects decides. Raises `Late`."""
-    request = IncidentRelease(
-        request=new_id(),
-        at=deps.clock.now(),
-        kind=incident.kind,
-        thing=incident.thing,
-        incident=incident.id,
-        by=by,
-        comment=comment,
-    )
     before = incident.acknowledged
-    decision = await ask(deps, incident.project, request, actor)
+    decision = await _say(deps, IncidentRelease, incident, actor, by, comment)
 
     def is_released() -> bool:
         now = open_incident(deps, incident.thing)
@@ -200,7 +194,18 @@ async def release(deps: Dependencies, incident: OpenIncident, actor: Actor, by: 
 
 async def comment_on(deps: Dependencies, incident: OpenIncident, actor: Actor, by: str, comment: str) -> Decision:
     """Comment on an incident; what the fold of projects decides. Raises `Late`."""
-    request = IncidentComment(
+    return await _say(deps, IncidentComment, incident, actor, by, comment)
+
+
+async def _say(
+    deps: Dependencies,
+    kind: type[IncidentRelease | IncidentComment],
+    incident: OpenIncident,
+    actor: Actor,
+    by: str,
+    comment: str,
+) -> Decision:
+    request = kind(
         request=new_id(),
         at=deps.clock.now(),
         kind=incident.kind,

@@ -59,13 +59,15 @@ class Choices:
             raise InvalidEvent("the key, a channel id, is missing")
         if context.retried:  # the order in which it was decided is gone
             return False
-        known = self._repeats.get(channel)
-        before = self.repeat(channel)
+        known, before = self._repeats.get(channel), self.repeat(channel)
         if event.notices or event.name:
             copy = ChoiceCopy(notices=event.notices, name=event.name, repeat=event.repeat, mute_until=event.mute_until)
             if event.repeat is not None:
-                goes_on = known is not None and known.minutes == event.repeat
-                copy = replace(copy, repeat_since=known.since if goes_on else counts_at(self._view, event.at))
+                if known is not None and known.minutes == event.repeat:
+                    since = known.since
+                else:
+                    since = counts_at(self._view, event.at)
+                copy = replace(copy, repeat_since=since)
             self._view.put(choice_key(channel), copy)
         else:
             self._view.delete(choice_key(channel))

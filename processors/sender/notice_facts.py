@@ -12,8 +12,9 @@ from processors.sender.mail_headers import one_line
 from processors.sender.notice_values import moments, object_of, text_of
 from processors.sender.report_facts import report_summary, report_title
 from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.channels.reading import reading_in
 from schemas.deliveries import Delivery, Endpoint
-from schemas.languages.reading import ENGLISH_UTC, UTC, Reading
+from schemas.languages.reading import ENGLISH_UTC, Reading
 from schemas.notices import DIGEST, REPORT
 from schemas.outputs import readable
 
@@ -26,8 +27,7 @@ _LONGEST_OUTPUT = 4_000
 
 def reading_of(endpoint: Endpoint) -> Reading:
     """How whoever reads a channel is told something."""
-    options = endpoint.options
-    return Reading(str(options.get("language") or ENGLISH_UTC.language), str(options.get("timezone") or UTC))
+    return reading_in(endpoint.options)
 
 
 def facts_for(endpoint: Endpoint, notice: str, data: Mapping[str, Any], reading: Reading) -> dict[str, Any]:

@@ -1,148 +1,134 @@
 """`/incidents/all/TOKEN`: where whoever got a list of a storm says that they take care of what it told of.
 
-The link stands in lists, and robots follow links: reading the page changes nothing, only the form on it does (POST).
 The token names the channel and the time that the list was of. What counts are the incidents that are still open, began
 in that time, and are of things that tell this channel, named in the list or not; each has a link of its own here.
 One form acknowledges all that nobody has acknowledged yet: `AT_ONCE` of them at a time and `MOST` in all, and what did
 not fit is said, to be sent again. It is good while the channel is there.
+
+However many are open, `MOST` of them are held in memory, and `_LOOKS` pages at a time look through the things of a
+project.
 """
 
 import asyncio
-from typing import Annotated
+from heapq import nsmallest
+from typing import NamedTuple
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi import FastAPI, Request, Response
 
-from infra.log.lookup import NotCaughtUp, look_up
 from infra.secrets.incident_links import LIST_PATH, PATH, ListLink
 from query_api.actors import by_link
 from query_api.commands import Late
-from query_api.dependencies import Dependencies, dependencies_of
-from query_api.http.route_index import include
+from query_api.dependencies import Dependencies
 from query_api.incidents import OpenIncident, acknowledge, open_of_channel
-from query_api.pages.incident import NoIncident, rendered, said_in
+from query_api.pages import link_pages
+from query_api.pages.link_pages import LinkPages, NoPage, reading_of, said_in, told
+from schemas.base import Micros
 from schemas.definitions import Channel
-from schemas.times import to_second
-
-router = APIRouter(include_in_schema=False)
 
 AT_ONCE, MOST = 20, 1_000
 _WITHIN_SECONDS = 25.0
 _SHOWN = 100
-_REMOVED = "This link is no longer valid: the channel that it was sent to was removed."
+_LOOKS = 2
 
 
-class IncidentLists:
-    """What the routes share."""
+class _List(NamedTuple):
+    """What is open of a list. first: `MOST` of it, what nobody has acknowledged before the rest. total: of all;
+    waiting: of all that nobody has acknowledged."""
+
+    link: ListLink
+    channel: Channel
+    first: list[OpenIncident]
+    total: int
+    waiting: int
+
+
+class IncidentListPages(LinkPages[_List]):
+    """The page of a list."""
+
+    template = "incident_list.html"
 
     def __init__(self, deps: Dependencies) -> None:
-        self._deps = deps
+        super().__init__(deps)
+        self._looks = asyncio.Semaphore(_LOOKS)
 
-    async def find(self, token: str) -> tuple[Channel, list[OpenIncident]]:
-        """The channel of a token, and the incidents that are open of its list. Raises `NoIncident`."""
-        deps, link = self._deps, self._deps.incident_links.read_list(token)
+    async def find(self, token: str) -> _List:
+        link = self.deps.incident_links.read_list(token)
         if link is None:
-            raise NoIncident(404, "This link is not valid. Please check that it is complete.")
-        try:
-            channel = await look_up(deps.definitions_replica, lambda: deps.directory.channel(link.channel))
-        except NotCaughtUp:
-            raise NoIncident(503, "This cannot be looked up now. Please try again in a moment.") from None
-        if channel is None:
-            raise NoIncident(410, _REMOVED)
-        return channel, await self._open(channel, link)
+            raise NoPage(404, "page.link_invalid")
+        channel = await self.channel_of(link.channel)
+        async with self._looks:
+            return await self._open(channel, link)
 
-    async def _open(self, channel: Channel, link: ListLink) -> list[OpenIncident]:
-        found = [
-            incident
-            async for incident in open_of_channel(self._deps, channel)
-            if link.start <= incident.started <= link.end
-        ]
-        return sorted(found, key=lambda each: (each.acknowledged is not None, each.started, each.thing))
+    async def _open(self, channel: Channel, link: ListLink) -> _List:
+        found, total, waiting = list[OpenIncident](), 0, 0
+        async for incident in open_of_channel(self.deps, channel):
+            if link.start <= incident.started <= link.end:
+                total += 1
+                waiting += incident.acknowledged is None
+                found.append(incident)
+                if len(found) >= 2 * MOST:
+                    found = nsmallest(MOST, found, key=_order)
+        return _List(link, channel, nsmallest(MOST, found, key=_order), total, waiting)
 
-    async def answer(self, request: Request, channel: Channel, found: list[OpenIncident]) -> int:
-        """Acknowledge what nobody has acknowledged yet; how many were."""
-        said = said_in(await request.body())
-        by = said.get("by") or f"somebody who was told by {channel.name or channel.kind}"
+    async def answer(self, found: _List, request: Request) -> Response:
+        """Acknowledge what nobody has acknowledged yet."""
+        said = said_in(await request.body(), found.channel)
         actor, room, taken = by_link(request), asyncio.Semaphore(AT_ONCE), 0
 
         async def one(incident: OpenIncident) -> None:
             nonlocal taken
             async with room:
                 try:
-                    settled = await acknowledge(self._deps, incident, actor, by, said.get("comment", ""))
+                    settled = await acknowledge(self.deps, incident, actor, said["by"], said["comment"])
                 except Late:
                     return  # it is shown as it is, and the form may be sent again
                 taken += settled.first
 
-        open_ = [incident for incident in found if incident.acknowledged is None][:MOST]
-        tasks = [asyncio.ensure_future(one(incident)) for incident in open_]
+        tasks = [asyncio.ensure_future(one(each)) for each in found.first if each.acknowledged is None]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_WITHIN_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return taken
+        async with self._looks:
+            return self._page(await self._open(found.channel, found.link), taken)
 
-    def page(self, channel: Channel, found: list[OpenIncident], taken: int | None = None) -> HTMLResponse:
-        """The page. taken: how many were just acknowledged; None: it is only read."""
-        waiting = sum(1 for incident in found if incident.acknowledged is None)
+    def page(self, found: _List) -> Response:
+        return self._page(found)
+
+    def _page(self, found: _List, taken: int | None = None) -> Response:
+        """taken: how many were just acknowledged; None: it is only read."""
+        reading = reading_of(found.channel)
         rows = [
-            {
-                "name": incident.name,
-                "started": f"{to_second(incident.started)} UTC",
-                "cause": incident.cause,
-                "by": "" if incident.acknowledged is None else incident.acknowledged.by or "Somebody",
-                "link": self._link(incident, channel),
+            told(incident, reading)
+            | {
+                "by": ""
+                if incident.acknowledged is None
+                else incident.acknowledged.by or reading.says("page.somebody"),
+                "link": self._link(incident, found.channel),
             }
-            for incident in found[:_SHOWN]
+            for incident in found.first[:_SHOWN]
         ]
-        return rendered(
-            self._deps,
-            "incident_list.html",
+        return self.rendered(
             200,
+            reading,
             rows=rows,
-            total=len(found),
-            waiting=waiting,
-            more=len(found) - len(rows),
-            taken=taken,
+            total=reading.number(found.total) if found.total else "",
+            waiting=reading.number(found.waiting) if found.waiting else "",
+            more=reading.number(found.total - len(rows)) if found.total > len(rows) else "",
+            taken=None if taken is None else reading.number(taken),
+            nothing=taken == 0,
         )
 
-    def no_page(self, none: NoIncident) -> HTMLResponse:
-        """The page that says why there is nothing to acknowledge."""
-        return rendered(self._deps, "incident_list.html", none.status, problem=none.words)
-
     def _link(self, incident: OpenIncident, channel: Channel) -> str:
-        token = self._deps.incident_links.token(incident.thing, incident.id, channel.id)
-        return "" if token is None else f"{self._deps.settings.root}{PATH}{token}"
+        token = self.deps.incident_links.token(incident.thing, incident.id, channel.id)
+        return "" if token is None else f"{self.deps.settings.root}{PATH}{token}"
 
 
-async def _lists(request: Request) -> IncidentLists:
-    return IncidentLists(dependencies_of(request))
+def _order(incident: OpenIncident) -> tuple[bool, Micros, str]:
+    return incident.acknowledged is not None, incident.started, incident.thing
 
 
-TheLists = Annotated[IncidentLists, Depends(_lists)]
-
-
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, deps: Dependencies) -> None:
     """Put the pages into the application."""
-    include(app, router)
-
-
-@router.get(f"{LIST_PATH}{{token}}")
-async def show(lists: TheLists, token: str) -> Response:
-    """What is down of a list, and who takes care of it."""
-    try:
-        return lists.page(*await lists.find(token))
-    except NoIncident as none:
-        return lists.no_page(none)
-
-
-@router.post(f"{LIST_PATH}{{token}}")
-async def answer(request: Request, lists: TheLists, token: str) -> Response:
-    """Acknowledge all: `by` and `comment`, as the form sends them; both may be left out."""
-    try:
-        channel, found = await lists.find(token)
-        taken = await lists.answer(request, channel, found)
-        return lists.page(*await lists.find(token), taken=taken)
-    except NoIncident as none:
-        return lists.no_page(none)
+    link_pages.install(app, LIST_PATH, IncidentListPages(deps))

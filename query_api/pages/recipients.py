@@ -1,49 +1,36 @@
 """`/recipients/TOKEN`: where the owner of an address answers whether a project may send mail there.
 
-The link stands in a mail, and whatever looks at mails follows links: reading the page changes nothing, only the form on
-it does (POST). The token is all that is needed, and it opens nothing else. The page is not kept by caches, tells its
-address to nobody, and runs nothing. The owner's newest answer counts, as long as the link is valid.
+The link stands in the mail that asks, and the page is in the language of that. The owner's newest answer counts, as
+long as the link is valid.
 """
 
 import asyncio
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Literal, assert_never
+from typing import Literal, assert_never
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader
+from fastapi import FastAPI, Request, Response
 
 from infra.budgets import Budget, Budgets
-from infra.log.lookup import NotCaughtUp, look_up
 from infra.secrets.confirmation_links import PATH
 from query_api.actors import by_link
 from query_api.commands import Late, ask, wait_until
 from query_api.dependencies import Dependencies
-from query_api.errors import QueryApiError
-from query_api.http.route_index import include
+from query_api.pages import link_pages
+from query_api.pages.link_pages import LinkPages, NoPage, reading_of
 from schemas.actors import Actor
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
 from schemas.ids import new_id
+from schemas.languages.reading import ENGLISH_UTC, Reading
 from schemas.recipients import Recipient, normalized
 from schemas.rejections import RejectionCode
 from schemas.requests import RecipientBlock, RecipientConfirm
 
-router = APIRouter(include_in_schema=False)
-
 Wish = Literal["confirm", "block"]
 
-_templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-# Of pages that a link opens.
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'",
-    "X-Robots-Tag": "noindex",
-}
 # Each change of mind is an event, so few are taken: so many at once of a recipient, and one more every so many seconds.
 _CHANGES = Budget(10, 60.0)
 # So many things that are down are named, of so many that are looked at before others have their turn.
@@ -51,68 +38,64 @@ _MOST_DOWN = 50
 _AT_ONCE = 200
 
 
-_UNWANTED = "Nobody here wants to send alerts to this address any more."
-_NOT_RECORDED = "Your answer could not be recorded in time. Please try again in a moment."
+class RecipientPages(LinkPages[Recipient]):
+    """The page of a recipient."""
 
-
-class _NoPage(QueryApiError):
-    """There is nothing to answer here: the status, and what people are told."""
-
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
-        self.status, self.words = status, words
-
-
-class Recipients:
-    """What the routes share: `app.state.recipients`."""
+    template = "recipient.html"
 
     def __init__(self, deps: Dependencies) -> None:
-        self._deps = deps
+        super().__init__(deps)
         self._changes = Budgets(_CHANGES, time.monotonic)
 
     async def find(self, token: str) -> Recipient:
-        """The recipient that a token names. Raises `_NoPage`."""
-        deps, link = self._deps, self._deps.links.read(token)
+        deps, link = self.deps, self.deps.links.read(token)
         if link is None:
-            raise _NoPage(404, "This link is not valid. Please check that it is complete.")
+            raise NoPage(404, "page.link_invalid")
+        recipient = await self.looked_up(
+            partial(deps.directory.recipient, link.recipient), NoPage(404, "page.unwanted")
+        )
         if link.expires <= deps.clock.now():
-            raise _NoPage(410, "This link has expired. Whoever wants to send you alerts can ask for a new one.")
-        try:
-            find = partial(deps.directory.recipient, link.recipient)
-            recipient = await look_up(deps.definitions_replica, find)
-        except NotCaughtUp:
-            raise _NoPage(503, "This cannot be looked up now. Please try again in a moment.") from None
-        if recipient is None:
-            raise _NoPage(404, _UNWANTED)
+            raise NoPage(410, "page.link_expired", self._reading(recipient))
         return recipient
 
-    async def answer(self, recipient: Recipient, wish: Wish, actor: Actor) -> Recipient:
-        """Take the owner's answer; the recipient as it is then. Raises `_NoPage`."""
-        if _answer(recipient) == wish:
-            return recipient
-        if self._changes.wait(recipient.id) > 0:
-            raise _NoPage(429, "You have changed your mind too often. Please try again in some minutes.")
-        self._changes.spend(recipient.id)
-        deps, request = self._deps, RecipientConfirm if wish == "confirm" else RecipientBlock
-        try:
-            asked = request(request=new_id(), at=deps.clock.now(), id=recipient.id)
-            decision = await ask(deps, recipient.project, asked, actor)
-        except Late:
-            raise _NoPage(503, _NOT_RECORDED) from None
-        if (rejection := decision.rejection) is not None:
-            raise no_page_of(rejection.code)
+    def page(self, found: Recipient) -> Response:
+        return self._page(found)
 
-        def answered() -> Recipient:
+    async def answer(self, found: Recipient, request: Request) -> Response:
+        """Take the owner's answer: `answer=confirm` or `answer=block`, as the form sends it."""
+        reading = self._reading(found)
+        wish = _wish(await request.body())
+        if wish is None:
+            raise NoPage(400, "page.no_answer", reading)
+        if _answer(found) != wish:
+            found = await self._answered(found, wish, by_link(request), reading)
+        return self._page(found, await self._down(found) if wish == "confirm" else [])
+
+    async def _answered(self, recipient: Recipient, wish: Wish, actor: Actor, reading: Reading) -> Recipient:
+        """The recipient as it is when the answer was taken. Raises `NoPage`."""
+        if self._changes.wait(recipient.id) > 0:
+            raise NoPage(429, "page.too_often", reading)
+        self._changes.spend(recipient.id)
+        deps, kind = self.deps, RecipientConfirm if wish == "confirm" else RecipientBlock
+        try:
+            decision = await ask(
+                deps, recipient.project, kind(request=new_id(), at=deps.clock.now(), id=recipient.id), actor
+            )
+        except Late:
+            raise NoPage(503, "page.not_recorded", reading) from None
+        if (rejection := decision.rejection) is not None:
+            raise no_page_of(rejection.code, reading)
+
+        def now() -> Recipient:
             return deps.directory.recipient(recipient.id) or recipient
 
-        await wait_until(deps.definitions_replica, lambda: _answer(answered()) == wish)
-        return answered()
+        await wait_until(deps.definitions_replica, lambda: _answer(now()) == wish)
+        return now()
 
-    async def down(self, recipient: Recipient) -> list[str]:
+    async def _down(self, recipient: Recipient) -> list[str]:
         """The names of what is down, among that of which the recipient is told from now on."""
-        address, found = recipient.address, list[str]()
-        channels = self._deps.directory.channels_of(recipient.project)
-        told = {channel.id for channel in channels if _has(channel, address)}
+        found = list[str]()
+        told = {channel.id for channel in self._channels(recipient)}
         for number, (name, status, theirs) in enumerate(self._things(recipient.project), 1):
             if status == "down" and not told.isdisjoint(theirs):
                 found.append(name)
@@ -124,7 +107,7 @@ class Recipients:
 
     def _things(self, project: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Name, status and channels of every monitor and check."""
-        deps = self._deps
+        deps = self.deps
         for monitor in deps.directory.monitors_of(project):
             running = deps.monitor_states.state(monitor.id)
             yield monitor.name, "new" if running is None else running.status, monitor.channels
@@ -132,58 +115,36 @@ class Recipients:
             state = deps.states.state(check.id)
             yield check.name or check.slug or check.id, "new" if state is None else state.status, check.channels
 
-    def page(self, recipient: Recipient, down: list[str] | None = None) -> HTMLResponse:
-        """The page of a recipient. `down`: what is down now, after an answer."""
-        project = self._deps.directory.projects.get(recipient.project)
-        return self._page(
-            200, address=recipient.address, project=project and project.name, answer=_answer(recipient), down=down
+    def _page(self, recipient: Recipient, down: list[str] | None = None) -> Response:
+        """down: what is down now, after an answer."""
+        project = self.deps.directory.projects.get(recipient.project)
+        return self.rendered(
+            200,
+            self._reading(recipient),
+            address=recipient.address,
+            project="" if project is None else project.name,
+            answer=_answer(recipient),
+            down=down,
         )
 
-    def no_page(self, none: _NoPage) -> HTMLResponse:
-        """The page that says why there is nothing to answer."""
-        return self._page(none.status, problem=none.words)
+    def _channels(self, recipient: Recipient) -> list[Channel]:
+        """Those that send to the recipient, oldest first."""
+        channels = self.deps.directory.channels_of(recipient.project)
+        return sorted((each for each in channels if _has(each, recipient.address)), key=lambda each: each.created)
 
-    def _page(self, status: int, **values: object) -> HTMLResponse:
-        text = _templates.get_template("recipient.html").render(site=self._deps.settings.site_name, **values)
-        return HTMLResponse(text, status, HEADERS)
-
-
-async def _recipients(request: Request) -> Recipients:
-    recipients: Recipients = request.app.state.recipients
-    return recipients
-
-
-TheRecipients = Annotated[Recipients, Depends(_recipients)]
+    def _reading(self, recipient: Recipient) -> Reading:
+        """As the request to confirm was told, which the newest channel with the address has made."""
+        channels = self._channels(recipient)
+        return reading_of(channels[-1] if channels else None)
 
 
 def install(app: FastAPI, deps: Dependencies) -> None:
-    """Put the pages into the application."""
-    app.state.recipients = Recipients(deps)
-    include(app, router)
+    """Put the pages into the application: `app.state.recipients`."""
+    app.state.recipients = RecipientPages(deps)
+    link_pages.install(app, PATH, app.state.recipients)
 
 
-@router.get(f"{PATH}{{token}}")
-async def show(recipients: TheRecipients, token: str) -> Response:
-    """The form, and what was answered last."""
-    try:
-        return recipients.page(await recipients.find(token))
-    except _NoPage as none:
-        return recipients.no_page(none)
-
-
-@router.post(f"{PATH}{{token}}")
-async def answer(request: Request, recipients: TheRecipients, token: str) -> Response:
-    """Take the answer: `answer=confirm` or `answer=block`, as the form sends it."""
-    try:
-        recipient = await recipients.find(token)
-        wish = _wish(await request.body())
-        recipient = await recipients.answer(recipient, wish, by_link(request))
-        return recipients.page(recipient, await recipients.down(recipient) if wish == "confirm" else [])
-    except _NoPage as none:
-        return recipients.no_page(none)
-
-
-def no_page_of(code: RejectionCode) -> _NoPage:
+def no_page_of(code: RejectionCode, reading: Reading = ENGLISH_UTC) -> NoPage:
     """The page for an answer that the `projects` fold rejects."""
     match code:
         case (
@@ -222,19 +183,19 @@ def no_page_of(code: RejectionCode) -> _NoPage:
             | RejectionCode.ROTATED_TOO_OFTEN
             | RejectionCode.TOO_MANY_CONFIRMATIONS
         ):
-            return _NoPage(404, _UNWANTED)
+            return NoPage(404, "page.unwanted", reading)
         case (
             RejectionCode.WRONG_TIME
             | RejectionCode.INVALID_REQUEST
             | RejectionCode.CHANGED_MEANWHILE
             | RejectionCode.UNKNOWN
         ):
-            return _NoPage(503, _NOT_RECORDED)
+            return NoPage(503, "page.not_recorded", reading)
         case _:
             assert_never(code)
 
 
-def _wish(body: bytes) -> Wish:
+def _wish(body: bytes) -> Wish | None:
     try:
         given = parse_qs(body.decode("ascii"), max_num_fields=4).get("answer", [])
     except ValueError:
@@ -245,7 +206,7 @@ def _wish(body: bytes) -> Wish:
         case ["block"]:
             return "block"
         case _:
-            raise _NoPage(400, "No answer was chosen. Please go back and press one of the buttons.")
+            return None
 
 
 def _answer(recipient: Recipient) -> Wish | None:

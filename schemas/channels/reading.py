@@ -12,7 +12,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.kind import ChannelKind, InvalidChannelField, Options, Stored
 from schemas.channels.urls import Timezone, TimezoneShown
-from schemas.languages.catalogues import LANGUAGES
+from schemas.languages.catalogues import ENGLISH, LANGUAGES
+from schemas.languages.reading import UTC, Reading
 from schemas.schedules import BadTimezone, canonical_tz
 
 # How an API names the fields of a kind.
@@ -33,6 +34,11 @@ class _Shown(msgspec.Struct):
 
     language: Annotated[str, Meta(description="Of the messages.")] = UNSET  # type: ignore[assignment]
     timezone: TimezoneShown = UNSET  # type: ignore[assignment]
+
+
+def reading_in(options: Options) -> Reading:
+    """How whoever reads a channel with these `options` is told something."""
+    return Reading(str(options.get("language") or ENGLISH), str(options.get("timezone") or UTC))
 
 
 @cache
