@@ -1,11 +1,13 @@
 """`pingfold import crontab`: the jobs of a crontab become checks, and a new crontab pings them."""
 
 import os
+from errno import ENOENT
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from infra.secrets.private_files import replace_whole
 from infra.settings.durations import parse_duration
 from infra.settings.settings import Settings
 from pingfold.commands.import_outcome import Answers, Yes, ask, carry_out, print_left, printable
@@ -100,7 +102,7 @@ class _NewCrontab:
         if self._out is None or is_plan:
             return False
         try:
-            self._out.write_bytes(new)
+            _write_private(self._out, new)
         except OSError as error:
             raise CommandFailed(f"the checks are made, but {self._out} cannot be written: {error.strerror}") from None
         typer.echo(f"the new crontab is in {self._out}", err=True)
@@ -125,6 +127,16 @@ class _NewCrontab:
             elif not done:
                 urls[index] = f"{self._base}{_UUID}"
         return urls
+
+
+def _write_private(place: Path, content: bytes) -> None:
+    """Into a file that only its owner reads: who has a ping URL can ping. What is no file is written to as it is."""
+    if place.exists() and not place.is_file():
+        place.write_bytes(content)
+    elif place.resolve().parent.is_dir():
+        replace_whole(place.resolve(), content)
+    else:
+        raise FileNotFoundError(ENOENT, "there is no such folder")
 
 
 def _ping_base(present: Present) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from pingfold.commands.options import Json
 from pingfold.errors import CommandFailed
 from pingfold.imports.healthchecks import read_channels, read_checks
 from pingfold.imports.healthchecks_server import HealthchecksServer
-from pingfold.imports.performing import read_present
+from pingfold.imports.performing import read_others, read_present
 from pingfold.imports.things import Found
 
 KEY_VARIABLE = "HEALTHCHECKS_API_KEY"
@@ -50,6 +51,8 @@ def healthchecks(
         names = read_channels(channels, {one["name"]: one["kind"] for one in present.channels}, found)
     read = read_checks(checks, names, keep_uuids)
     found.checks, found.left = read.checks, found.left + read.left
+    if keep_uuids:
+        present = replace(present, others=read_others(found.checks, present, ask))
     carry_out(found, present, yes, json)
 
 

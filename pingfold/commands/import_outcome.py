@@ -49,9 +49,10 @@ def carry_out(found: Found, present: Present, yes: bool, json: bool, extra: Extr
     if not json:
         _print_plan(steps, found)
     wanted = [step for step in steps if step.sign != "="]
-    if wanted and not yes:
+    doable = sum(step.sign != "x" for step in wanted)
+    if doable and not yes:
         told = extra(steps, {})
-        if _said_yes(len(wanted), json):
+        if _said_yes(doable, json):
             yes = True
         elif json:
             _print_json(steps, found, {}, [], told)
@@ -75,7 +76,8 @@ def carry_out(found: Found, present: Present, yes: bool, json: bool, extra: Extr
     if json:
         _print_json(steps, found, done, refused, told)
     if refused:
-        raise CommandFailed(f"{len(refused)} of {len(wanted)} were refused; a second import does the rest")
+        again = "" if doable < len(wanted) else "; a second import does the rest"
+        raise CommandFailed(f"{len(refused)} of {len(wanted)} were refused{again}")
 
 
 def _said_yes(count: int, json: bool) -> bool:
@@ -87,6 +89,8 @@ def _said_yes(count: int, json: bool) -> bool:
 def _print_plan(steps: list[Step], found: Found) -> None:
     for step in steps:
         typer.echo(printable(f"{step.sign} {_named(step)}{_where(step)}"))
+        if step.why:
+            typer.echo(printable(f"    {step.why}"))
         for change in step.changes:
             typer.echo(printable(f"    {change.field}: {_value(change.old)} -> {_value(change.new)}"))
     print_left(found)
@@ -96,7 +100,7 @@ def _print_plan(steps: list[Step], found: Found) -> None:
     typer.echo(f"{told or 'nothing to carry over'}{left}")
 
 
-_SIGNS = (("+", "new"), ("~", "different"), ("=", "there already"))
+_SIGNS = (("+", "new"), ("~", "different"), ("=", "there already"), ("x", "would be refused"))
 
 
 def print_left(found: Found) -> None:
@@ -111,7 +115,12 @@ def printable(text: str) -> str:
 
 
 def _named(step: Step) -> str:
-    return f'{_WORDS.get(step.kind, step.kind)} "{step.wanted.name}"'
+    word, wanted = _WORDS.get(step.kind, step.kind), step.wanted
+    if wanted.name:
+        return f'{word} "{wanted.name}"'
+    # Only a check may have no name.
+    known = [getattr(wanted, field, None) for field in ("slug", "uuid")]
+    return " ".join([word, "without a name", *(one for one in known if one)])
 
 
 def _where(step: Step) -> str:

@@ -45,7 +45,7 @@ def _check(check: dict[str, Any], place: str, channels: Mapping[str, str], keep_
     given = check.get("name")
     name = given if isinstance(given, str) else ""
     slug = check.get("slug")
-    what = f'"{shortened(name or str(slug or ""))}"'
+    what = f'"{shortened(name or str(slug or ""))}"' if name or slug else "without a name"
     uuid = check.get("uuid")
     if keep_uuids and not (isinstance(uuid, str) and is_uuid(uuid.lower())):
         raise NotReadable(

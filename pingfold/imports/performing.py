@@ -5,12 +5,12 @@ plan as a difference, and done then. A step that is refused ends its own thing, 
 told, and is in the plan of the next import.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pingfold.errors import CommandFailed
-from pingfold.imports.plan import Names, Present, Step, names_in
+from pingfold.imports.plan import Names, Present, Step, names_in, of_another
 from pingfold.imports.things import (
     Found,
     WantedChannel,
@@ -50,6 +50,22 @@ def read_present(ask: Api, found: Found) -> Present:
     )
 
 
+def read_others(wanted: Iterable[WantedCheck], present: Present, ask: Api) -> frozenset[str]:
+    """Which of the UUIDs that new checks are to have are those of other projects: a request for each."""
+    ours = {check["uuid"] for check in present.checks}
+    return frozenset(
+        check.uuid for check in wanted if check.uuid and check.uuid not in ours and _is_of_another(check.uuid, ask)
+    )
+
+
+def _is_of_another(uuid: str, ask: Api) -> bool:
+    try:
+        ask("GET", f"{_CHECKS}{uuid}")
+    except CommandFailed as refused:
+        return str(refused).startswith("403 ")
+    return False
+
+
 def _all(ask: Api, path: str) -> list[Any]:
     found: list[Any] = []
     page = 1
@@ -70,6 +86,9 @@ def perform(steps: Sequence[Step], present: Present, ask: Api) -> Iterator[tuple
         if step.id is not None:
             _known(step, names, step.id)
         if step.sign == "=":
+            continue
+        if step.sign == "x":
+            yield Refused(step, step.why)
             continue
         try:
             match step.wanted:
@@ -118,9 +137,7 @@ def _kept(uuid: str, body: dict[str, Any], ask: Api) -> Any:
         return ask("POST", f"{_CHECKS}{uuid}?create=1", body)
     except CommandFailed as refused:
         if str(refused).startswith("403 "):
-            raise CommandFailed(
-                f"another project of this Pingfold has the UUID {uuid}: import into that one, or without --keep-uuids"
-            ) from None
+            raise CommandFailed(of_another(uuid)) from None
         raise
 
 

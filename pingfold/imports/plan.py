@@ -8,8 +8,8 @@ is the oldest that is there, and so on. So what an interrupted import has made i
 rest.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from pingfold.imports.things import (
@@ -24,7 +24,8 @@ from query_api.slugs import slugify
 from schemas.schedules import BadTimezone, canonical_tz
 from schemas.times import read_iso
 
-Sign: TypeAlias = Literal["+", "=", "~"]
+# The last: it would be refused.
+Sign: TypeAlias = Literal["+", "=", "~", "x"]
 Kind: TypeAlias = Literal["channel", "check", "monitor", "window", "page"]
 Wanted: TypeAlias = WantedChannel | WantedCheck | WantedMonitor | WantedWindow | WantedPage
 # An object of a REST API, as it was answered.
@@ -33,13 +34,17 @@ Shown: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What the project has, as the REST APIs answer it, each oldest first."""
+    """What the project has, as the REST APIs answer it, each oldest first.
+
+    others: UUIDs that new checks are to have, and that checks of other projects have.
+    """
 
     channels: Sequence[Shown] = ()
     checks: Sequence[Shown] = ()
     monitors: Sequence[Shown] = ()
     windows: Sequence[Shown] = ()
     pages: Sequence[Shown] = ()
+    others: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing. id: of what is there. changes: the fields that differ; of what is new, none."""
+    """One thing. id: of what is there. changes: the fields that differ; of what is new, none. why: it would be
+    refused."""
 
     sign: Sign
     kind: Kind
     wanted: Wanted
     id: str | None = None
     changes: tuple[Change, ...] = ()
+    why: str = ""
 
 
 @dataclass(slots=True)
@@ -98,6 +105,7 @@ def plan(found: Found, present: Present) -> list[Step]:
     steps += _steps(
         "check", found.checks, present.checks, _is_check, lambda one, shown: _check_changes(one, shown, names), "uuid"
     )
+    steps = [_or_refused(step, present) for step in steps]
     for step in steps:
         if step.kind == "check" and step.id is not None:
             names.check[step.wanted.name] = step.id
@@ -120,6 +128,20 @@ def plan(found: Found, present: Present) -> list[Step]:
         "id",
     )
     return steps
+
+
+def of_another(uuid: str) -> str:
+    """Why a check cannot have a UUID, and what to do."""
+    return (
+        f"another project of this Pingfold has, or had, the UUID {uuid}: import into that one, or without --keep-uuids"
+    )
+
+
+def _or_refused(step: Step, present: Present) -> Step:
+    wanted = step.wanted
+    if step.sign != "+" or not isinstance(wanted, WantedCheck) or wanted.uuid not in present.others:
+        return step
+    return replace(step, sign="x", why=of_another(wanted.uuid or ""))
 
 
 def _steps(

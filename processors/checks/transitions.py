@@ -43,7 +43,7 @@ from processors.fold.status_transition import (
 )
 from schemas.base import Micros
 from schemas.check_states import CheckState, Run, visible_status
-from schemas.definitions import Check
+from schemas.definitions import Check, changes_before
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
 from schemas.incidents import IncidentToTell
@@ -152,9 +152,10 @@ def go_unobserved(
 
 
 def tell_of_drift(state: CheckState, check: Check, at: Micros) -> list[Effect]:
-    """Runs take nearly as long as they may. The id is by the serial number of the ping that ended the last."""
+    """Runs take nearly as long as they may. The id is by the serial number of the ping that ended the last, counted on
+    from where the changes of the check begin: an earlier check with its id may have told of as many pings."""
     assert state.run_times is not None
-    id = derived_id(check.id, "run time drift", state.pings)
+    id = derived_id(check.id, "run time drift", changes_before(check) + state.pings)
     data = notice_data(state, check, None) | drift_data(state.run_times.average, run_limit(check))
     return request(_subject(check, state), id, at, RUN_TIME_DRIFT, data)
 

@@ -1,12 +1,13 @@
 """What the `projects` fold decides about claims on the ids of checks, in the partition that an id belongs to.
 
 See `schemas.claims`. A claim stands as long as its check. Who claims an id again that is theirs renews it: a release of
-the former claim that is still on its way then releases nothing.
+the former claim that is still on its way then releases nothing. What a claim has allowed is done once, at its place in
+the journal: put back later, from the dead letters, it would make a check whose id may be another project's by then.
 """
 
 from msgspec.structs import replace
 
-from processors.fold.contract import Effect, InvalidEvent
+from processors.fold.contract import Context, Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.index import RequestRejected
 from schemas.base import Micros
@@ -55,6 +56,12 @@ class IdClaims:
 def released(check: Check, at: Micros) -> list[Effect]:
     """What follows from the removal of a check: the claim on its id, if it was given, is over."""
     return [Effect(PROJECTS, check.id, ClaimReleased(at=at, claim=check.claim))] if check.claim else []
+
+
+def must_be_in_time(request: object, context: Context) -> None:
+    """Refuse what a claim has allowed, when it is put back: the claim was released when it failed."""
+    if isinstance(request, CheckClaimed) and context.retried:
+        raise RequestRejected(RejectionCode.CHANGED_MEANWHILE)
 
 
 def not_made(request: object, view: View, project: str, at: Micros) -> list[Effect]:

@@ -24,7 +24,7 @@ from processors.fold.view import View
 from processors.projects.calendar_feeds import ProjectCalendarFeeds
 from processors.projects.channel_notes import ProjectChannelNotes
 from processors.projects.checks import ProjectChecks
-from processors.projects.claims import IdClaims, not_made
+from processors.projects.claims import IdClaims, must_be_in_time, not_made
 from processors.projects.decisions import decision, rejected
 from processors.projects.declared_names import DeclaredNames
 from processors.projects.escalations import ProjectEscalations
@@ -199,6 +199,7 @@ class ProjectsPartition:
             raise self._answered(event, context, RejectionCode.WRONG_TIME, refused) from refused
         self._tokens.learn(event.partition_count)
         try:
+            must_be_in_time(event, context)
             effects = self._decide(event, context.key, at)
         except RequestRejected as error:
             return [rejected(event, error.rejection), *not_made(event, self._view, context.key, at)]

@@ -21,6 +21,7 @@ from query_api.healthchecks.fields import (
     wanted,
     with_derived_slug,
 )
+from query_api.healthchecks.history import answering_history
 from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.service import Service, ServiceDep, is_unique_key, stale_header
 from query_api.healthchecks.tags import tags_of
@@ -130,12 +131,27 @@ async def update_check(
 
 
 async def _create_with_id(service: Service, body: Mapping[str, Any], caller: Caller, id: str) -> Response:
-    """Answer with the check that was made under a given id, which pings may use already."""
+    """Answer with the check that was made under a given id, which pings may use already.
+
+    An id that a check of another project had, or that a monitor has, is refused: history tells things apart by it.
+    """
+    if await _was_of_another(service, caller, id):
+        raise ApiError(403)
     # Another request may make it meanwhile: then the fields are those of a change.
     fields = _wanted(service, _said(service, body), makes=False)
     claim = CheckClaim(request=new_id(), at=service.deps.clock.now(), id=id, project=caller.project, fields=fields)
     decision = await service.claim(caller, claim)
     return await service.answer(await service.result(decision), 201 if decision.outcome == "made" else 200)
+
+
+async def _was_of_another(service: Service, caller: Caller, id: str) -> bool:
+    deps = service.deps
+    if deps.directory.monitor(id) is not None:
+        return True
+    if deps.past_things is None:
+        return False
+    with answering_history():
+        return await deps.past_things.project_of(id) not in (None, caller.project)
 
 
 @router.delete("/checks/{code}", responses=_CHECK | errors(403, 404, 405))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -9,15 +10,19 @@ from msgspec.structs import replace
 
 from infra.log.directory import Directory
 from infra.log.partitioner import partition_of
+from processors.checks.transitions import tell_of_drift
 from schemas.actors import UNKNOWN
-from schemas.base import encode
+from schemas.base import SECOND, encode
 from schemas.claims import CheckClaim, IdClaim, claim_key
 from schemas.definitions import Check
+from schemas.deliveries import DeliveryRequested
 from schemas.ids import new_id
 from schemas.rejections import RejectionCode
 from schemas.requests import CheckDelete, CheckFields
+from schemas.run_times import RunTimes
 from schemas.topics import PROJECTS, TRANSITIONS
 from tests.harness import OTHER_KEY, READ_KEY, WRITE_KEY, Harness
+from tests.poppaping_client import made, with_key
 
 UUID = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 
@@ -57,14 +62,47 @@ async def test_what_is_refused(harness: Harness, id: str, key: str, status: int)
     assert claims(harness) == []
 
 
-async def test_another_project_gets_it_when_the_check_is_removed(harness: Harness) -> None:
+async def test_a_claim_ends_with_its_check(harness: Harness) -> None:
     await call(harness, "POST")
     assert (await call(harness, "POST", key=OTHER_KEY))[0] == 403
     assert (await call(harness, "DELETE"))[0] == 200
     assert claims(harness) == []
-    status, made = await call(harness, "POST", {"name": "Moved"}, OTHER_KEY)
-    assert (status, made["name"]) == (201, "Moved")
+    claim = CheckClaim(request=new_id(), at=harness.log.time, id=UUID, project=elsewhere(harness), actor=UNKNOWN)
+    assert (await harness.log.ask(UUID, claim)).outcome == "made"
     assert (await call(harness, "GET"))[0] == 403
+
+
+async def test_what_another_project_watched_under_it_is_not_shown_to_the_next(harness: Harness) -> None:
+    """History knows things by their ids: incidents and uptime of the former check would be theirs."""
+    await call(harness, "POST")
+    harness.log.ping(UUID)
+    harness.log.ping(UUID, "fail")
+    assert (await call(harness, "DELETE"))[0] == 200
+    assert (await call(harness, "POST", key=OTHER_KEY))[0] == 403
+    assert claims(harness) == []
+    assert (await call(harness, "POST"))[0] == 201  # who had it has it again
+
+
+async def test_the_id_of_a_monitor_is_no_id_of_a_check(harness: Harness) -> None:
+    monitor = (await made(with_key(harness)))["id"]
+    for key in (WRITE_KEY, OTHER_KEY):
+        assert (await call(harness, "POST", key=key, id=monitor))[0] == 403
+
+
+async def test_a_run_time_drift_of_a_check_that_comes_again_is_told_anew(harness: Harness) -> None:
+    ids = []
+    for _ in range(2):
+        await call(harness, "POST", {"run_limit": 60, "timeout": 60})
+        check = harness.log.directory.check(UUID)
+        state = harness.log.states.state(UUID)
+        assert check is not None
+        assert state is not None
+        drifting = msgspec.structs.replace(state, pings=20, run_times=RunTimes(average=55 * SECOND))
+        told = tell_of_drift(drifting, replace(check, channels=("hook",)), harness.log.time)
+        ids += [effect.value.transition for effect in told if isinstance(effect.value, DeliveryRequested)]
+        await call(harness, "DELETE")
+        harness.log.tick(1)
+    assert len(ids) == len({*ids}) == 2
 
 
 async def test_of_two_projects_at_once_one_gets_it(harness: Harness) -> None:

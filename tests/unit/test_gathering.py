@@ -12,6 +12,7 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, DeliveryRequested, EndpointRemoved, delivery_key
 from schemas.gatherings import Gathering, gathering_key
 from schemas.ids import derived_id
+from schemas.notices import AnyNotice
 from schemas.times import iso
 from schemas.transitions import DeliveryFinished
 from tests.deliveries_driver import T0
@@ -287,7 +288,8 @@ def test_a_list_of_what_holds_anything_is_bounded() -> None:
 def test_a_list_says_since_when_what_it_does_not_name_is_down(driver: ReadChannels) -> None:
     for n in range(MOST_NAMED + 1):  # the first is told at once
         driver.tell(f"m{n}")
-    for n, notice in enumerate(("monitor.recovered", "monitor.still_down", "monitor.down"), 1):
+    told_of: tuple[AnyNotice, ...] = ("monitor.recovered", "monitor.still_down", "monitor.down")
+    for n, notice in enumerate(told_of, 1):
         incident = {"id": derived_id("old", str(n)), "started_at": iso(T0 - n * 3_600 * SECOND), "cause": "HTTP 500"}
         driver.tell(f"old{n}", notice, incident=incident)
         driver.tell(f"odd{n}", notice, incident=incident | {"started_at": "long ago"})

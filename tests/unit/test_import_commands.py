@@ -71,6 +71,7 @@ def test_a_crontab_is_shown_then_carried_over_and_the_second_time_nothing_is_don
     assert done.exit_code == 0, (done.output, done.exception)
     assert "done: 2 of 2" in done.stdout
     assert new.read_text().count("/ping/") == 2
+    assert new.stat().st_mode & 0o777 == 0o600  # who has a ping URL can ping
     for again in (file, new):
         second = json.loads(run("crontab", str(again), "--yes", "--json", "--timezone", "UTC").stdout)
         assert [step["sign"] for step in second["steps"]] == ["=", "="]
@@ -96,9 +97,19 @@ def test_a_uuid_of_another_project_is_refused_in_words(run: Run, monkeypatch: py
     arguments = ("healthchecks", "https://hc.invalid", "key", "--keep-uuids", "--yes")
     assert run(*arguments).exit_code == 0
     monkeypatch.setenv("PINGFOLD_KEY", OTHER_KEY)
+    check2 = check | {"uuid": "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea279", "name": "", "slug": ""}
+    monkeypatch.setattr(HealthchecksServer, "checks", lambda _: {"checks": [check, check2]})
+    why = f"another project of this Pingfold has, or had, the UUID {CHECK_UUID}: import into that one"
+    shown = run(*arguments[:-1])
+    assert shown.exit_code == 3
+    assert f'x check "Backup" (check 1)\n    {why}' in shown.stdout
+    assert f"+ check without a name {check2['uuid']} (check 2)" in shown.stdout
+    assert "1 new, 1 would be refused" in shown.stdout
     done = run(*arguments)
-    assert done.exit_code == 1
-    assert f"was refused: another project of this Pingfold has the UUID {CHECK_UUID}: import" in done.stderr
+    assert (done.exit_code, str(done.exception)) == (1, "1 of 2 were refused")
+    assert f'check "Backup" was refused: {why}' in done.stderr
+    alone = run(*arguments[:-1])  # nothing is left that could be done
+    assert (alone.exit_code, str(alone.exception)) == (1, "1 of 1 were refused")
 
 
 def twice(run: Run, *arguments: str) -> Any:
