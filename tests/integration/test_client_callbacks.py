@@ -25,24 +25,41 @@ def imitation() -> Any:
     producer.flush(WAIT)
 
 
-def refused(consumer: Consumer, partitions: list[TopicPartition]) -> None:
-    """An assignment at which Kafka does not answer: the library's own code raises."""
-    consumer.committed(partitions, timeout=1e-9)
+@pytest.fixture(scope="module")
+def lost() -> Any:
+    """A consumer that no broker ever answers: within any time, however short, the imitation answers now and then."""
+    consumer = Consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "lost", "log_level": 2})
+    yield consumer
+    consumer.close()
 
 
-CONFIG: dict[str, Any] = {"group.id": "callbacks", "auto.offset.reset": "earliest", "log_level": 2}
+CONFIG: dict[str, Any] = {"auto.offset.reset": "earliest", "log_level": 2}
+KINDS = [(way, prefix) for way in ("consume", "poll") for prefix in ("", "shared.")]
 
 
-@pytest.mark.parametrize("prefix", ["", "shared."])
-@pytest.mark.parametrize("way", ["consume", "poll"])
-def test_what_a_callback_raises_is_an_exception(imitation: str, prefix: str, way: str) -> None:
-    config = CONFIG | {"group.id": f"{prefix}{way}"}
-    consumer = new_consumer(imitation, config)
-    if prefix:
-        consumer = PrefixedConsumer(prefix, {**config, "bootstrap.servers": imitation})
-    consumer.subscribe(["plain"], on_assign=refused)
+@pytest.fixture(scope="module")
+def consumers(imitation: str, lost: Consumer) -> Any:
+    """One of each kind. They join their groups at once: each has to wait some seconds for others to join, too.
+
+    At an assignment Kafka does not answer, so the library's own code raises.
+    """
+    made = {}
+    for way, prefix in KINDS:
+        config = CONFIG | {"group.id": f"{prefix}{way}"}
+        if prefix:
+            made[way, prefix] = PrefixedConsumer(prefix, {**config, "bootstrap.servers": imitation})
+        else:
+            made[way, prefix] = new_consumer(imitation, config)
+        made[way, prefix].subscribe(["plain"], on_assign=lambda *_: lost.committed([TopicPartition("plain", 0)], 0.01))
+    yield made
+    for consumer in made.values():
+        consumer.close()
+
+
+@pytest.mark.parametrize(("way", "prefix"), KINDS)
+def test_what_a_callback_raises_is_an_exception(consumers: Any, way: str, prefix: str) -> None:
     with pytest.raises(KafkaException):
-        _ask(consumer, way)
+        _ask(consumers[way, prefix], way)
 
 
 def _ask(consumer: Consumer, way: str) -> None:
