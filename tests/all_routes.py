@@ -12,11 +12,11 @@ from infra.clock_skew.reports import ClockReports
 from infra.disk import Disk
 from infra.log.progress import FoldProgress
 from infra.secrets.metrics_key import bearer
-from infra.settings.settings import Settings
 from query_api.app import APIS
 from query_api.http.route_index import include
 from query_api.ops.operations import router
 from query_api.ops.readiness import Report
+from tests.given_settings import settings_of
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.raw_request import RawAnswer, ask
 from tests.updown_client import UPDOWN_KEY, with_updown_keys
@@ -61,7 +61,7 @@ class World:
             return report
 
         readiness: Any = SimpleNamespace(look=look, report=report)
-        disk, clock = Disk(Settings(_env_file=None)), cast(Any, SimpleNamespace(now=lambda: 0))
+        disk, clock = Disk(settings_of()), cast(Any, SimpleNamespace(now=lambda: 0))
         told = router(readiness, FoldProgress(1), ClockReports(), "127.0.0.1:1", clock, disk, None, METRICS_KEY)
         include(self.app, told)
         self._ids: dict[str, str] = {}

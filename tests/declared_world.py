@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import yaml
 
-from infra.settings.settings import Settings
 from pingfold.declared import project
 from pingfold.declared.api import Api
 from pingfold.declared.executing import execute
@@ -17,6 +16,7 @@ from pingfold.declared.planning import PLAIN, Options, Plan, plan
 from pingfold.declared.showing import lines, summary
 from pingfold.declared.things import Declarations, Present
 from schemas.times import iso
+from tests.given_settings import settings_of
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 
 
@@ -60,7 +60,7 @@ class World:
         self.harness = Harness(**settings)
         self.transport = _InMemory(self.harness)
         self.api = Api(
-            Settings(_env_file=None, url="http://pingfold.test", key=keys),
+            settings_of(url="http://pingfold.test", key=keys),
             transport=self.transport,
             wait=lambda seconds: self.harness.log.tick(seconds),
         )

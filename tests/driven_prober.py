@@ -16,6 +16,7 @@ from schemas.base import SECOND, Micros, encode
 from schemas.monitor_states import MonitorCopy, MonitorState, Seen
 from schemas.monitors import Monitor
 from schemas.probes import ProbeCompleted, ProbeResultsEvent
+from tests.given_settings import settings_of
 from tests.memory_log import MemorySink
 from tests.ping_world import HandClock
 from tests.probe_targets import LOOPBACK, system_trust
@@ -111,7 +112,7 @@ async def world(
 ) -> AsyncIterator[World]:
     connector = Connector(LOOPBACK, verify=system_trust())
     try:
-        made = World(connector, settings or Settings(), most, controls)
+        made = World(connector, settings or settings_of(), most, controls)
         made.hear(*known)
         made.prober.whole(0)
         yield made

@@ -26,7 +26,6 @@ from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.secrets.incident_links import IncidentLinks
 from infra.secrets.people_tokens import PeopleTokens
 from infra.secrets.secrets import hash_api_key
-from infra.settings.settings import Settings
 from processors.checks.fold import Checks
 from processors.deliveries.fold import DeliveriesFold
 from processors.fold.contract import Effect, Record, Session
@@ -71,6 +70,7 @@ from schemas.topics import (
 from schemas.transitions import DeliveryFinished, StatusChanged, ThingChanged
 from tests.conformance import Document
 from tests.explaining import MemoryExplaining
+from tests.given_settings import settings_of
 from tests.imitated_sink import ImitatedSink
 from tests.measured_history import MemoryDecidingResults, MemoryResponseTimes, MemoryValidityHistory, results_of
 from tests.memory_questions import MemoryQuestions
@@ -589,7 +589,7 @@ class Harness:
         self.report_history = ToldReports(self._told, self.log.now)
         self.uptime_history = ToldUptimes(self._told, self._signals, self.log.now)
         self.explaining = MemoryExplaining(self.log)
-        self.settings = Settings(_env_file=None, **settings)
+        self.settings = settings_of(**settings)
         self.links = ConfirmationLinks(b"a key of links")
         self.incident_links = IncidentLinks(b"a key of links of incidents")
         self.calendar_links = CalendarLinks(b"a key of calendars")

@@ -13,6 +13,7 @@ from ingest.ping.request import LIMITS, Limits
 from ingest.ping.source import Source
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import Check, Project
+from tests.given_settings import settings_of
 from tests.memory_log import MemoryProjects, MemoryReplica, MemorySink, add
 
 NOON: Micros = 1_790_000_000 * SECOND
@@ -52,7 +53,7 @@ class World:
     """One process of ingest, with the project's checks `UUID` (slug `SLUG`) and twins under the slug `twin`."""
 
     def __init__(self, limits: Limits = LIMITS, installation: str | None = None, **settings: Any) -> None:
-        self.settings = Settings(**settings)
+        self.settings = settings_of(**settings)
         self.clock = HandClock(self.settings)
         self.sink = MemorySink()
         self.directory = Directory()

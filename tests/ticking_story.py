@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 
 from infra.log.sink import Position
-from infra.settings.settings import Settings
 from ingest.ping.other_sources import OtherSources
 from ingest.ping.ticking import Ticking
 from processors.checks.fold import Checks
@@ -15,6 +14,7 @@ from schemas.topics import HEARTBEATS, PINGS, Topic
 from schemas.transitions import StatusChanged
 from tests.check_story import CHECK
 from tests.folding import Folding
+from tests.given_settings import settings_of
 from tests.imitated_sink import ImitatedSink
 from tests.ping_world import NOON, HandClock
 
@@ -65,7 +65,7 @@ class Process:
 
     def __init__(self, log: Log, slot: str, phase: float, seldom: bool) -> None:
         self.log, self.slot, self.phase, self.seldom = log, slot, phase, seldom
-        self.clock = HandClock(Settings())
+        self.clock = HandClock(settings_of())
         self.epoch = 0
         self.lives = False
         self.frozen_until = 0.0
