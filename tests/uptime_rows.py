@@ -8,6 +8,9 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from processors.history.ping_hours import PING_HOURS
+from processors.history.probe_hours import PROBE_HOURS
+from processors.history.response_times import RESPONSE_TIMES
 from processors.history.result_days import RESULT_DAYS
 from processors.history.roll_ups import RollUp, roll_up
 from processors.history.rows import PING_FACTS, PINGS, PROBES, SPANS, Row, Table
@@ -22,6 +25,7 @@ MINUTE: Micros = 60 * SECOND
 DAY: Micros = 86_400 * SECOND
 DAYS = 5
 KINDS = (SPAN_DAYS, RESULT_DAYS, SIGNAL_DAYS, RUN_TIMES)
+HOURS = (PING_HOURS, PROBE_HOURS, RESPONSE_TIMES)
 STATES: tuple[VisibleStatus, ...] = ("up", "late", "down", "not_observed", "maintenance", "paused")
 THINGS = ("a", "b", "c")
 
@@ -31,6 +35,14 @@ ROLLED = (
     "thing, month, source, version, totals, goods, ups, downs, not_observed FROM uptime_months",
     "check_id, length, begin, runs, took, longest, arraySort(arrayZip(buckets, times)) FROM run_times",
 )
+
+# Counts by hour; the ids of what each is of come first.
+HOURLY = (
+    "check_id, hour, * FROM ping_hours",
+    "monitor, (kind, at, n), results, figures, answers FROM uptime_pieces",
+    "check_id, begin, runs, took, longest FROM run_times",
+)
+_WHICH = ("1", "kind IN (1, 4)", "length = 3600")
 
 Inserted = tuple[Table, Row]
 
@@ -65,12 +77,46 @@ class UptimeStore:
         found = (self.client.query(f"SELECT {what} FINAL ORDER BY ALL").result_rows for what in ROLLED)
         return [list(map(tuple, rows)) for rows in found]
 
+    def hours(self) -> list[dict[tuple[str, Any], tuple[Any, ...]]]:
+        """What stands in each roll-up by hour, by thing and hour."""
+        found = (f"SELECT {what} FINAL WHERE {which}" for what, which in zip(HOURLY, _WHICH, strict=True))
+        return [{(row[0], row[1]): tuple(row) for row in self.client.query(sql).result_rows} for sql in found]
+
+    def months(self, source: str) -> list[dict[str, Any]]:
+        """Figures of months, in order."""
+        asked = "SELECT * EXCEPT version FROM uptime_months FINAL WHERE source = {source:String} ORDER BY thing, month"
+        return list(self.client.query(asked, parameters={"source": source}).named_results())
+
+    def days(self, source: str) -> dict[tuple[str, Any], list[tuple[int, int]]]:
+        """Counts by quarter of an hour, all and good ones, by thing and day."""
+        asked = "SELECT thing, day, arrayZip(totals, goods) FROM uptime_days FINAL WHERE source = {source:String}"
+        found = self.client.query(asked, parameters={"source": source}).result_rows
+        return {(thing, day): quarters for thing, day, quarters in found}
+
+    def remove(self, *tables: str, which: str = "1") -> None:
+        """Rows expire."""
+        for table in tables:
+            self.client.command(f"DELETE FROM {table} WHERE {which} SETTINGS lightweight_deletes_sync = 2")
+
+    def kept_since(self, at: Micros) -> None:
+        """Rows that came before may have expired by a retention of before; the database is older than all of them."""
+        self.client.command("INSERT INTO migrations SELECT name, digest, toDateTime(0, 'UTC') FROM migrations")
+        asked = {"names": ["pings", "ping_facts", "probe_results"], "at": at // SECOND}
+        self.client.command(
+            "INSERT INTO expired_rows SELECT arrayJoin({names:Array(String)}), toDateTime({at:UInt32}, 'UTC')", asked
+        )
+
     def mark(self, kind: RollUp) -> datetime:
         asked = {"source": kind.source}
         [(at,)] = self.client.query(
             "SELECT max(done_to) FROM rolled_up WHERE source = {source:String}", parameters=asked
         ).result_rows
         return at.replace(tzinfo=UTC)  # type: ignore[no-any-return]
+
+
+def time_of(table: Table, row: Row) -> Micros:
+    """The time by which a row is counted."""
+    return int(row[table.columns.index("slot" if table is PROBES else "at")])
 
 
 def random_rows(random: Random) -> list[Inserted]:

@@ -12,9 +12,12 @@ import structlog
 
 from infra.clickhouse.address import Address
 from infra.clickhouse.client import connect, unavailable_errors
+from infra.clickhouse.expired_rows import record_expired
 from infra.settings.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+_HOURS_OF_DAYS = 2 * 86_400
 
 _TABLES = "SELECT name, engine_full, create_table_query FROM system.tables WHERE database = currentDatabase()"
 _TABLE_TTL = re.compile(r" TTL (.+?)(?: SETTINGS |$)")
@@ -24,10 +27,12 @@ _BODY_TTL = re.compile(r"`body` String CODEC\(ZSTD\(1\)\)(?: TTL ([^`]+?))?, `")
 def table_ttls(settings: Settings) -> dict[str, str]:
     """The TTL of each table of history, as ClickHouse writes it; '' keeps rows for ever."""
     transitions, hours, days = settings.history_transitions, settings.history_hours, settings.history_days
-    pieces = ["forget", *_ttl("toDateTime(at)", hours, "kind IN (1, 4)")]
+    # Days are made of hours, a day after it is over at the latest.
+    of_days = None if hours is None else max(hours, _HOURS_OF_DAYS)
+    pieces = ["forget", *_ttl("toDateTime(at)", of_days, "kind IN (1, 4)")]
     pieces += _ttl("toDateTime(at)", days, "kind IN (2, 5)")
     pieces += _ttl("toDateTime(at)", transitions, "kind = 3")
-    run_times = [*_ttl("begin", hours, "length = 3600"), *_ttl("begin", days, "length = 86400")]
+    run_times = [*_ttl("begin", of_days, "length = 3600"), *_ttl("begin", days, "length = 86400")]
     return {
         "pings": "".join(_ttl("inserted_at", settings.history_pings)),
         "ping_facts": "".join(_ttl("inserted_at", settings.history_ping_facts)),
@@ -65,6 +70,8 @@ def apply(url: str, settings: Settings) -> list[str]:
             found = {row[0]: (row[1], row[2]) for row in client.query(_TABLES).result_rows}
             statements = dict(_alterations(settings, found))
             for what, statement in statements.items():
+                if what in found:
+                    record_expired(client, what, found[what][0])
                 client.command(statement)
                 log.info("clickhouse.retention", what=what, statement=statement)
             return list(statements)

@@ -1,6 +1,6 @@
 """Regular results of probes by hour, and by day made of the hours. A result counts in the hour of its slot.
 
-A day is made of all its hours, those among them whose results have expired.
+A day is made of all its hours, those among them whose results have expired. Such an hour is left alone.
 """
 
 from processors.history.roll_ups import RollUp
@@ -13,12 +13,28 @@ AND confirm = 0
 
 NEW = f"SELECT monitor, count() FROM {NEW_RESULTS} GROUP BY monitor ORDER BY monitor"
 
-ROWS = f"""
+
+def rows_of_hours(kind: int) -> str:
+    """A condition on rows of `probe_results`: that they are of the hours which are to be made, as pieces of that
+    kind."""
+    return f"""
     {RANGE} AND confirm = 0
-    AND (monitor, toStartOfHour(slot)) IN (SELECT monitor, toStartOfHour(slot) FROM {NEW_RESULTS})
+    AND (monitor, toStartOfHour(slot)) IN (
+        SELECT monitor, toStartOfHour(slot) AS hour FROM {NEW_RESULTS}
+        AND (hour + 3600 > {{kept:DateTime('UTC')}} OR (monitor, hour) NOT IN (
+            SELECT monitor, toDateTime(at, 'UTC') FROM uptime_pieces
+            WHERE {RANGE} AND kind = {kind} AND at < toUnixTimestamp({{kept:DateTime('UTC')}})
+        ))
+    )
 """
 
-MONITORS = f"SELECT monitor, count() FROM probe_results WHERE {ROWS} GROUP BY monitor ORDER BY monitor"
+
+def monitors_with(rows: str) -> str:
+    """Monitors in order, each with the number of its rows of which a condition holds."""
+    return f"SELECT monitor, count() FROM probe_results WHERE {rows} GROUP BY monitor ORDER BY monitor"
+
+
+_ROWS = rows_of_hours(1)
 
 # FINAL merges copies as it reads, in little memory. The inner step gathers results by the bucket that they took.
 _HOURS = f"""
@@ -34,7 +50,7 @@ FROM (
            count() AS many, sum(took) AS spent,
            groupArray((toUInt32(toUnixTimestamp64Micro(slot) - hour * 1000000), region, outcome, took)) AS each
     FROM probe_results FINAL
-    WHERE {ROWS}
+    WHERE {_ROWS}
     GROUP BY monitor, hour, outcome, bucket
 )
 GROUP BY monitor, hour
@@ -53,4 +69,4 @@ WHERE {RANGE} AND kind = 1
 GROUP BY monitor, day
 """
 
-PROBE_HOURS = RollUp("probe_results", ("probe_results",), NEW, MONITORS, (_HOURS, _DAYS))
+PROBE_HOURS = RollUp("probe_results", ("probe_results",), NEW, monitors_with(_ROWS), (_HOURS, _DAYS))

@@ -5,8 +5,10 @@ results; these have a mark of their own, so what was recorded before there were 
 """
 
 from infra.clickhouse.response_times import FIGURES, JUDGED
-from processors.history.probe_hours import MONITORS, NEW, NEW_RESULTS, RANGE, ROWS
+from processors.history.probe_hours import NEW, NEW_RESULTS, RANGE, monitors_with, rows_of_hours
 from processors.history.roll_ups import RollUp
+
+_ROWS = rows_of_hours(4)
 
 # FINAL merges copies as it reads, in little memory.
 _HOURS = f"""
@@ -15,7 +17,7 @@ SELECT monitor, 4, hour, cityHash64(region), count(), (region, {FIGURES})
 FROM (
     SELECT monitor, region, toUnixTimestamp(toStartOfHour(slot)) AS hour, {JUDGED}
     FROM probe_results FINAL
-    WHERE {ROWS}
+    WHERE {_ROWS}
 )
 GROUP BY monitor, hour, region
 """
@@ -33,4 +35,4 @@ WHERE {RANGE} AND kind = 4
 GROUP BY monitor, day, n
 """
 
-RESPONSE_TIMES = RollUp("response_times", ("probe_results",), NEW, MONITORS, (_HOURS, _DAYS))
+RESPONSE_TIMES = RollUp("response_times", ("probe_results",), NEW, monitors_with(_ROWS), (_HOURS, _DAYS))

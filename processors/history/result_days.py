@@ -3,6 +3,7 @@ slot, however often it stands there; what was made in maintenance counts in none
 """
 
 from infra.clickhouse.uptime_days import result_days
+from processors.history.count_days import counts_of
 from processors.history.probe_hours import NEW, NEW_RESULTS, RANGE
 from processors.history.roll_ups import RollUp
 from processors.history.uptime_months import months_of
@@ -13,9 +14,6 @@ _ROWS = f"{RANGE} AND confirm = 0 AND (monitor, toDate(slot)) IN (SELECT thing, 
 
 _MONITORS = f"SELECT monitor, count() FROM probe_results WHERE {_ROWS} GROUP BY monitor ORDER BY monitor"
 
-_DAYS = f"""
-INSERT INTO uptime_days (day, thing, source, version, total, good, totals, goods)
-SELECT day, thing, 'results', version, total, good, totals, goods FROM ({result_days(_ROWS)})
-"""
+_DAYS = counts_of("results", _TOUCHED, result_days(_ROWS))
 
 RESULT_DAYS = RollUp("result_days", ("probe_results",), NEW, _MONITORS, (_DAYS, months_of("results", _TOUCHED)))

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from clickhouse_connect.driver.client import Client
 
 from infra.clickhouse.client import unavailable_errors
+from infra.clickhouse.expired_rows import kept_since
 
 _AFTER_ALL = "\U0010ffff"
 
@@ -47,7 +48,8 @@ class RollUp(NamedTuple):
     source: the name of its mark. tables: where new rows stand.
     new: things in order, each with the number of its new rows.
     touched: things in order, each with the number of all rows in the hours or days that the new ones touched.
-    steps: what recomputes those, and then what is made of them.
+    steps: what recomputes those, and then what is made of them. `kept`: a moment from which on all rows that were
+    inserted are there; what is made of rows of before is left alone.
     """
 
     source: str
@@ -71,10 +73,11 @@ def roll_up(client: Client, kind: RollUp, beat: Callable[[], None] = lambda: Non
     with unavailable_errors():
         source = {"source": kind.source}
         done_to, rolled_to = (at.replace(tzinfo=UTC) for at in client.query(_BEGIN, parameters=source).result_rows[0])
+        kept = kept_since(client, kind.tables)
         for slice in _slices(client, kind, rolled_to, done_to):
             beat()
-            for first, last in _chunks(client, kind, slice, beat):
-                asked = {"since": slice.since, "until": slice.until, "first": first, "last": last}
+            for first, last in _chunks(client, kind, slice, kept, beat):
+                asked = {"since": slice.since, "until": slice.until, "first": first, "last": last, "kept": kept}
                 for step in kind.steps:
                     client.command(step, parameters=asked)
                     beat()
@@ -106,12 +109,14 @@ def slice_ends(arrivals: Iterable[tuple[datetime, int]], done_to: datetime) -> I
             size = 0
 
 
-def _chunks(client: Client, kind: RollUp, slice: _Slice, beat: Callable[[], None]) -> Iterator[tuple[str, str]]:
+def _chunks(
+    client: Client, kind: RollUp, slice: _Slice, kept: datetime, beat: Callable[[], None]
+) -> Iterator[tuple[str, str]]:
     """First and last thing of each chunk; neither what is new nor what must be read again is ever asked of all at
     once when there is much of it."""
 
     def counted(sql: str, first: str, last: str) -> list[tuple[str, int]]:
-        asked = {"since": slice.since, "until": slice.until, "first": first, "last": last}
+        asked = {"since": slice.since, "until": slice.until, "first": first, "last": last, "kept": kept}
         rows = client.query(sql, parameters=asked).result_rows
         beat()
         return [(row[0], row[1]) for row in rows]

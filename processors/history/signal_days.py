@@ -3,6 +3,7 @@ ping counts in the day of its own time, once.
 """
 
 from infra.clickhouse.uptime_days import signal_days
+from processors.history.count_days import counts_of
 from processors.history.ping_hours import NEW, NEW_FACTS, NEW_PINGS, RANGE
 from processors.history.roll_ups import RollUp
 from processors.history.uptime_months import months_of
@@ -19,9 +20,6 @@ _ROWS = f"{RANGE} AND (check_id, toDate(at)) IN (SELECT thing, day FROM ({_TOUCH
 
 _CHECKS = f"SELECT check_id, count() FROM pings WHERE {_ROWS} GROUP BY check_id ORDER BY check_id"
 
-_DAYS = f"""
-INSERT INTO uptime_days (day, thing, source, version, total, good, totals, goods)
-SELECT day, thing, 'signals', version, total, good, totals, goods FROM ({signal_days(_ROWS)})
-"""
+_DAYS = counts_of("signals", _TOUCHED, signal_days(_ROWS))
 
 SIGNAL_DAYS = RollUp("signal_days", ("pings", "ping_facts"), NEW, _CHECKS, (_DAYS, months_of("signals", _TOUCHED)))
