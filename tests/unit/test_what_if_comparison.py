@@ -138,6 +138,15 @@ def test_what_people_knew_when_the_records_began_is_no_new_alert() -> None:
         assert {one.thing for one in made.alerts} == {"a"}
 
 
+def test_an_alert_that_was_held_back_began_when_the_thing_went_down() -> None:
+    found = heard(
+        (200, change(190, "down")),
+        (300, request(290, "monitor.down")),
+        (310, request(305, "monitor.down", thing="b")),  # of which no status is known
+    )
+    assert [(one.began, one.told) for one in found.alerts] == [(190, 300), (305, 310)]
+
+
 def test_room_is_given_back_by_what_is_forgotten() -> None:
     room = Room(2)
     made = AlertLog(SPAN, {}, room, frozenset({"a", "b"}))
@@ -165,7 +174,9 @@ def test_room_is_given_back_by_what_is_forgotten() -> None:
         ([down(200, 200, 300)], [down(200, 210, 300)], ["later"]),
         ([down(200, 210, 300)], [down(200, 200, 300)], ["earlier"]),
         ([down(200, 200, 300)], [down(300, 310, 400)], ["later"]),  # they touch
+        ([down(300, 310, 400)], [down(200, 200, 300)], ["earlier"]),
         ([down(200, 200, 300)], [down(301, 310, 400)], ["spared", "added"]),
+        ([down(301, 310, 400)], [down(200, 200, 300)], ["added", "spared"]),
         ([down(200, 200, 300)], [down(250, 260, 280, "b")], ["spared", "added"]),
         ([down(200, 200, 300)], [down(250, 260, 280, what="late")], ["spared", "added"]),
         ([down(200, 200, 210), down(220, 220, 300)], [down(200, 200, 300)], ["kept", "spared"]),
