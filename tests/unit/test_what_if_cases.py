@@ -8,6 +8,7 @@ import pytest
 from infra.log.partitioner import partition_of
 from pingfold.what_if.run import told_anew
 from processors.checks.fold import Checks
+from processors.monitors.fold import Monitors
 from processors.what_if.alerts import MOST_ALERTS
 from processors.what_if.dependencies import words_room
 from processors.what_if.refold import MANY
@@ -202,6 +203,28 @@ def test_what_was_open_when_a_snapshot_was_taken_is_no_new_alert(world: World) -
 
 def Checks_of(world: World):  # type: ignore[no-untyped-def]
     return world.sessions[PINGS, 0].fold
+
+
+def test_what_a_mute_hid_when_a_snapshot_was_taken_is_a_new_alert(world: World) -> None:
+    world.check_that_is_late(mute_until="forever")
+    world.snapshot(Checks(), partition_of(CHECK.encode(), PARTITIONS))
+    world.tick(1)
+    world.check()
+    world.tick(1)
+    [alert] = world.ask(CHECK).cases[0].alerts
+    assert (alert.verdict, alert.sent and alert.sent.began) == ("kept", START + 6 * MINUTE)
+
+
+def test_what_was_held_back_when_a_snapshot_was_taken_is_a_new_alert(world: World) -> None:
+    world.monitor(ROUTER, depended_on=True)
+    world.monitor(SHOP, depends_on=(ROUTER,))
+    world.probe({ROUTER: range(2, 20), SHOP: range(3, 20)}, 6)
+    world.snapshot(Monitors(), partition_of(SHOP.encode(), PARTITIONS))
+    world.probe({ROUTER: range(0), SHOP: range(20)}, 6)
+    [alert] = world.ask(SHOP).cases[0].alerts
+    assert alert.sent is not None
+    assert alert.sent.began < START + 5 * MINUTE
+    assert alert.sent.told > START + 6 * MINUTE
 
 
 def test_one_that_others_depended_on_once_tells_anew(world: World) -> None:
