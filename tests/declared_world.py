@@ -56,8 +56,8 @@ def _contents(files: Iterable[str | Mapping[str, Any]]) -> list[tuple[str, bytes
 class World:
     """A project, and files that are applied to it."""
 
-    def __init__(self, keys: str = f"{POP_KEY},{WRITE_KEY}", **settings: Any) -> None:
-        self.harness = Harness(**settings)
+    def __init__(self, keys: str = f"{POP_KEY},{WRITE_KEY}", harness: Harness | None = None, **settings: Any) -> None:
+        self.harness = harness or Harness(**settings)
         self.transport = _InMemory(self.harness)
         self.api = Api(
             settings_of(url="http://pingfold.test", key=keys),

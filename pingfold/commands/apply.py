@@ -8,11 +8,13 @@ import typer
 
 from infra.clock import SYSTEM_CLOCK
 from infra.settings.settings import Settings
+from pingfold.commands.import_outcome import printable
 from pingfold.commands.options import Json
 from pingfold.declared import project
 from pingfold.declared.api import Api
 from pingfold.declared.executing import execute
 from pingfold.declared.exporting import choose, export
+from pingfold.declared.keys import must_know, must_write
 from pingfold.declared.loading import load
 from pingfold.declared.planning import Options, Plan, plan
 from pingfold.declared.showing import as_json, lines, title
@@ -54,13 +56,15 @@ def apply(
     """
     with Api(Settings()) as api:
         declarations = load(file, project.rules(api))
+        must_know(api, {one.section for one in declarations.things})
         planned = plan(declarations, project.read(api), iso(SYSTEM_CLOCK.now()), Options(prune, adopt, send_secrets))
-        typer.echo(as_json(planned) if json else "\n".join(lines(planned)))
+        typer.echo(as_json(planned) if json else "\n".join(map(printable, lines(planned))))
         if not planned.steps:
             return
         if not yes and not _confirmed():
             typer.echo("nothing was done", err=True)
             raise typer.Exit(NOT_CONFIRMED)
+        must_write(api, {step.section for step in planned.steps})
         _execute(planned, api, json)
 
 
@@ -82,9 +86,12 @@ def export_project(
     if output is None:
         typer.echo(exported.text, nl=False)
     else:
-        output.write_text(exported.text, encoding="utf-8")
+        try:
+            output.write_text(exported.text, encoding="utf-8")
+        except OSError as error:
+            raise CommandFailed(f"{output} cannot be written: {error.strerror}") from None
     for words in exported.left_out:
-        typer.echo(words, err=True)
+        typer.echo(printable(words), err=True)
     if exported.variables:
         typer.echo(f"to apply it, set {', '.join(exported.variables)}", err=True)
 
@@ -103,4 +110,4 @@ def _confirmed() -> bool:
 
 def _execute(planned: Plan, api: Api, json: bool) -> None:
     for step in execute(planned, api):
-        typer.echo(f"done: {title(step)}", err=json)
+        typer.echo(printable(f"done: {title(step)}"), err=json)

@@ -20,7 +20,7 @@ from pingfold.running_place import running_place, verification
 
 _TIMEOUT = 30.0
 _MOST_WAITS, _LONGEST_WAIT = 10, 60.0
-_PER_PAGE = 100
+_PER_PAGE, _MOST_LOOKS = 100, 5
 _PREFIXES: Mapping[str, str] = {"healthchecks": "hc", "poppaping": "pp_"}
 _NAMES: Mapping[str, str] = {"healthchecks": "Management API", "poppaping": "PoppaPing API"}
 
@@ -65,15 +65,19 @@ class Api:
         """Whether there is a key of this API."""
         return api in self._keys
 
-    def call(self, api: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """What an API answers, decoded and without its envelope. Raises `ApiRefused`."""
+    def key_of(self, api: str) -> str:
+        """The key of an API. Raises `CommandFailed` when there is none."""
         key = self._keys.get(api)
         if key is None:
             raise CommandFailed(
                 f"PINGFOLD_KEY has no key of the {_NAMES[api]} (it begins with {_PREFIXES[api]}): "
                 "give the keys of both APIs, with a comma between them"
             )
-        told = self._told(method, path, {"X-Api-Key": key} if api == "healthchecks" else bearer(key), body)
+        return key
+
+    def call(self, api: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """What an API answers, decoded and without its envelope. Raises `ApiRefused`."""
+        told = self._whole(api, method, path, body)
         try:
             return told["data"] if api == "poppaping" else told
         except (KeyError, TypeError):
@@ -84,15 +88,31 @@ class Api:
         return self._told("GET", path, {}, None)
 
     def all(self, api: str, path: str) -> list[Any]:
-        """All pages of a list of the PoppaPing API."""
-        found: list[Any] = []
-        page = 1
-        while True:
-            more = self.call(api, "GET", f"{path}?per_page={_PER_PAGE}&page={page}")
-            found += more
-            if len(more) < _PER_PAGE:
-                return found
-            page += 1
+        """All pages of a list of the PoppaPing API, oldest first.
+
+        When things are made or removed meanwhile, what moves from one page to the next is listed once, and the list is
+        asked for again until nothing has moved away unseen, for a bounded number of times.
+        """
+        for _ in range(_MOST_LOOKS):
+            found: dict[str, Any] = {}
+            seen, page, pages = 0, 1, 1
+            total = 0
+            while page <= pages:
+                told = self._whole(api, "GET", f"{path}?per_page={_PER_PAGE}&page={page}", None)
+                try:
+                    more, pages = told["data"], int(told["meta"]["total_pages"])
+                    total = int(told["meta"]["total"])
+                    found |= {one["id"]: one for one in more}
+                except (KeyError, TypeError, ValueError):
+                    raise self._not_ours() from None
+                seen, page = seen + len(more), page + 1
+            if seen == len(found) == total:
+                break
+        return list(found.values())
+
+    def _whole(self, api: str, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        key = self.key_of(api)
+        return self._told(method, path, {"X-Api-Key": key} if api == "healthchecks" else bearer(key), body)
 
     def _told(self, method: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any] | None) -> Any:
         answer = self._answer(method, path, headers, body)

@@ -8,6 +8,7 @@ the same thing at the same moment is refused by the server, and finds it there t
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pingfold.commands.import_outcome import printable
 from pingfold.declared.api import Api, ApiRefused
 from pingfold.declared.kinds import KINDS
 from pingfold.declared.planning import Plan, Step
@@ -29,7 +30,7 @@ def execute(plan: Plan, api: Api) -> Iterator[Step]:
             _take(step, api, ids)
         except CommandFailed as error:
             whole = f"{number} of {len(plan.steps)} steps are done"
-            title = f"{KINDS[step.section].title} '{step.key}'"
+            title = printable(f"{KINDS[step.section].title} '{step.key}'")
             place = f" ({step.declared.place})" if step.declared and step.declared.place else ""
             what = {"+": "was not made", "~": "was not changed", "-": "was not removed"}[step.sign]
             unclear = isinstance(error, ApiRefused) and error.status in (0, 503)

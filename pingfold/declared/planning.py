@@ -24,6 +24,8 @@ Sign = Literal["+", "~", "-"]
 # What a file that does not name it leaves as it is.
 _LEFT = ("paused", "password")
 _SENT_AGAIN = "[sent again]"
+# So many things are named in a note.
+_MOST_NAMED = 5
 
 
 class FieldChange(NamedTuple):
@@ -93,7 +95,8 @@ class _Planner:
         self._declared, self._sets = declarations.things, declarations.sets
         self._present, self._now, self._options = present, now, options
         self._problems: list[Problem] = []
-        self._notes: list[str] = []
+        self._over: list[str] = []
+        self._of_others: list[str] = []
         self._by_key: dict[tuple[str, str], list[Present]] = defaultdict(list)
         for one in present:
             self._by_key[one.section, one.key].append(one)
@@ -125,7 +128,13 @@ class _Planner:
         steps += [Step("-", None, one) for one in removed]
         if self._problems:
             raise InvalidDeclarations(self._problems)
-        return Plan(tuple(steps), tuple(self._notes), self._ids)
+        return Plan(tuple(steps), tuple(self._notes()), self._ids)
+
+    def _notes(self) -> Iterator[str]:
+        if self._over:
+            yield f"nothing is done of what is over: {_some(self._over)}"
+        if self._of_others:
+            yield f"--prune never removes what others have made, and --adopt takes it over: {_some(self._of_others)}"
 
     def _match(self, thing: Declared) -> Present | None:
         """What is there of a declared thing."""
@@ -209,7 +218,7 @@ class _Planner:
         title = f"{kind.title} '{thing.key}'"
         if there is None:
             if (ends := thing.fields.get("ends_at")) and ends <= self._now:
-                self._notes.append(f"{title} is over: nothing is done")
+                self._over.append(title)
                 return None
             return Step("+", thing, None, managed_by=thing.managed_by)
         label = self._label(thing, there, title)
@@ -231,7 +240,7 @@ class _Planner:
             words = f"belongs to the set '{there.managed_by}': declare it there, or take it over with --adopt"
             self._tell(thing, "", words)
         else:
-            self._notes.append(f"{title} was made by others: --prune never removes it; --adopt takes it over")
+            self._of_others.append(title)
         return None
 
     def _shown(self, there: Present) -> Fields:
@@ -242,6 +251,11 @@ class _Planner:
         path = f"{thing.section}.{thing.key}"
         place = thing.places.get(field, thing.place)
         self._problems.append(Problem(place, f"{path}.{field}" if field else path, words))
+
+
+def _some(titles: Sequence[str]) -> str:
+    more = len(titles) - _MOST_NAMED
+    return ", ".join(titles[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _changes(there: Fields, declared: Fields) -> Iterable[FieldChange]:

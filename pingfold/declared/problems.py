@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pingfold.commands.import_outcome import printable
 from pingfold.errors import PingfoldError
 
 _MOST_TOLD = 200
@@ -35,7 +36,7 @@ class InvalidDeclarations(PingfoldError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = sorted(dict.fromkeys(problems), key=lambda one: (one.place or Place("", 0, 0), one.path))
-        told = [str(problem) for problem in self.problems[:_MOST_TOLD]]
+        told = [printable(str(problem)) for problem in self.problems[:_MOST_TOLD]]
         if more := len(self.problems) - len(told):
             told.append(f"and {more} more")
         super().__init__("\n".join(told))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pingfold.declared.api import Api, ApiRefused
+from pingfold.declared.keys import must_read
 from pingfold.declared.kinds import KINDS
 from pingfold.declared.kinds.kind import Kind, Rules
 from pingfold.declared.things import Present
@@ -12,7 +13,8 @@ _LIST = {"channels": "/api/v1/alerts"}
 
 
 def read(api: Api) -> list[Present]:
-    """Everything that can be declared. Raises `ApiRefused`."""
+    """Everything that can be declared. Raises `CommandFailed`, also for keys that do not show all of it."""
+    must_read(api)
     return [one for kind in KINDS.values() if api.has_key(kind.api) for one in _present(api, kind)]
 
 

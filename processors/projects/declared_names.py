@@ -1,4 +1,4 @@
-"""What is made by a set of declarations has a name that no other of its kind and project has.
+"""What is made or renamed by a set of declarations has a name that no other of its kind and project has.
 
 People may give several monitors one name. A declaration is known by its name, so two of them that are applied at the
 same time must not make two things: here, in the order of the journal, the second is refused. The index follows the
@@ -12,17 +12,22 @@ from msgspec import UNSET
 
 from processors.fold.view import View
 from processors.projects.index import ProjectIndex, RequestRejected
-from schemas.definitions import Channel
+from schemas.definitions import Channel, Check
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.rejections import RejectionCode
 from schemas.requests import (
     ChannelCreate,
+    ChannelUpdate,
     CheckCreate,
+    CheckUpdate,
     MaintenanceCreate,
+    MaintenanceUpdate,
     MonitorCreate,
+    MonitorUpdate,
     ProjectsRequest,
     StatusPageCreate,
+    StatusPageUpdate,
 )
 from schemas.status_pages import StatusPage
 
@@ -59,9 +64,34 @@ class DeclaredNames:
                 named = ("channel", project, channel.name)
                 is_taken = self._taken[named] > 0
             case _:
+                self._must_be_free_for(request, project)
                 return
         if is_taken and self._view.get(f"{named[0]}/{_id_of(request)}") is None:  # else it came twice
             raise RequestRejected(RejectionCode.NAME_TAKEN, "" if named[2] is UNSET else str(named[2]))
+
+    def _must_be_free_for(self, request: ProjectsRequest, project: str) -> None:
+        """The same of a rename: what keeps its name takes none."""
+        match request:
+            case CheckUpdate(id=id, fields=fields) if fields.managed_by and fields.slug:
+                check = self._view.get(f"check/{id}")
+                is_new = isinstance(check, Check) and fields.slug not in (UNSET, check.slug)
+                is_taken, name = is_new and bool(self._index.with_slug(project, str(fields.slug))), fields.slug
+            case MonitorUpdate(id=id, fields=fields) if fields.managed_by:
+                is_taken, name = self._is_of_another("monitor", id, project, fields.name), fields.name
+            case StatusPageUpdate(id=id, fields=fields) if fields.managed_by:
+                is_taken, name = self._is_of_another("status-page", id, project, fields.slug), fields.slug
+            case MaintenanceUpdate(id=id, fields=fields) if fields.managed_by:
+                is_taken, name = self._is_of_another("maintenance", id, project, fields.name), fields.name
+            case ChannelUpdate(id=id, fields=fields) if fields.managed_by:
+                is_taken, name = self._is_of_another("channel", id, project, fields.name), fields.name
+            case _:
+                return
+        if is_taken:
+            raise RequestRejected(RejectionCode.NAME_TAKEN, str(name))
+
+    def _is_of_another(self, kind: str, id: str, project: str, name: object) -> bool:
+        there = _named(self._view.get(f"{kind}/{id}"))
+        return name is not UNSET and there not in (None, (kind, project, name)) and self._taken[kind, project, name] > 0
 
     def _changed(self, _key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
         before, after = _named(old), _named(new)

@@ -23,10 +23,11 @@ def refusal_of(rejection: Rejection) -> ApiError:
             | RejectionCode.DEPENDENCY_LOOP
             | RejectionCode.ON_CALL_IDENTIFIER_INVALID
             | RejectionCode.TARGET_TAKEN
-            | RejectionCode.NAME_TAKEN
             | RejectionCode.INVALID_REQUEST
         ):
             return ApiError(400, reason)
+        case RejectionCode.NAME_TAKEN:
+            return ApiError(400, f"another one is named '{rejection.detail}' already, and declarations go by names")
         case RejectionCode.INVALID_SCHEDULE:
             return ApiError(400, NO_SCHEDULE)
         case RejectionCode.PROJECT_NOT_FOUND:

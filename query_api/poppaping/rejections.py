@@ -49,6 +49,8 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
     match code:
         case RejectionCode.COVERED_MONITOR_NOT_FOUND:
             return PoppaPingApiError(400, f"Field 'monitor_ids': there is no monitor or check '{detail}'.")
+        case RejectionCode.NAME_TAKEN:
+            return PoppaPingApiError(400, f"Another one is named '{detail}' already, and declarations go by names.")
         case RejectionCode.ON_CALL_IDENTIFIER_INVALID:
             return PoppaPingApiError(400, f"Field 'steps': there is no on-call rotation '{detail}'.")
         case (
@@ -64,7 +66,6 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             RejectionCode.ALREADY_EXISTS
             | RejectionCode.LAST_OWNER
             | RejectionCode.TARGET_TAKEN
-            | RejectionCode.NAME_TAKEN
             | RejectionCode.AMBIGUOUS_SLUG
             | RejectionCode.WRONG_CHANNEL_KIND
             | RejectionCode.WRONG_KEY_KIND

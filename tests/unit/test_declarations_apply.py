@@ -3,18 +3,25 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema_rs
 import msgspec
 import pytest
 import yaml
 
+from infra.secrets.secrets import hash_api_key
 from pingfold.declared.executing import Stopped, execute
+from pingfold.declared.keys import must_know, must_write
 from pingfold.declared.planning import Options, plan
 from pingfold.declared.problems import InvalidDeclarations
 from pingfold.declared.showing import as_json, lines
+from pingfold.errors import CommandFailed
 from query_api.declarations import SECTIONS, json_schema
+from schemas.definitions import ApiKey
+from schemas.ids import new_id
+from schemas.requests import KeyCreate
 from tests.declared_world import World, loaded_text
-from tests.harness import POP_KEY
+from tests.harness import OTHER_KEY, POP_KEY, READ_KEY, WRITE_KEY
 
 SLACK = "https://hooks.slack.com/services/T00000000/B00000000/" + "x" * 24
 SECRETS = {"SLACK_URL": SLACK, "SHOP_KEY": "very secret", "PAGE_PASSWORD": "open sesame"}
@@ -228,7 +235,8 @@ def test_things_of_another_set_are_taken_over_only_when_asked(world: World) -> N
     assert "0.yml:2:10: checks.a: belongs to the set 'one'" in problems(world, mine)
     planned = world.plan("managed_by: two\nchecks: {b: {}}")
     assert planned.steps == ()
-    assert "--adopt takes it over" in planned.notes[0]
+    [note] = planned.notes
+    assert "--adopt takes it over: check 'b'" in note
     assert world.apply(mine, options=ADOPT) == ["~ checks/a", "~ checks/b"]
     assert {one.managed_by for one in world.present()} == {"two"}
     assert world.apply(mine) == []
@@ -239,7 +247,9 @@ def test_two_files_that_are_applied_at_the_same_time_make_nothing_twice(world: W
     first, second = world.plan(file), world.plan("managed_by: b\nchecks: {x: {}}\n---\n" + file)
     assert [step.key for step in execute(first, world.api)] == ["o", "M"]
     done = []
-    with pytest.raises(Stopped, match=r"channel 'o' .*nother one has this name.*\n0 of 3 steps are done; apply again"):
+    with pytest.raises(
+        Stopped, match=r"channel 'o' .*nother one is named 'o' already.*\n0 of 3 steps are done; apply again"
+    ):
         done += [step.key for step in execute(second, world.api)]
     assert world.apply("managed_by: b\nchecks: {x: {}}\n---\n" + file) == ["+ checks/x"]
     assert sorted(one.key for one in world.present()) == ["M", "o", "x"]
@@ -350,7 +360,7 @@ def test_a_window_that_is_over_is_not_made(world: World) -> None:
     file = "maintenance: {w: {starts_at: '2020-01-01T00:00:00Z', ends_at: '2020-01-01T01:00:00Z'}}"
     planned = world.plan(file)
     assert planned.steps == ()
-    assert planned.notes == ("window of maintenance 'w' is over: nothing is done",)
+    assert planned.notes == ("nothing is done of what is over: window of maintenance 'w'",)
 
 
 def test_too_many_requests_are_waited_for() -> None:
@@ -381,8 +391,101 @@ def test_every_channel_is_put_on_what_names_none(world: World) -> None:
 def test_one_key_is_not_enough() -> None:
     world = World(keys=POP_KEY)
     assert world.apply("monitors: {M: {url: 'https://a.example/'}}") == ["+ monitors/M"]
-    with pytest.raises(Stopped, match="has no key of the Management API"):
-        world.apply("checks: {x: {}}")
+    with pytest.raises(CommandFailed, match="has no key of the Management API"):
+        must_know(world.api, ["checks"])
+    must_know(world.api, ["monitors"])
+
+
+def test_keys_that_may_only_read_are_refused_before_anything_is_done() -> None:
+    world = World(keys=f"{POP_KEY},{READ_KEY}")
+    with pytest.raises(CommandFailed, match=r"may only read, which hides the UUIDs of checks: give one"):
+        world.present()
+    reads = ("monitors:read", "alerts:read", "status-pages:read")
+    world = World(keys=f"{scoped_key(world_of := World(), *reads)},{WRITE_KEY}", harness=world_of.harness)
+    planned = world.plan("checks: {x: {}}\nmonitors: {M: {url: 'https://a.example/'}}")  # a plan can be shown
+    assert [step.key for step in planned.steps] == ["x", "M"]
+    with pytest.raises(CommandFailed, match="may not do that: it lacks monitors:write"):
+        must_write(world.api, {step.section for step in planned.steps})
+    must_write(world.api, {"checks"})
+    blind = World(keys=f"{scoped_key(world_of, 'monitors:read')},{WRITE_KEY}", harness=world_of.harness)
+    with pytest.raises(CommandFailed, match="may not read: it lacks alerts:read, status-pages:read"):
+        blind.present()
+
+
+def test_keys_of_two_projects_are_refused() -> None:
+    world = World(keys=f"{POP_KEY},{OTHER_KEY}")
+    world.harness.make_channel("ours")
+    world.present()
+    body = {"kind": "webhook", "url": "https://a.example/"}
+    world.api.call("healthchecks", "POST", "/api/v3/channels/", body)
+    with pytest.raises(CommandFailed, match="the two keys are of different projects"):
+        world.present()
+
+
+def test_a_rename_to_a_name_that_was_given_meanwhile_is_refused(world: World) -> None:
+    old = """
+    channels: {a: {type: webhook, url: 'https://a.example/'}}
+    checks: {a: {}}
+    monitors: {a: {url: 'https://a.example/'}}
+    status_pages: {a: {title: A}}
+    maintenance: {a: {schedule: "0 3 * * 0", duration_minutes: 60}}
+    """
+    world.apply(old)
+    for number, section in enumerate(SECTIONS):
+        file = yaml.safe_load(old)
+        thing = file[section].pop("a")
+        file[section]["b"] = thing | {"formerly": "a"}
+        renamed = world.plan(file)
+        other = yaml.safe_load(f"managed_by: other\n{section}: {{}}")
+        other[section]["b"] = thing
+        world.apply(other)
+        with pytest.raises(Stopped, match="nother one is named 'b' already"):
+            list(execute(renamed, world.api))
+        assert len(world.present()) == 5 + number + 1
+
+
+def test_many_things_of_others_make_one_note(world: World) -> None:
+    for number in range(8):
+        world.api.call("healthchecks", "POST", "/api/v3/checks/", {"slug": f"c{number}"})
+    [note] = world.plan({"checks": {f"c{number}": {} for number in range(8)}}).notes
+    assert note.endswith("check 'c3', check 'c4' and 3 more")
+
+
+def test_a_list_that_changes_while_it_is_read_is_read_whole(world: World) -> None:
+    monitors = {f"m{number}": {"url": "https://a.example/"} for number in range(101)}
+    world.apply({"monitors": monitors})
+    first = world.present()[0]
+    ask, removed = world.transport.handle_request, []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        answer = ask(request)
+        if not removed and request.url.params.get("page") == "1":
+            removed.append(
+                ask(
+                    httpx.Request(
+                        "DELETE",
+                        f"http://pingfold.test/api/v1/monitors/{first.id}",
+                        headers={"Authorization": f"Bearer {POP_KEY}"},
+                    )
+                )
+            )
+        return answer
+
+    world.transport.handle_request = handle  # type: ignore[method-assign]
+    found = world.api.all("poppaping", "/api/v1/monitors")
+    assert removed[0].status_code == 200
+    assert len({one["id"] for one in found}) == len(found) == 100
+
+
+def scoped_key(world: World, *scopes: Any) -> str:
+    """A key of the PoppaPing API of the project of a world."""
+    key = f"pp_{'-'.join(scopes).replace(':', '')}"
+    made = ApiKey(
+        id=new_id(), project=world.harness.project, kind="poppaping", hash=hash_api_key(key), prefix=key[:8],
+        created=world.harness.log.time, scopes=scopes,
+    )  # fmt: skip
+    world.harness.request(world.harness.project, KeyCreate(request=new_id(), at=world.harness.log.time, key=made))
+    return key
 
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "declarations.example.yml"

@@ -21,7 +21,7 @@ _COMMON = ("events", "digest", "quiet_hours", "repeat_minutes")
 
 class Channels(Kind):
     section, title = "channels", "channel"
-    path = "/api/v1/alert-channels"
+    path, scope = "/api/v1/alert-channels", "alerts:write"
 
     def judged(self, key: str, given: Fields, rules: Rules) -> Judged:
         body = {name: value for name, value in given.items() if name not in ("type", "formerly")}

@@ -14,6 +14,7 @@ import msgspec
 from pingfold.declared.things import Fields
 from pingfold.errors import PingfoldError
 from query_api.plans import PLANS, Plan
+from schemas.definitions import KeyScope
 
 
 class Fault(NamedTuple):
@@ -56,13 +57,15 @@ class Kind(ABC):
     """A kind of thing.
 
     section: as files have it. title: one of them, in sentences. key_field: the field of `fields` that is its key.
-    api: whose key is needed. path: of the collection; paged: its answers are. details: a list does not tell all.
+    api: whose key is needed; scope: which one it needs in order to change them, where keys have scopes.
+    path: of the collection; paged: its answers are. details: a list does not tell all.
     """
 
     section: ClassVar[str]
     title: ClassVar[str]
     key_field: ClassVar[str] = "name"
     api: ClassVar[Literal["healthchecks", "poppaping"]] = "poppaping"
+    scope: ClassVar[KeyScope] = "monitors:write"
     path: ClassVar[str]
     details: ClassVar[bool] = False
     update: ClassVar[Literal["PATCH", "POST"]] = "PATCH"

@@ -13,7 +13,7 @@ from query_api.poppaping.status_pages import CreateStatusPageBody
 class StatusPages(Kind):
     section, title = "status_pages", "status page"
     key_field = "slug"
-    path = "/api/v1/status-pages"
+    path, scope = "/api/v1/status-pages", "status-pages:write"
     details = True
 
     def judged(self, key: str, given: Fields, rules: Rules) -> Judged:
