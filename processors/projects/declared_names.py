@@ -71,11 +71,12 @@ class DeclaredNames:
 
     def _must_be_free_for(self, request: ProjectsRequest, project: str) -> None:
         """The same of a rename: what keeps its name takes none."""
+        name: object
         match request:
             case CheckUpdate(id=id, fields=fields) if fields.managed_by and fields.slug:
-                check = self._view.get(f"check/{id}")
-                is_new = isinstance(check, Check) and fields.slug not in (UNSET, check.slug)
-                is_taken, name = is_new and bool(self._index.with_slug(project, str(fields.slug))), fields.slug
+                check, name = self._view.get(f"check/{id}"), fields.slug
+                is_new = isinstance(check, Check) and name not in (UNSET, check.slug)
+                is_taken = is_new and bool(self._index.with_slug(project, str(name)))
             case MonitorUpdate(id=id, fields=fields) if fields.managed_by:
                 is_taken, name = self._is_of_another("monitor", id, project, fields.name), fields.name
             case StatusPageUpdate(id=id, fields=fields) if fields.managed_by:

@@ -455,7 +455,7 @@ def test_a_list_that_changes_while_it_is_read_is_read_whole(world: World) -> Non
     monitors = {f"m{number}": {"url": "https://a.example/"} for number in range(101)}
     world.apply({"monitors": monitors})
     first = world.present()[0]
-    ask, removed = world.transport.handle_request, []
+    ask, removed = world.transport.handle_request, list[httpx.Response]()
 
     def handle(request: httpx.Request) -> httpx.Response:
         answer = ask(request)
@@ -489,7 +489,7 @@ def scoped_key(world: World, *scopes: Any) -> str:
 
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "declarations.example.yml"
-MAIL = {"smtp_host": "smtp.invalid", "smtp_from": "pingfold@example.org"}
+MAIL: dict[str, Any] = {"smtp_host": "smtp.invalid", "smtp_from": "pingfold@example.org"}
 
 
 def test_the_example_of_the_documentation() -> None:
