@@ -68,7 +68,7 @@ _ROWS: dict[str, list[dict[str, Any]]] = {
             "type": "dns",
             "hostname": "example.com",
             "dns_resolve_type": "MX",
-            "dns_resolve_server": "1.1.1.1",
+            "dns_resolve_server": "127.0.0.53",
             "port": 53,
         },
         {
@@ -184,9 +184,9 @@ endpoints:
     conditions: ["[STATUS] == 200", "[BODY].status == UP"]
   - name: resolver
     group: core
-    url: "1.1.1.1"
+    url: "127.0.0.53"
     dns: {query-name: example.com, query-type: A}
-    conditions: ["[DNS_RCODE] == NOERROR", "[BODY] == 93.184.215.14"]
+    conditions: ["[DNS_RCODE] == NOERROR", "[BODY] == 192.0.2.14"]
   - <<: *shared
     name: database
     url: tcp://db.example.com:5432

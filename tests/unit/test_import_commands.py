@@ -33,7 +33,7 @@ CRON_TZ=Europe/Riga
 
 @pytest.fixture
 def harness() -> Harness:
-    return Harness()
+    return Harness(private_targets="127.0.0.0/8")  # the name server of the sources is on this host
 
 
 @pytest.fixture
