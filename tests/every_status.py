@@ -18,7 +18,8 @@ from schemas.monitor_states import MonitorState, MonitorStatus
 from schemas.monitors import Monitor, MonitorKind, ProbeTarget
 from schemas.schedules import Cron, OnCalendar, Simple
 from schemas.status_pages import Component, StatusPage
-from tests.harness import ADMIN_PASSWORD, POP_KEY, START, WRITE_KEY, Harness
+from tests.harness import ADMIN_PASSWORD, POP_KEY, WRITE_KEY, Harness
+from tests.memory import START
 from tests.updown_client import UPDOWN_KEY, with_updown_keys
 
 # A status of a version that is yet to come.

@@ -49,7 +49,7 @@ def explain(explainer: Explainer, fold: str, thing: str, at: Micros) -> Explanat
 
 
 class Folds(Protocol):
-    """What stands in the journals of a memory (`tests.harness.Memory`), and how far it is folded."""
+    """What stands in the journals of a memory (`tests.memory.Memory`), and how far it is folded."""
 
     partitions: int
     records: dict[tuple[str, int], list[tuple[str, bytes]]]

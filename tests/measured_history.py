@@ -18,7 +18,7 @@ _TICK: Micros = SECOND
 
 
 class Log(Protocol):
-    """The part of `tests.harness.Memory` that is read here."""
+    """The part of `tests.memory.Memory` that is read here."""
 
     def of(self, topic: Topic) -> list[tuple[str, Any]]: ...
 

@@ -21,7 +21,7 @@ from schemas.what_if.questions import Question
 
 
 class Journals(Protocol):
-    """`tests.harness.Memory`."""
+    """`tests.memory.Memory`."""
 
     partitions: int
     records: dict[tuple[str, int], list[tuple[str, bytes]]]

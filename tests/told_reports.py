@@ -149,7 +149,7 @@ def _spread(took: Iterable[int]) -> Took:
 
 
 def told_by(log: Any, transitions: Topic, results: Mapping[str, Sequence[ProbeCompleted]]) -> Told:
-    """The events of a log in memory (`tests.harness.Memory`)."""
+    """The events of a log in memory (`tests.memory.Memory`)."""
     of_type: dict[type[msgspec.Struct], list[Any]] = {StatusChanged: [], PingFolded: [], GapSeen: [], ThingChanged: []}
     tags = {str(kind.__struct_config__.tag): kind for kind in of_type}
     for _, value in log.of(transitions):

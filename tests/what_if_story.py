@@ -38,7 +38,7 @@ FAILED = 13
 
 
 class Story:
-    """As `tests.harness.Memory`, of one partition of `pings`."""
+    """As `tests.memory.Memory`, of one partition of `pings`."""
 
     partitions = 1
 

@@ -14,7 +14,8 @@ from schemas.transitions import ThingChanged
 from tests.check_story import DAY, HOUR, MINUTE, notices, t
 from tests.check_story import Story as CheckStory
 from tests.folding import of_type
-from tests.harness import ADMIN_PASSWORD, START, WRITE_KEY, Harness
+from tests.harness import ADMIN_PASSWORD, WRITE_KEY, Harness
+from tests.memory import START
 from tests.monitor_story import Story
 from tests.poppaping_client import OTHERS_KEY, UNKNOWN, V1, fault, made, with_key
 

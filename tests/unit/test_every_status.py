@@ -16,7 +16,7 @@ from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
 from schemas.status_pages import Component
 from tests.every_status import ALIEN, World
-from tests.harness import START
+from tests.memory import START
 
 # What shows a thing, at least: a look that finds fewer looks at nothing.
 FORMS_OF_MONITORS, FORMS_OF_CHECKS = 10, 20

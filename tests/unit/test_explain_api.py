@@ -10,7 +10,8 @@ from schemas.base import SECOND, encode
 from schemas.deliveries import DeliveryAttempted
 from schemas.times import exact_iso, to_second
 from schemas.topics import DELIVERIES
-from tests.harness import START, WRITE_KEY, Harness
+from tests.harness import WRITE_KEY, Harness
+from tests.memory import START
 from tests.poppaping_client import OTHERS_KEY, UNKNOWN, V1, fault, made, with_key
 
 

@@ -17,7 +17,8 @@ from schemas.rejections import RejectionCode
 from schemas.requests import CheckUpdate, MonitorUpdate, MuteEnded
 from schemas.times import iso
 from schemas.topics import DELIVERIES, PROJECTS, TRANSITIONS
-from tests.harness import ADMIN_PASSWORD, POP_KEY, START, WRITE_KEY, Harness
+from tests.harness import ADMIN_PASSWORD, POP_KEY, WRITE_KEY, Harness
+from tests.memory import START
 from tests.poppaping_client import V1
 from tests.poppaping_client import made as made_monitor
 from tests.poppaping_client import seen as seen_monitor

@@ -10,7 +10,8 @@ import pytest
 from query_api.history.behind import Behind
 from query_api.history.monitors import IncidentRow, Observed
 from schemas.base import Micros
-from tests.harness import Harness, MemoryMonitorHistory
+from tests.harness import Harness
+from tests.memory_history import MemoryMonitorHistory
 from tests.poppaping_client import V1, fault, made, with_key
 
 

@@ -10,7 +10,8 @@ from query_api.history.monitors import IncidentRow, Which
 from query_api.updown.downtimes import downtime_object
 from schemas.base import SECOND, Micros
 from schemas.probes import FamilyResult, Phases
-from tests.harness import Harness, MemoryMonitorHistory
+from tests.harness import Harness
+from tests.memory_history import MemoryMonitorHistory
 from tests.updown_client import CHECKS, URL, fault, made, updown
 
 INCIDENT = "0b95ceb4-4efc-44b7-96db-9da6c017e0ab"

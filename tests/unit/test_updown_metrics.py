@@ -16,8 +16,9 @@ from schemas.base import SECOND
 from schemas.probes import Phases
 from schemas.times import zulu
 from schemas.topics import PROBE_RESULTS, TRANSITIONS
-from tests.harness import Harness, MemoryMonitorHistory
+from tests.harness import Harness
 from tests.measured_history import MemoryResponseTimes
+from tests.memory_history import MemoryMonitorHistory
 from tests.updown_client import CHECKS, fault, made, updown
 
 HOUR = 3_600
