@@ -7,6 +7,7 @@ down; every month channels, keys and pages come and go, and a channel that has f
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -255,6 +256,7 @@ class Years:
             self.ask(MonitorDelete(request="", at=0, id=name_of(f"{name}-{self.day}")))
 
 
+@cache
 def name_of(name: str) -> str:
     return derived_id("test", name)
 
