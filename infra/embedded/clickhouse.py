@@ -25,7 +25,7 @@ import uvicorn
 
 from infra.embedded.clickhouse_access import caller_of, check_caller
 from infra.embedded.clickhouse_answers import Outcome, Response, answer, failure
-from infra.embedded.clickhouse_codec import BadCompression, UnknownCompression
+from infra.embedded.clickhouse_codec import BadCompression, TooMuch, UnknownCompression
 from infra.embedded.clickhouse_connection import ClickHouseConnection
 from infra.embedded.clickhouse_engine import MIB, Engine
 from infra.embedded.clickhouse_health import Health
@@ -37,7 +37,8 @@ _THREADS = 8
 # Calls that wait for a thread; more than this and the callers had better hear of it.
 _WAITING = 256
 _ANALYST_THREADS, _ANALYSTS_WAITING = 2, 16
-_LARGEST_QUESTION = MIB
+# The engine reads no larger one.
+_LARGEST_QUESTION, _QUESTION_SECONDS = MIB // 4, 30.0
 _LARGEST_BODY = 512 * MIB
 _STOP_SECONDS = 2
 _METHODS = ("GET", "HEAD", "POST", "PUT", "OPTIONS")
@@ -96,22 +97,26 @@ class Application:
         caller = caller_of(headers, scope["query_string"], self._logins)
         query = scope["query_string"]
         if caller is self._analyst:
-            return await self._inform(method, query, headers, await _body(receive, _LARGEST_QUESTION))
+            return await self._inform(method, query, headers, receive)
         return await self._respond(method, query, headers, await _body(receive))
 
-    async def _inform(self, method: str, query: bytes, headers: dict[str, str], body: bytes | None) -> Response:
-        """What an analyst asks: few at a time, and no insert."""
-        if body is None:
-            too_large = StatementRejected(
-                229, f"The query is larger than {_LARGEST_QUESTION} bytes. (QUERY_IS_TOO_LARGE)"
-            )
-            return failure(str(too_large), self._engine.version)
+    async def _inform(self, method: str, query: bytes, headers: dict[str, str], receive: Any) -> Response:
+        """What an analyst asks: few at a time, those among them whose question is still coming, and no insert."""
         if self._asking >= _ANALYST_THREADS + _ANALYSTS_WAITING:
-            busy = StatementRejected(202, "Too many simultaneous queries of analysts. (TOO_MANY_SIMULTANEOUS_QUERIES)")
-            return failure(str(busy), self._engine.version)
+            raise StatementRejected(202, "Too many simultaneous queries of analysts. (TOO_MANY_SIMULTANEOUS_QUERIES)")
         self._asking += 1
         try:
-            run = partial(self._run, method, query, headers, body, self._engine.run_for_analyst)
+            try:
+                async with asyncio.timeout(_QUESTION_SECONDS):
+                    body = await _body(receive, _LARGEST_QUESTION)
+            except TimeoutError:
+                raise StatementRejected(
+                    159, f"The query did not come within {_QUESTION_SECONDS:.0f} s. (TIMEOUT_EXCEEDED)"
+                ) from None
+            if body is None:
+                too_large = f"The query is larger than {_LARGEST_QUESTION} bytes. (QUERY_IS_TOO_LARGE)"
+                return failure(str(StatementRejected(229, too_large)), self._engine.version)
+            run = partial(self._run, method, query, headers, body, self._engine.run_for_analyst, _LARGEST_QUESTION)
             return await asyncio.get_running_loop().run_in_executor(self._analysts, run)
         finally:
             self._asking -= 1
@@ -139,14 +144,23 @@ class Application:
             self._health.ended()
 
     def _run(
-        self, method: str, query: bytes, headers: dict[str, str], body: bytes, run: Callable[[Call], Outcome]
+        self,
+        method: str,
+        query: bytes,
+        headers: dict[str, str],
+        body: bytes,
+        run: Callable[[Call], Outcome],
+        largest: int | None = None,
     ) -> Response:
         try:
-            call = decode(method, query, headers, body)
+            call = decode(method, query, headers, body, largest)
             call = replace(call, query_id=call.query_id or str(uuid.uuid4()))
             return answer(call, run(call), self._engine.timezone)
         except BadCompression as error:
             rejected = StatementRejected(271, f"The request: {error}. (CANNOT_DECOMPRESS)")
+            return failure(str(rejected), self._engine.version)
+        except TooMuch as error:
+            rejected = StatementRejected(229, f"The request: {error}. (QUERY_IS_TOO_LARGE)")
             return failure(str(rejected), self._engine.version)
         except UnknownCompression as error:
             return failure(str(StatementRejected(48, f"{error}. (NOT_IMPLEMENTED)")), self._engine.version)

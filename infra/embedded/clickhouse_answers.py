@@ -10,6 +10,8 @@ from infra.embedded.clickhouse_http import Call
 # Below this a compressed answer is hardly smaller, and costs both sides time.
 _WORTH_COMPRESSING = 1024
 
+_LONGEST_TOLD = 32_768
+
 # ClickHouse's own table of statuses by exception code; every other code is a 500.
 _STATUS = {
     **dict.fromkeys(
@@ -90,7 +92,10 @@ def answer(call: Call, outcome: Outcome, timezone: str) -> Response:
 
 
 def failure(text: str, version: str) -> Response:
-    """The response to a call that failed with an exception text of the engine or of `StatementRejected`."""
+    """The response to a call that failed with an exception text of the engine or of `StatementRejected`. Of a long one
+    the middle is left out: the engine repeats the statement in it."""
+    if len(text) > _LONGEST_TOLD:
+        text = f"{text[: _LONGEST_TOLD // 2]} ... {text[-_LONGEST_TOLD // 2 :]}"
     text = _NESTED_END.sub(r"\1", _NESTED.sub("", text, count=1))
     found = _CODE.search(text)
     code = int(found[1]) if found else 1002

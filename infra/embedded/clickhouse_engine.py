@@ -8,7 +8,6 @@ own database `default` shows files as tables: `default` means another one here, 
 """
 
 import os
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -19,7 +18,13 @@ from urllib.parse import urlencode
 
 from chdb.state import connect
 
-from infra.embedded.clickhouse_analyst import ANALYST_LIMITS, ROLE, analyst_call, check_analyst_statement
+from infra.embedded.clickhouse_analyst import (
+    ANALYST_BASE,
+    ROLE,
+    analyst_call,
+    check_analyst_statement,
+    check_copies,
+)
 from infra.embedded.clickhouse_answers import Outcome
 from infra.embedded.clickhouse_http import Call, StatementRejected, first_word
 from infra.embedded.clickhouse_statements import (
@@ -120,7 +125,7 @@ class _Connection:
             )
         except RuntimeError as error:
             # The query is not the caller's.
-            raise RuntimeError(_OWN_SCOPE.sub(r"\1", str(error))) from None
+            raise RuntimeError(_without_own_scope(str(error))) from None
         return str((result.bytes() or b"").decode()).removesuffix("\n")
 
     def _set(self, values: Mapping[str, str | None]) -> None:
@@ -128,7 +133,13 @@ class _Connection:
             self._chdb.query("SET " + ", ".join(f"{name} = {_literal(value)}" for name, value in values.items()))
 
 
-_OWN_SCOPE = re.compile(r": In scope SELECT formatQuerySingleLine\(.*\)(\. \([A-Z_]+\))", re.DOTALL)
+_OWN_SCOPE = ": In scope SELECT formatQuerySingleLine("
+
+
+def _without_own_scope(text: str) -> str:
+    begin, end = text.find(_OWN_SCOPE), text.rfind("). (")
+    return text[:begin] + text[end + 1 :] if 0 <= begin < end else text
+
 
 # How the value of a parameter is written.
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
@@ -175,10 +186,12 @@ class Engine:
         given up it cannot take back, since it runs one statement, which is none that does.
         """
         call = analyst_call(call)
-        judged = self._judge(call)
-        check_analyst_statement(judged.decode())
-        connection = _Connection(self._address, self._base | ANALYST_LIMITS)
+        check_copies(call.statement)
+        connection = _Connection(self._address, self._base | ANALYST_BASE)
         try:
+            # On that connection, too: what takes long or much to read keeps nobody else waiting.
+            judged = self._judged_by(connection, call)
+            check_analyst_statement(judged.decode())
             connection.adopt(call.database, call.settings)
             connection.give_up_rights(ROLE)
             return connection.run(replace(call, statement=judged))
@@ -202,24 +215,27 @@ class Engine:
             if asked in self._judged:
                 self._judged.move_to_end(asked)
                 return self._judged[asked]
-            try:
-                text = call.statement.decode()
-            except UnicodeDecodeError:
-                raise StatementRejected(62, "Syntax error: the statement is not UTF-8. (SYNTAX_ERROR)") from None
-            if "\0" in text:
-                raise StatementRejected(62, "Syntax error: a NUL character in the statement. (SYNTAX_ERROR)")
-            if call.insert_format is None:
-                text = self._anchor.written_down(text)
-                check_no_rows(text)
-            else:
-                text = insert_head(self._anchor.written_down(f"{text} FORMAT {call.insert_format}"), call.insert_format)
-            check_statement(text, self._refused)
-            judged = text.encode()
+            judged = self._judged_by(self._anchor, call)
             if len(call.statement) <= _LARGEST_KEPT:
                 self._judged[asked] = judged
                 if len(self._judged) > _MOST_KEPT:
                     self._judged.popitem(last=False)
             return judged
+
+    def _judged_by(self, connection: _Connection, call: Call) -> bytes:
+        try:
+            text = call.statement.decode()
+        except UnicodeDecodeError:
+            raise StatementRejected(62, "Syntax error: the statement is not UTF-8. (SYNTAX_ERROR)") from None
+        if "\0" in text:
+            raise StatementRejected(62, "Syntax error: a NUL character in the statement. (SYNTAX_ERROR)")
+        if call.insert_format is None:
+            text = connection.written_down(text)
+            check_no_rows(text)
+        else:
+            text = insert_head(connection.written_down(f"{text} FORMAT {call.insert_format}"), call.insert_format)
+        check_statement(text, self._refused)
+        return text.encode()
 
     def _ready(self, call: Call) -> _Connection:
         connection: _Connection | None = getattr(self._own, "connection", None)

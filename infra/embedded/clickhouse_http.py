@@ -28,15 +28,20 @@ _TRANSPORT = frozenset(
 # Methods that only read, as with ClickHouse: a link or an image in a page must not change anything.
 READING_METHODS = frozenset({"GET", "HEAD"})
 
-# What may stand before the word we look for, or hide it: comments, strings, quoted names, numbers, other signs.
-_TOKEN = re.compile(
-    rb"""(?P<skip>\s+|--[^\n]*|/\*.*?\*/|\#!?\ [^\n]*)
-        |(?P<quoted>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`(?:[^`\\]|\\.|``)*`)
+# What may stand before the word we look for, or hide it: comments, strings, quoted names, numbers, other signs. What is
+# not closed goes to the end, and nothing is tried in two ways: a text is read once, in the time that its length takes.
+TOKEN = re.compile(
+    rb"""(?P<skip>\s++|--[^\n]*+|/\*.*?(?:\*/|\Z)|\#!?\ [^\n]*+)
+        |(?P<quoted>'(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z)
+            |"(?:[^"\\]++|\\(?:.|\Z)|"")*+(?:"|\Z)
+            |`(?:[^`\\]++|\\(?:.|\Z)|``)*+(?:`|\Z))
         |(?P<word>[A-Za-z_][A-Za-z0-9_]*)
         |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
-_TRAILING_FORMAT = re.compile(rb"\bFORMAT\s+([A-Za-z][A-Za-z0-9]*)\s*;?\s*\Z", re.IGNORECASE)
+_FORMAT_WORD = re.compile(rb"(?:.*\W)?FORMAT", re.IGNORECASE | re.DOTALL)
+_FORMAT_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9]*")
+_MOST_FIELDS = 1_000
 _NEVER = re.compile(r"q=0(?:\.0*)?\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _READING = frozenset({b"SELECT", b"WITH", b"SHOW", b"DESCRIBE", b"DESC", b"EXPLAIN", b"EXISTS", b"CHECK"})
@@ -70,12 +75,16 @@ class Call:
 
     @property
     def format(self) -> str:
-        found = _TRAILING_FORMAT.search(self.statement)
-        return found[1].decode() if found else self.default_format
+        *_, before, name = (b"", b"", *self.statement.rstrip().removesuffix(b";").rsplit(None, 2))
+        found = _FORMAT_WORD.fullmatch(before) and _FORMAT_NAME.fullmatch(name)
+        return found[0].decode() if found else self.default_format
 
 
-def decode(method: str, query_string: bytes, headers: Mapping[str, str], body: bytes) -> Call:
-    """Read a request; header names are given in lower case. Raises `StatementRejected`.
+def decode(
+    method: str, query_string: bytes, headers: Mapping[str, str], body: bytes, largest: int | None = None
+) -> Call:
+    """Read a request; header names are given in lower case. Raises `StatementRejected`, and what reading `data` raises:
+    `BadCompression`, `UnknownCompression`, and `TooMuch` when the body unpacks to more than `largest` bytes.
 
     Of forms only `multipart/form-data` is one: curl calls every body `application/x-www-form-urlencoded`, and to
     ClickHouse that is a statement, or rows, as any other body is.
@@ -84,9 +93,9 @@ def decode(method: str, query_string: bytes, headers: Mapping[str, str], body: b
     kind, packing = headers.get("content-type", ""), headers.get("content-encoding", "")
     pieces: Iterator[bytes] = iter(())
     if kind.lower().startswith("multipart/form-data"):
-        arguments |= _form(kind, b"".join(unpacked(body, packing)))
+        arguments |= _form(kind, b"".join(unpacked(body, packing, largest)))
     elif body:
-        pieces = unpacked(body, packing)
+        pieces = unpacked(body, packing, largest)
     _check_possible(arguments)
     statement, insert_format, data = _statement(arguments.get("query", ""), pieces)
     if not statement.strip():
@@ -144,6 +153,9 @@ def _parameter(name: str) -> str:
 
 
 def _form(kind: str, body: bytes) -> dict[str, str]:
+    head = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode(errors="replace"))
+    if body.count(f"--{head.get_boundary()}".encode(errors="replace")) > _MOST_FIELDS:
+        raise StatementRejected(36, f"The form has more than {_MOST_FIELDS} fields. (BAD_ARGUMENTS)")
     message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode(errors="replace") + body)
     if not message.is_multipart():
         raise StatementRejected(36, "The body is no form of the boundary that Content-Type says. (BAD_ARGUMENTS)")
@@ -179,7 +191,7 @@ def _check_one_statement(rows: bytes) -> None:
     """Raise `StatementRejected` when something stands behind the semicolon that ends the rows of VALUES. The engine
     would drop it in silence. Bodies of more than a megabyte are rows, written by programs: they are not looked at."""
     ended = False
-    for token in _TOKEN.finditer(rows) if b";" in rows else ():
+    for token in TOKEN.finditer(rows) if b";" in rows else ():
         if ended and token.lastgroup != "skip" and token[0] != b";":
             raise StatementRejected(
                 62, "Syntax error (Multi-statements are not allowed): more text behind the semicolon. (SYNTAX_ERROR)"
@@ -200,7 +212,7 @@ def insert_cut(text: bytes) -> tuple[bytes, str, bytes] | None:
     """
     depth = 0
     wanted: re.Match[bytes] | None = None
-    for token in _TOKEN.finditer(text):
+    for token in TOKEN.finditer(text):
         if token.lastgroup == "skip":
             continue
         if wanted is not None:
@@ -225,7 +237,7 @@ def insert_cut(text: bytes) -> tuple[bytes, str, bytes] | None:
 
 def first_word(text: bytes) -> bytes:
     """The keyword that a statement begins with, in capitals; comments and parentheses before it do not count."""
-    for token in _TOKEN.finditer(text):
+    for token in TOKEN.finditer(text):
         if token.lastgroup == "word":
             return token[0].upper()
         if token.lastgroup != "skip" and token[0] != b"(":

@@ -38,9 +38,9 @@ _FILES = "default"
 _DISK = "disk"
 
 _TOKEN = re.compile(
-    r"""'(?:[^'\\]|\\.)*'
+    r"""'(?:[^'\\]++|\\.)*+'
         |\{[^{}:]*:(?P<parameter>[^{}]*)\}
-        |(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)|`(?P<quoted>(?:[^`\\]|\\.)*)`)(?:(?P<call>\()|(?P<part>\.))?
+        |(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)|`(?P<quoted>(?:[^`\\]++|\\.)*+)`)(?:(?P<call>\()|(?P<part>\.))?
         |.""",
     re.VERBOSE | re.DOTALL,
 )

@@ -1,7 +1,15 @@
 """The login of analysts at the embedded ClickHouse: views, and nothing else, in bounds."""
 
+import gzip
+import socket
+import time
+from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -14,6 +22,8 @@ from infra.embedded.clickhouse_analyst import ANALYST_LIMITS
 from infra.embedded.logins import ANALYST, login_file, read_login
 
 pytestmark = pytest.mark.stack
+
+MIB = 2**20
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +162,88 @@ def test_the_password_is_its_own(clickhouse_url: str, url: str, login: tuple[str
     assert password != others.password
     assert ask(url, (user, others.password or ""), "SELECT 1").status_code == 403
     assert ask(url, (others.username or "", password), "SELECT 1").status_code == 403
+
+
+def nested(depth: int) -> str:
+    text = "1"
+    for _ in range(depth):
+        text = f"({text} BETWEEN 0 AND 2)"
+    return f"SELECT {text}"
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "it unpacks to gigabytes": {"content": gzip.compress(bytes(300 * MIB)), "headers": {"Content-Encoding": "gzip"}},
+    "comments that do not end": {"content": "INSERT " + "/*" * 120_000},
+    "quotes that do not end": {"content": "SELECT " + "'\\'\"`" * 50_000},
+    "spaces behind a format": {"content": "SELECT 'FORMAT a" + " " * 200_000 + "x'"},
+    "spaces behind a format in the URL": {"content": "", "params": {"query": "SELECT 'FORMAT a" + " " * 50_000 + "x'"}},
+    "copies of copies": {"content": nested(40)},
+    "its error repeats it": {"content": "SELECT " + ": In scope SELECT formatQuerySingleLine(" * 5_000},
+    "a form of many fields": {
+        "content": b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n" * 4_000,
+        "headers": {"Content-Type": "multipart/form-data; boundary=x"},
+    },
+    "it never ends": {"content": "SELECT count() FROM numbers_mt(1000000000000) WHERE sipHash64(number) = 1"},
+    "it sleeps": {"content": "SELECT sleepEachRow(1) FROM numbers(1000)"},
+    "a huge join": {"content": "SELECT count() FROM numbers(1000000000) a JOIN numbers(1000000000) b USING number"},
+    "a huge array": {"content": "SELECT length(range(400000000))"},
+    "tuples of tuples": {
+        "content": "WITH 1 AS a0, " + ", ".join(f"(a{n}, a{n}) AS a{n + 1}" for n in range(40)) + " SELECT a40"
+    },
+    "names without an end": {
+        "content": "SELECT number AS `" + "x" * 60_000 + "` FROM numbers(1000000) FORMAT JSONEachRow"
+    },
+    "no bound of its own": {"content": "SELECT count() FROM numbers(1000000000000) SETTINGS max_execution_time = 0"},
+}
+
+
+@pytest.mark.parametrize("question", HOSTILE)
+def test_pingfold_is_answered_meanwhile(
+    owner: Client, clickhouse_url: str, url: str, login: tuple[str, str], question: str
+) -> None:
+    """Two of them at a time, as many as are run at once, of at most two seconds each."""
+    asked = {"params": {"max_execution_time": "2"}} | HOSTILE[question]
+    others = urlsplit(clickhouse_url)
+    own = (others.username or "", others.password or "")
+
+    def hostile(_: int) -> httpx.Response:
+        return httpx.post(url, auth=login, trust_env=False, timeout=30, **asked)
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(hostile, number) for number in range(2)]
+        for number in count():
+            # Another one each time, so that it is read and judged, too.
+            answer = ask(url, own, f"SELECT {number} + sum(a) FROM hidden.t", wait_end_of_query="1")
+            assert answer.text == f"{number + 3}\n"
+            assert answer.elapsed.total_seconds() < 5
+            if all(one.done() for one in answers):
+                break
+        assert all("Code: " in one.result().text for one in answers) or "spaces" in question
+
+
+def test_more_questions_than_are_taken_are_refused(url: str, login: tuple[str, str], owner: Client) -> None:
+    """Those whose text is still coming count, so that they hold no memory."""
+    host, user = urlsplit(url), b64encode(":".join(login).encode()).decode()
+    head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {user}\r\nContent-Length: 9\r\n\r\nSELECT"
+    with ExitStack() as open_ones:
+        for _ in range(18):
+            connection = open_ones.enter_context(socket.create_connection((host.hostname or "", host.port or 0), 5))
+            connection.sendall(head.encode())
+        deadline = time.monotonic() + 10
+        while (answer := ask(url, login, "SELECT 1")).status_code == 200 and time.monotonic() < deadline:
+            pass
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "202"
+        assert owner.query("SELECT sum(a) FROM hidden.t").result_rows == [(3,)]
+    deadline = time.monotonic() + 10
+    while ask(url, login, "SELECT 1").status_code != 200:
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("name", ["JSONColumns", "JSONCompactColumns", "JSONColumnsWithMetadata", "SQLInsert", "Avro"])
+def test_formats_without_a_bound_are_refused(url: str, login: tuple[str, str], name: str) -> None:
+    for asked in (
+        {"content": f"SELECT a FROM seen FORMAT {name}"},
+        {"content": "SELECT 1", "params": {"default_format": name}},
+    ):
+        answer = httpx.post(url, auth=login, trust_env=False, **asked)
+        assert answer.headers["X-ClickHouse-Exception-Code"] == "73"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from infra.clickhouse import analytics
 from infra.clickhouse.analytics import view_names, view_statement
 from infra.embedded.clickhouse_access import caller_of
-from infra.embedded.clickhouse_analyst import ANALYST_LIMITS, analyst_call, check_analyst_statement
+from infra.embedded.clickhouse_analyst import ANALYST_LIMITS, analyst_call, check_analyst_statement, check_copies
 from infra.embedded.clickhouse_http import Call, StatementRejected
 from infra.embedded.logins import Login
 from infra.settings.ignored import ignored_settings
@@ -84,6 +84,58 @@ def test_questions_of_others_are_not_shown(text: str) -> None:
 )
 def test_what_only_looks_like_it_is_let_through(text: str) -> None:
     check_analyst_statement(text)
+
+
+def between(depth: int, inner: str = "1") -> str:
+    for _ in range(depth):
+        inner = f"({inner} BETWEEN 0 AND 2)"
+    return inner
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"SELECT {between(40)}", f"SELECT f({between(40)})", "SELECT 1" + " BETWEEN 0 AND 2" * 30,
+        f"SELECT [{between(20, '1, 2')}]", "SELECT " + "f(x BETWEEN 0 AND 2) BETWEEN " * 40,
+        f"SELECT (SELECT 1 FROM t WHERE {between(20)}) BETWEEN 0 AND 1", f"SELECT {between(20).lower()}",
+    ],
+)  # fmt: skip
+def test_what_multiplies_as_it_is_read_is_refused(statement: str) -> None:
+    with pytest.raises(StatementRejected, match="BETWEEN"):
+        check_copies(statement.encode())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT " + ", ".join(f"a{n} BETWEEN {n} AND 5" for n in range(2_000)),
+        "SELECT 1 WHERE " + " AND ".join(f"(a{n} BETWEEN {n} AND 5)" for n in range(500)),
+        f"SELECT {between(5)}", f"SELECT '{between(40)}'", "SELECT 1 -- " + "BETWEEN " * 500,
+        "SELECT x IN (" + ", ".join(map(str, range(10_000))) + ") AND a BETWEEN 1 AND 2",
+    ],
+)  # fmt: skip
+def test_ordinary_betweens_are_let_through(statement: str) -> None:
+    check_copies(statement.encode())
+
+
+def test_formats_whose_answers_have_no_bound_are_refused() -> None:
+    for name in ("JSONColumns", "JSONCompactColumns", "SQLInsert", "Avro", "Template", "x", ""):
+        with pytest.raises(StatementRejected, match="UNKNOWN_FORMAT"):
+            analyst_call(call(default_format=name))
+        with pytest.raises(StatementRejected, match="UNKNOWN_FORMAT"):
+            check_analyst_statement(f"SELECT 1 FORMAT {name or 'x'}")
+        check_analyst_statement(f"SELECT '1 FORMAT {name}', format('x') AS format")
+    for name in ("JSON", "JSONCompactEachRow", "TSVWithNames", "Native", "Parquet", "PrettyCompact", "Null"):
+        assert analyst_call(call(default_format=name)).default_format == name
+        check_analyst_statement(f"SELECT 1 FORMAT {name}")
+
+
+@pytest.mark.parametrize(
+    "name", ["output_format_sql_insert_table_name", "output_format_pretty_max_column_pad_width_chars"]
+)
+def test_settings_that_let_answers_grow_are_refused(name: str) -> None:
+    with pytest.raises(StatementRejected, match="READONLY"):
+        analyst_call(call(settings={name: "1"}))
 
 
 def test_each_login_is_itself() -> None:

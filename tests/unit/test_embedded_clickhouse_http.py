@@ -6,6 +6,8 @@ import gzip
 import json
 import lzma
 import random
+import re
+import time
 import zlib
 from typing import Any
 from unittest.mock import MagicMock
@@ -15,12 +17,15 @@ import lz4.frame
 import pytest
 import uvicorn
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from infra.embedded.clickhouse_answers import Outcome, answer, failure
-from infra.embedded.clickhouse_codec import BadCompression, UnknownCompression, packed, unpacked
+from infra.embedded.clickhouse_codec import BadCompression, TooMuch, UnknownCompression, packed, unpacked
 from infra.embedded.clickhouse_connection import ClickHouseConnection, mended
 from infra.embedded.clickhouse_http import (
+    TOKEN,
     Call,
     StatementRejected,
     decode,
@@ -296,3 +301,89 @@ async def test_a_body_behind_its_answer_is_not_mended() -> None:
     assert asked == ["/nowhere", "/ö"]
     assert not transport.close.called
     connection.connection_lost(None)
+
+
+# Pieces of which texts can be made that an expression may have to try in many ways.
+HOSTILE = (
+    "'",
+    "''",
+    '"',
+    "`",
+    "/*",
+    "*/",
+    "--",
+    "\\",
+    "(",
+    "FORMAT ",
+    "FORMAT a",
+    " ",
+    "\n",
+    ";",
+    "a",
+    "# ",
+    "INSERT ",
+)
+
+
+@pytest.mark.parametrize("before", ["", "INSERT ", "INSERT INTO t ", "SELECT 'FORMAT a", "("])
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_a_text_is_read_in_the_time_that_its_length_takes(before: str, piece: str) -> None:
+    """A quarter of a megabyte: to try every place from every other would take many minutes."""
+    text = (before + piece * (250_000 // len(piece)) + "x").encode()
+    began = time.process_time()
+    first_word(text)
+    insert_cut(text)
+    assert call(text.strip() or b"x").format
+    assert time.process_time() - began < 10
+
+
+@given(st.lists(st.sampled_from([*HOSTILE, "SELECT", "1", "é"]), max_size=30).map("".join))
+def test_tokens_are_the_text(text: str) -> None:
+    assert b"".join(token[0] for token in TOKEN.finditer(text.encode())) == text.encode()
+
+
+@given(
+    st.lists(st.sampled_from(["FORMAT", "format", " ", "\n", "\t", "JSON", "a1", ";", ")", "_", "'"]), max_size=12).map(
+        "".join
+    )
+)
+def test_the_format_is_the_word_at_the_end(text: str) -> None:
+    statement = f"SELECT {text}".encode()
+    known = re.search(rb"\bFORMAT\s+([A-Za-z][A-Za-z0-9]*)\s*;?\s*\Z", statement, re.IGNORECASE)
+    asked = Call(statement, None, (), "default", {}, {}, "TabSeparated", "")
+    assert asked.format == (known[1].decode() if known else "TabSeparated")
+
+
+@pytest.mark.parametrize("encoding", ["", "lz4", "zstd", "gzip", "xz", "bz2", "deflate"])
+def test_no_more_is_unpacked_than_may_be(encoding: str) -> None:
+    packers = {"": bytes, "xz": lzma.compress, "bz2": bz2.compress, "deflate": zlib.compress, "gzip": gzip.compress}
+    pack = packers.get(encoding) or (lambda body: packed(body, encoding))
+    body = pack(bytes(5_000_000))
+    assert sum(map(len, unpacked(body, encoding, 5_000_000))) == 5_000_000
+    taken = []
+    with pytest.raises(TooMuch, match="more than 4999999 bytes"):
+        taken.extend(map(len, unpacked(body, encoding, 4_999_999)))
+    assert sum(taken) < 5_000_000
+
+
+def test_a_dictionary_of_gigabytes_is_not_made() -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 200 << 20, "mode": lzma.MODE_FAST, "mf": lzma.MF_HC3}]
+    body = lzma.compress(b"SELECT 1", format=lzma.FORMAT_XZ, filters=filters)
+    with pytest.raises(BadCompression, match=r"[Mm]emory"):
+        list(unpacked(body, "xz"))
+
+
+@pytest.mark.parametrize("encoding", ["xz", "deflate"])
+def test_streams_that_end_early_are_bad(encoding: str) -> None:
+    body = (lzma.compress if encoding == "xz" else zlib.compress)(random.Random(1).randbytes(100_000))
+    for cut in (1, len(body) // 2, len(body) - 1):
+        with pytest.raises(BadCompression):
+            list(unpacked(body[:cut], encoding))
+
+
+def test_a_form_has_so_many_fields_at_most() -> None:
+    part = b"--x\r\nContent-Disposition: form-data; name=query\r\n\r\nSELECT 1\r\n"
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    assert call(part * 900 + b"--x--\r\n", headers=form).statement == b"SELECT 1"
+    with pytest.raises(StatementRejected, match="more than 1000 fields"):
+        call(part * 1_001 + b"--x--\r\n", headers=form)
