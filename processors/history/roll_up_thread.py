@@ -28,17 +28,29 @@ _EVERY_SECONDS = 60.0
 _DUTY = 0.1
 _LONGEST = 600.0
 _TURN_SECONDS = 1.0
+# A roll-up leaves what came in the two minutes before it to the next one.
+_LEFT_SECONDS = 125.0
+# So often without anything new, too: readers count rows themselves when the last roll-up is long ago.
+_IDLE_SECONDS = 600.0
 
 _ROLL_UPS = metrics_table.HISTORY_ROLL_UPS.create()
 
 
+def next_at(began: float, ended: float, told: float) -> float:
+    """When to roll up next, in seconds of any clock: after a roll-up that went from `began` to `ended`, with the newest
+    rows inserted at `told`."""
+    if told + _LEFT_SECONDS > began:
+        return ended + max(_EVERY_SECONDS, (ended - began) / _DUTY)
+    return ended + _IDLE_SECONDS
+
+
 class RollUpThread:
-    """Rolls up what is new about every minute, in a thread and on a connection of its own."""
+    """Rolls up what is new about every minute, until all of it is rolled up, in a thread and on a connection of its
+    own."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._news = threading.Event()
-        self._news.set()  # the process before may have left something
+        self._told = time.monotonic()  # the process before may have left something
         self._stop = threading.Event()
         # One query may well take as long as ClickHouse lets it.
         self._activity = LIVENESS.activity("roll-ups", needs=("clickhouse",), limit=2 * _LONGEST)
@@ -53,19 +65,18 @@ class RollUpThread:
 
     def tell(self) -> None:
         """There are new rows."""
-        self._news.set()
+        self._told = time.monotonic()
 
     def _work(self) -> None:
-        due = time.monotonic() + _EVERY_SECONDS
+        began = ended = time.monotonic()
         while not self._stop.wait(_TURN_SECONDS):
             self._activity.beat()
-            if time.monotonic() < due or not self._news.is_set():
+            if time.monotonic() < next_at(began, ended, self._told):
                 continue
-            self._news.clear()
             began = time.monotonic()
             for kind in KINDS:
                 self._roll_up(kind)
-            due = time.monotonic() + max(_EVERY_SECONDS, (time.monotonic() - began) / _DUTY)
+            ended = time.monotonic()
         LIVENESS.end(self._activity)
 
     def _roll_up(self, kind: RollUp) -> None:
@@ -76,7 +87,7 @@ class RollUpThread:
             finally:
                 client.close()
         except Exception as error:
-            self._news.set()
+            self.tell()
             _ROLL_UPS.labels("failed").inc()
             log.warning("history.rollup", source=kind.source, error=str(error))
         else:
