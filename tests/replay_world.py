@@ -1,5 +1,6 @@
 """A log in memory for replays (`processors.refold.log.Log`), and toy folds that have folded what stands in it."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from infra.log.partitioner import partition_of
-from infra.log.reading import Stored
+from infra.log.reading import Asked, Stored
 from pingfold.replay.derived import any_record, of_types
 from pingfold.replay.outcome import DIFFERENT, Outcome
 from pingfold.replay.run import Scope, run
@@ -48,15 +49,18 @@ class MemoryLog:
         return {number: self.begin[topic.name, number] for number in range(self.partitions)}
 
     def ends(self, topic: Topic) -> dict[int, int]:
-        return {number: len(self.records[topic.name, number]) for number in range(self.partitions)}
+        last = {number: self.records[topic.name, number][-1:] for number in range(self.partitions)}
+        return {number: one[0].offset + 1 if one else 0 for number, one in last.items()}
 
     def settle(self, topic: Topic) -> dict[int, int]:
         call, self.when_settling = self.when_settling, lambda: None
         call()
         return self.ends(topic)
 
-    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
-        yield from self.records[topic.name, partition][max(start, self.begin[topic.name, partition]) : end]
+    def read(self, topic: Topic, partition: int, start: int, end: int, asked: Asked | None = None) -> Iterator[Stored]:
+        records, begin = self.records[topic.name, partition], max(start, self.begin[topic.name, partition])
+        first, last = (bisect_left(records, offset, key=lambda one: one.offset) for offset in (begin, end))
+        yield from (one for one in records[first:last] if asked is None or asked(one.key, one.value))
         self.when_read(topic)
 
 

@@ -25,6 +25,10 @@ class Stored(NamedTuple):
     headers: list[tuple[str, bytes]] | None
 
 
+# Whether a record is asked for, by its key and value.
+Asked = Callable[[bytes | None, bytes | None], bool]
+
+
 class NotRead(InfraError):
     """The topic could not be read to its end: judge nothing by what was read, and try again later."""
 
@@ -109,22 +113,28 @@ def read_partition(
     start: int = 0,
     uncommitted: bool = False,
     sparing: bool = False,
+    asked: Asked | None = None,
 ) -> Iterator[Stored]:
     """Every record from `start`, or the first one that is kept, up to `end`, which is not beyond the committed end.
 
     `uncommitted`: those of transactions that are open, or were aborted, as well; `end` is then not beyond the last one.
+    `asked`: the others are passed over; it is called for each record, in order, and what it raises ends the reading.
 
     16 MiB of them may have been fetched ahead; 1 MiB when `sparing`, for readers that stop early. Raises `NotRead` when
     nothing comes for `stall` seconds.
     """
     isolation = {"isolation.level": "read_uncommitted"} if uncommitted else {}
-    yield from _read(
-        bootstrap, topic, [(partition, start, end)], stall, _CONFIG | isolation | (_SPARING if sparing else {})
-    )
+    config = _CONFIG | isolation | (_SPARING if sparing else {})
+    yield from _read(bootstrap, topic, [(partition, start, end)], stall, config, asked)
 
 
 def _read(
-    bootstrap: str, topic: Topic, wanted: Sequence[tuple[int, int, int]], stall: float, config: Mapping[str, Any]
+    bootstrap: str,
+    topic: Topic,
+    wanted: Sequence[tuple[int, int, int]],
+    stall: float,
+    config: Mapping[str, Any],
+    asked: Asked | None = None,
 ) -> Iterator[Stored]:
     """The records of each (partition, first offset, end), side by side and by one consumer: of few records, most of
     the time goes into connecting, and into waiting for the end of each partition."""
@@ -145,9 +155,11 @@ def _read(
                     continue
                 came = True
                 if error is None and offset < end:
-                    kind, millis = message.timestamp()
-                    timestamp = 0 if kind == TIMESTAMP_NOT_AVAILABLE else millis * 1_000
-                    yield Stored(partition, offset, timestamp, message.key(), message.value(), message.headers())
+                    key, value = message.key(), message.value()
+                    if asked is None or asked(key, value):
+                        kind, millis = message.timestamp()
+                        timestamp = 0 if kind == TIMESTAMP_NOT_AVAILABLE else millis * 1_000
+                        yield Stored(partition, offset, timestamp, key, value, message.headers())
                 if offset + (error is None) >= end:
                     del left[partition]
             if came:

@@ -11,6 +11,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.client import ask_api
 from pingfold.commands.explanation_text import lines_of
+from pingfold.commands.import_outcome import printable
 from pingfold.commands.options import Json
 
 # The web process gives up before.
@@ -40,4 +41,4 @@ def explain(
         typer.echo(json_module.dumps(found, indent=2))
         return
     for line in lines_of(found):
-        typer.echo(line)
+        typer.echo(printable(line))

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from infra.log.reading import Stored
 from processors.errors import ProcessorError
-from processors.explain.answer import Named, explanation, name_events
+from processors.explain.answer import Named, explanation, has_changed, name_events
 from processors.explain.story import Story, tell
 from processors.fold.contract import Fold, Record
 from processors.refold.begins import Begin, Kept, begins, folded
@@ -27,9 +29,13 @@ from schemas.ticks import Progress
 from schemas.times import to_second
 
 # So many records are read before the clock is looked at, and others get their turn.
-_BATCH = 500
+_BATCH = 1_000
+# An incident that is open for so many events of its partition is told from its beginning to its end.
+_MOST_BETWEEN = 200_000
 _OPEN = ("down", "not_observed")
 LEFT_OUT = "What people were told later without a change of the status is listed only of what was folded again."
+
+Changes = tuple[ExplainedChange, ...]
 
 
 class TooLong(ProcessorError):
@@ -71,18 +77,24 @@ class _Question:
         self._explainer, self._log = explainer, explainer.log
         self._fold, self._thing, self._partition, self._at = fold, thing, partition, at
         self._deadline = time.monotonic() + patience
+        self._near = 0  # the first event that was folded from the nearest place
+        self._gone = False  # from there nothing is known of the thing
         self._journal: Folded = folded(self._log, fold, partition, explainer.progress(fold, partition))
 
     def answer(self) -> Explanation:
         """Begin ever earlier, until nothing is missing."""
         notes: list[str] = []
         for begin, story in self._stories(self._at, notes, self._at):
+            self._near = max(self._near, begin.first)
             changes, whole = self._named(story)
             state: Any = None if story.moment is None else story.moment.records.get(self._thing)
-            if begin.first and (not whole or (not changes and state is None)):
+            if begin.first and not changes and state is None:
+                self._gone = True
                 continue
-            if begin.first and not changes and state is not None and state.changes:
-                changes = self._why(state, notes)
+            if begin.first and not whole:
+                continue
+            if begin.first and has_changed(story, self._thing) and all(each.notice for each in changes):
+                changes = self._why(state, changes, notes)
             if state is None and not changes:
                 break
             from_there = self._folded_from(begin, story)
@@ -92,41 +104,60 @@ class _Question:
             f"{self._fold.journal}/{self._partition} up to then; ask about a later time"
         )
 
-    def _why(self, state: Any, notes: list[str]) -> tuple[ExplainedChange, ...]:
-        """The change that made the status what it has been for long, and those before it.
+    def _why(self, state: Any, notices: Changes, notes: list[str]) -> Changes:
+        """The change that made the status what it has been for long, and those before it; and these notices after it.
 
-        Of what is open people are told again and again: then all of it is folded. Else what they were told since then
-        without a change of the status is left out.
+        Of what is open people are told again and again: then all of it is folded, unless it is too much. Else what they
+        were told between without a change of the status is left out.
         """
-        changes = self._whole(state.since, state.since, state.changes)
-        if changes and changes[-1].now in _OPEN:
-            return self._whole(state.since, self._at)
+        changes, first = self._whole(state.since, state.since, state.changes)
+        if changes and changes[-1].now in _OPEN and self._near - first <= _MOST_BETWEEN:
+            return self._whole(state.since, self._at)[0]
         notes.append(LEFT_OUT)
-        return changes
+        known = {each.id for each in changes}
+        return (*changes, *(each for each in notices if each.id not in known))
 
-    def _whole(self, of: Micros, until: Micros, through: int = 0) -> tuple[ExplainedChange, ...]:
-        """The changes up to a time, from the nearest place before `of` from which nothing of them is missing."""
-        changes: tuple[ExplainedChange, ...] = ()
+    def _whole(self, of: Micros, until: Micros, through: int = 0) -> tuple[Changes, int]:
+        """The changes up to a time, from the nearest place before `of` from which nothing of them is missing; and the
+        offset of that place."""
+        changes, first = Changes(), 0
         for begin, story in self._stories(of, [], until, through):
-            changes, whole = self._named(story)
-            if (changes and whole) or not begin.first:
+            (changes, whole), first = self._named(story), begin.first
+            if (whole and any(not each.notice for each in changes)) or not first:
                 break
-        return changes
+        return changes, first
 
     def _named(self, story: Story) -> Named:
-        return name_events(story.changes, self._fold, self._partition, self._thing, self._find)
+        return name_events(story.changes, self._fold, self._partition, self._thing, self._find, self._was_defined)
+
+    def _was_defined(self, definition: msgspec.Struct, at: Micros) -> bool:
+        """Whether the nearest place of before that time has it as well. Nothing is folded for that."""
+        explainer, key = self._explainer, f"definition/{self._thing}"
+        for begin in begins(self._journal, explainer.former, explainer.kept, self._thing, at, []):
+            try:
+                return begin.states().get(key) == definition
+            except Damaged:
+                continue
+        return False
 
     def _stories(self, of: Micros, notes: list[str], until: Micros, through: int = 0) -> Iterator[tuple[Begin, Story]]:
-        """The story up to a time, told from places before `of`, each before the last one."""
+        """The story up to a time, told from places before `of`, each before the last one, and at least twice as far:
+        so all of them together fold no more than twice what the last one does."""
         explainer = self._explainer
+        nearest, least = -1, 0
         for begin in begins(self._journal, explainer.former, explainer.kept, self._thing, of, notes):
             if not begin.stretches:
                 return  # nothing was ever folded
+            nearest = max(nearest, begin.first)
             try:
                 states = begin.states()
             except Damaged as error:
                 notes.append(f"{error}: not used")
                 continue
+            # What is gone is looked for where it was.
+            if begin.first and (self._thing not in states if self._gone else nearest - begin.first < least):
+                continue
+            least = 2 * (nearest - begin.first)
             refold = Refold(self._partition, begin.stretches, states, self._thing)
             yield begin, tell(refold, self._records(begin.first), until, through)
 
@@ -135,16 +166,20 @@ class _Question:
         return FoldedFrom(self._fold.journal.name, self._partition, begin.first, last, begin.name)
 
     def _records(self, first: int) -> Iterator[Stored]:
-        concerns = events_about(self._fold.name, self._thing)
-        end = self._journal.progress.applied + 1
-        journal = self._log.read(self._fold.journal, self._partition, first, end)
-        for number, stored in enumerate(journal):
-            if number % _BATCH == _BATCH - 1:
+        concerns, left = events_about(self._fold.name, self._thing), _BATCH
+
+        def asked(key: bytes | None, value: bytes | None) -> bool:
+            nonlocal left
+            left -= 1
+            if not left:
+                left = _BATCH
                 if time.monotonic() > self._deadline:
                     raise TooLong("it takes too long to fold again what came before that time")
                 self._explainer.pause()
-            if concerns(stored):
-                yield stored
+            return concerns(key, value)
+
+        end = self._journal.progress.applied + 1
+        return self._log.read(self._fold.journal, self._partition, first, end, asked)
 
     def _find(self, offset: int) -> Record | None:
         for stored in self._log.read(self._fold.journal, self._partition, offset, offset + 1):

@@ -12,7 +12,9 @@ import msgspec
 from msgspec.structs import replace
 
 from infra.log.reading import Stored
-from processors.explain.causes import Causes, Named, causes_of, changes_in
+from processors.explain.causes import Causes, Named, changes_in
+from processors.explain.check_causes import CheckCauses
+from processors.explain.monitor_causes import MonitorCauses
 from processors.explain.rules import notice_rule, rule_of
 from processors.fold.contract import Fold
 from processors.refold.steps import Refold, Step
@@ -34,6 +36,9 @@ MOST_CHANGES = 20
 # Reasons of changes that a deadline led to, or votes.
 _JUDGED = ("deadline", "run limit", "gap", "probe")
 
+
+# What a change, and who is told of it, comes with.
+_TOLD = (StatusChanged, IncidentTold, DeliveryRequested)
 
 # What the ticks of a test clock hold.
 _STEPPED = b'"offset":'
@@ -74,16 +79,17 @@ class Moment:
 
 @dataclass
 class Story:
-    """changes: up to the time, oldest first. moment: the states then. made, removed: when the thing came to be, and
-    ceased, if that is among what was folded. ahead: what a tick decided later had gone beyond the time already, so the
+    """changes: up to the time, oldest first. moment: the states then. removed: when the thing ceased, if that is among
+    what was folded. former: when another of the same id did, which was there before this one; what that went through is
+    none of `changes`. ahead: what a tick decided later had gone beyond the time already, so the
     states of that moment do not show what is dated up to it.
     """
 
     until: Micros
     changes: list[ToldChange] = field(default_factory=list)
     moment: Moment | None = None
-    made: Micros | None = None
     removed: Micros | None = None
+    former: Micros | None = None
     project: str = ""
     name: str = ""
     ahead: bool = False
@@ -92,7 +98,7 @@ class Story:
 
 def tell(refold: Refold, journal: Iterable[Stored], until: Micros, through: int = 0) -> Story:
     """Fold the records of the thing, and those after them that tell what is dated up to `until`."""
-    story, causes = Story(until), causes_of(refold.fold.name)
+    story, causes = Story(until), _causes_of(refold)
     _note_name(story, refold)
     passed = False
     for stored in journal:
@@ -107,6 +113,10 @@ def tell(refold: Refold, journal: Iterable[Stored], until: Micros, through: int 
     return story
 
 
+def _causes_of(refold: Refold) -> Causes:
+    return CheckCauses(refold.thing) if refold.fold.name == "checks" else MonitorCauses()
+
+
 def clock_of(stored: Stored, progress: Progress) -> Micros:
     """The clock time at which a record was appended, with what the test clock added then."""
     value = stored.value or b""
@@ -119,7 +129,11 @@ def _take(story: Story, refold: Refold, causes: Causes, step: Step, passed: bool
     story.events += 1
     if step.after is step.before and not step.effects:
         return
-    _note_life(story, refold, step, passed)
+    if step.before is None or step.after is None or step.before.version != step.after.version:
+        _note_life(story, refold, step, passed)
+    if not any(isinstance(effect.value, _TOLD) for effect in step.effects):
+        causes.note(step)
+        return
     found = _changes(refold, causes, step)
     dated = [each for each in found if each.change.at <= story.until]
     if passed and dated:
@@ -136,7 +150,7 @@ def _take(story: Story, refold: Refold, causes: Causes, step: Step, passed: bool
 
 def _note_life(story: Story, refold: Refold, step: Step, passed: bool) -> None:
     if not passed and step.before is None and step.after is not None:
-        story.made, story.removed = step.after.since, None
+        story.former, story.removed, story.changes = story.removed, None, []
     if not passed and step.after is None and step.before is not None:
         story.removed = max(step.time, step.before.since)
     _note_name(story, refold)
@@ -156,6 +170,8 @@ def _changes(refold: Refold, causes: Causes, step: Step) -> list[ToldChange]:
     fold, thing = refold.fold.name, refold.thing
     definition = definition_in(refold.session.view.get("definition/" + thing))
     monitor = definition if isinstance(definition, Monitor) else None
+    made = changes_in(step, thing, StatusChanged)
+    records = refold.records() if made else {}
     found = [
         ToldChange(
             ExplainedChange(
@@ -172,10 +188,10 @@ def _changes(refold: Refold, causes: Causes, step: Step) -> list[ToldChange]:
                 detail=each.detail,
                 silent=each.silent,
             ),
-            causes.of(each, step),
+            causes.of(each, step, records),
             _judged(refold, step) if each.reason in _JUDGED else None,
         )
-        for each in changes_in(step, thing, StatusChanged)
+        for each in made
     ]
     return found + [_told(each, step) for each in changes_in(step, thing, IncidentTold)]
 

@@ -4,8 +4,9 @@ A place is never nearer than what is asked about: its states are of before that 
 from when on there is an answer.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from heapq import merge
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,14 +89,16 @@ def begins(
     yield Begin(start.first, "beginning", start.stretches, dict, start.doubts)
 
 
-def _places(journal: Folded, kept: Kept, notes: list[str]) -> list[_Place]:
+def _places(journal: Folded, kept: Kept, notes: list[str]) -> Iterable[_Place]:
+    """What was put aside, the newest first; each is read when it is asked for."""
     fold, partition = journal.fold, journal.partition
-    places = [
+    checkpoints = (
         _Place(each.progress.applied, each.told_until, f"checkpoint {each.name}", each, each.states_of)
         for each in checkpoints_in(kept.checkpoints, fold.name, partition, notes)
-    ]
-    places += [place for each in snapshots_in(kept.snapshots, notes) if (place := _verified(each, journal, notes))]
-    return sorted(places, key=lambda place: place.applied, reverse=True)
+    )
+    known = sorted(snapshots_in(kept.snapshots, notes), key=lambda one: one.applied(fold.name, partition), reverse=True)
+    snapshots = (place for each in known if (place := _verified(each, journal, notes)) is not None)
+    return merge(checkpoints, snapshots, key=lambda place: place.applied, reverse=True)
 
 
 def _verified(snapshot: Snapshot, journal: Folded, notes: list[str]) -> _Place | None:

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 HOUR: Micros = 3_600 * SECOND
 DAY = 24 * HOUR
 # Events of a partition after which it gets another one, an hour after the last at the earliest.
-MANY_EVENTS = 50_000
+MANY_EVENTS = 25_000
 # The newest are kept, and of older ones the newest of each day for so many days.
 KEPT_NEWEST, KEPT_DAYS = 24, 30
 _LOOK_SECONDS = 60.0

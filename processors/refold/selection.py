@@ -7,7 +7,7 @@ are left out. Whatever is not known to be of another thing is kept: a record mor
 
 from collections.abc import Callable
 
-from infra.log.reading import Stored
+from infra.log.reading import Asked
 from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased, IncidentToTell
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping
 from schemas.probes import CertificateTested, DomainTested, MonitorDefined, MonitorRemoved, ProbeCompleted
@@ -34,13 +34,13 @@ def of_one_thing(*folds: str) -> tuple[bytes, ...]:
     return tuple(prefix(event) for fold in folds for event in _OF_ONE_THING[fold])
 
 
-def events_about(fold: str, thing: str) -> Callable[[Stored], bool]:
+def events_about(fold: str, thing: str) -> Asked:
     """Whether a record of the journal of `fold` can move this thing."""
-    key = thing.encode()
+    own = thing.encode()
     others = of_one_thing(fold)
 
-    def concerns(stored: Stored) -> bool:
-        return stored.key == key or stored.value is None or not stored.value.startswith(others)
+    def concerns(key: bytes | None, value: bytes | None) -> bool:
+        return key == own or value is None or not value.startswith(others)
 
     return concerns
 
