@@ -2,15 +2,17 @@
 slot was expected that stayed empty. Pure.
 """
 
+import copy
 from collections.abc import Mapping
 
 import msgspec
 
 from processors.explain.causes import Named, changes_in, named
 from processors.fold.contract import Record
+from processors.monitors.slots import expect_after
 from processors.refold.steps import Step
 from schemas.base import Micros
-from schemas.monitor_states import MonitorState
+from schemas.monitor_states import MonitorCopy, MonitorState
 from schemas.transitions import StatusChanged
 
 # So many results of one pending change are remembered: the first, and the newest.
@@ -32,25 +34,15 @@ class MonitorCauses:
         before: MonitorState | None = step.before
         if before is None:
             return named(step)
-        if change.reason == "gap":
-            return named(step, *self._empty(change, step, before))
-        if change.reason != "probe":
+        if change.reason not in ("gap", "probe"):
             return named(step)
-        if change.was == "not_observed" and before.status == step.after.status:
-            # A tick ends it when a result of a later slot had come before the empty one was over.
-            early = () if before.results != step.after.results or not before.early else before.early[:1]
-            return named(step, *map(self._early.get, early))
+        if change.reason == "gap" or (change.was == "not_observed" and before.status == step.after.status):
+            slots = _passed(change, step, before, records.get("definition/" + change.thing))
+            return named(step, *(self._expected if slots is None else map(self._early.get, slots)))
         if before.pending_change is not None:
             found = named(step, *self._results)
             return found if self._whole else found._replace(whole=False)
         return named(step)
-
-    def _empty(self, change: StatusChanged, step: Step, before: MonitorState) -> list[Record | None]:
-        """By what the slot was expected that stayed empty."""
-        first = next(one for one in changes_in(step, change.thing, StatusChanged) if one.reason == "gap")
-        if first.id == change.id:
-            return [*self._expected]
-        return [self._early.get(slot) for slot in before.early if slot < change.at]
 
     def note(self, step: Step) -> None:
         before: MonitorState | None = step.before
@@ -77,3 +69,25 @@ class MonitorCauses:
         if known is not after.early:
             self._early |= {slot: record for slot in after.early if slot not in known}
             self._early = {slot: each for slot, each in self._early.items() if slot in after.early}
+
+
+def _passed(
+    change: StatusChanged, step: Step, before: MonitorState, copied: msgspec.Struct | None
+) -> tuple[Micros, ...] | None:
+    """The slots whose results had come before, and that a change is of; None: it is of the slot that was expected.
+
+    When a slot stays empty, a result that has come of a later one ends that at once, and the slot after it is expected:
+    so one tick may pass several.
+    """
+    state, moved, found = copy.copy(before), None, dict[str, tuple[Micros, ...] | None]()
+    for one in changes_in(step, change.thing, StatusChanged):
+        if one.reason == "gap":
+            found[one.id] = moved
+        elif one.was == "not_observed" and state.early and isinstance(copied, MonitorCopy):
+            early = state.early
+            found[one.id] = early[:1]
+            expect_after(state, copied.monitor, early[0])
+            moved = tuple(slot for slot in early if slot not in state.early)
+        else:
+            found[one.id] = ()
+    return found[change.id]

@@ -152,7 +152,8 @@ def _note_life(story: Story, refold: Refold, step: Step, passed: bool) -> None:
     if not passed and step.before is None and step.after is not None:
         story.former, story.removed, story.changes = story.removed, None, []
     if not passed and step.after is None and step.before is not None:
-        story.removed = max(step.time, step.before.since)
+        told = changes_in(step, refold.thing, StatusChanged)
+        story.removed = told[-1].at if told else max(step.time, step.before.since)
     _note_name(story, refold)
 
 
