@@ -23,8 +23,9 @@ from schemas.ticks import Progress
 
 # So many are folded at once, and so many wait: each has a consumer of its own with what it has fetched ahead.
 _AT_ONCE, _WAITING = 2, 8
-# So long one may take, waiting included.
+# So long one may take, waiting included; and so long Kafka may be silent meanwhile, which adds to it at the end.
 PATIENCE = 30.0
+SILENCE = 5.0
 _PAUSE = 0.001
 _FOLD_OF: dict[ThingKind, str] = {"check": "checks", "monitor": "monitors"}
 
@@ -36,6 +37,7 @@ class LogExplaining:
         self._bootstrap, self._partitions, self._progress = bootstrap, partitions, progress
         self._kept = Kept(settings.data / "snapshots", settings.data / "checkpoints")
         self._room = asyncio.Semaphore(_AT_ONCE)
+        self._log: KafkaLog | None = None  # made for the first question, and kept: it has connections
         self._asked = 0
 
     async def explain(self, kind: ThingKind, thing: str, at: Micros) -> Explanation:
@@ -55,13 +57,16 @@ class LogExplaining:
         except TooLong as error:
             raise NotExplained("too long", str(error)) from None
         except NotRead as error:
+            self._log = None
             raise NotExplained("unavailable", f"the log cannot be read now: {error}") from None
         finally:
             self._asked -= 1
 
     def _explain(self, fold: str, thing: str, at: Micros, patience: float) -> Explanation:
+        if self._log is None:
+            self._log = KafkaLog(self._bootstrap, sparing=True, patience=SILENCE)
         explainer = Explainer(
-            KafkaLog(self._bootstrap, sparing=True),
+            self._log,
             FOLDS,
             self._progress_of,
             self._kept,

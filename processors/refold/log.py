@@ -1,16 +1,17 @@
 """What asks the log about the past, and Kafka's answers. All calls block; each of them ends within a bound."""
 
-import contextlib
 import time
-from collections.abc import Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol, TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from infra.log.admin import admin_client, end_offsets, no_topic
 from infra.log.reading import Asked, NotRead, Stored, read_partition
 from schemas.topics import Topic
+
+T = TypeVar("T")
 
 # The transaction of a worker that is frozen is aborted by the broker after 60 s.
 _SETTLE_SECONDS = 90.0
@@ -40,13 +41,14 @@ class Log(Protocol):
         """
 
 
-@contextlib.contextmanager
-def _asking(topic: Topic) -> Iterator[None]:
-    """Kafka is asked for offsets in here: that it does not tell them is `NotRead`."""
-    try:
-        yield
-    except (KafkaException, TimeoutError) as error:
-        raise NotRead(f"{topic}: Kafka does not tell its offsets: {error or 'no answer'}") from error
+# Kafka answers so while a partition gets another leader, or when the client has not heard of that yet.
+_MOVED = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+}
+_PAUSE_SECONDS = 0.2
 
 
 class KafkaLog:
@@ -62,15 +64,32 @@ class KafkaLog:
         self._counts: dict[str, int] = {}  # partitions of topics; they never change
 
     def begins(self, topic: Topic) -> dict[int, int]:
-        with _asking(topic):
+        def ask() -> dict[int, int]:
             asked = {TopicPartition(*place): OffsetSpec.earliest() for place in self._partitions(topic)}
             futures = self._admin.list_offsets(asked, request_timeout=self._ask_seconds)
             return {place.partition: int(future.result(self._ask_seconds).offset) for place, future in futures.items()}
 
+        return self._asked(topic, ask)
+
     def ends(self, topic: Topic) -> dict[int, int]:
-        with _asking(topic):
+        def ask() -> dict[int, int]:
             ends = end_offsets(self._admin, self._partitions(topic), self._ask_seconds)
             return {partition: end for (_, partition), end in ends.items()}
+
+        return self._asked(topic, ask)
+
+    def _asked(self, topic: Topic, ask: Callable[[], T]) -> T:
+        """What Kafka answers. While leaders move it is asked again. Raises `NotRead` when it does not answer."""
+        deadline = time.monotonic() + self._ask_seconds
+        while True:
+            try:
+                return ask()
+            except (KafkaException, TimeoutError) as error:
+                code = error.args[0].code() if isinstance(error, KafkaException) else None
+                if code not in _MOVED or time.monotonic() > deadline:
+                    raise NotRead(f"{topic}: Kafka does not tell its offsets: {error or 'no answer'}") from error
+                time.sleep(_PAUSE_SECONDS)
+                self._admin = admin_client(self._bootstrap)  # one that has heard of no leader yet
 
     def settle(self, topic: Topic) -> dict[int, int]:
         written = end_offsets(
