@@ -52,10 +52,17 @@ class Reply:
 class World:
     """One process of ingest, with the project's checks `UUID` (slug `SLUG`) and twins under the slug `twin`."""
 
-    def __init__(self, limits: Limits = LIMITS, installation: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        limits: Limits = LIMITS,
+        installation: str | None = None,
+        clock: type[HandClock] = HandClock,
+        sink: MemorySink | None = None,
+        **settings: Any,
+    ) -> None:
         self.settings = settings_of(**settings)
-        self.clock = HandClock(self.settings)
-        self.sink = MemorySink()
+        self.clock = clock(self.settings)
+        self.sink = sink or MemorySink()
         self.directory = Directory()
         self.replica = MemoryReplica(self.directory)
         self.projects = MemoryProjects(self.directory)

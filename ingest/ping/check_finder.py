@@ -19,6 +19,7 @@ from infra.log.directory import Directory
 from infra.log.lookup import NotCaughtUp, look_up
 from infra.log.ports import DecisionMaker, ReplicaProgress
 from infra.settings.settings import Settings
+from ingest.ping.backlog import Backlog
 from ingest.ping.limiter import Limiter
 from ingest.ping.pulses import pulsed
 from ingest.ping.quota import HOUR, CalendarQuota
@@ -42,11 +43,15 @@ _KNOWN_SECONDS = 1.0
 
 
 class _Making:
-    """A check being made. `place`: the rate limit counts a ping at this time for whoever `claim`s to have made it."""
+    """A check being made. `place`: the rate limit counts a ping at this time for whoever `claim`s to have made it.
 
-    def __init__(self, place: Micros, asking: "asyncio.Task[Decision | None]") -> None:
-        self.place = place
-        self.asking = asking
+    came: since when pings that wait for it may have been there. asking: the question, once it is asked.
+    """
+
+    asking: "asyncio.Task[Decision | None]"
+
+    def __init__(self, place: Micros) -> None:
+        self.place = self.came = place
         self._claimed = False
 
     def claim(self) -> bool:
@@ -117,16 +122,16 @@ class CheckFinder:
         return self._responses.invalid_url if url else self._responses.invalid_uuid
 
     async def unknown(
-        self, target: PingTarget, scope: Scope, look: Look | None = None
+        self, target: PingTarget, scope: Scope, look: Look | None = None, backlog: Backlog | None = None
     ) -> PingResponse | tuple[str, Micros | None]:
         """What to do about a check that the directory does not know: an answer, or its id.
 
         With the id comes the place in the rate limit, if it was made by this request, else None. look: shared with
-        others that came with this one.
+        others that came with this one. backlog: of its request, if there are more in it.
         """
-        project = self.project_of(target)
+        project, came = self.project_of(target), self._source.came(backlog)
         if not (target.create and project is not None):
-            found = await self._look(target, scope, look or Look())
+            found = await self._look(target, scope, look or Look(), came)
             if isinstance(found, PingResponse):
                 return found
             if found:
@@ -137,9 +142,9 @@ class CheckFinder:
                 return self._responses.ok_not_found if gentle else self._responses.not_found
         if target.fault:
             return self.fault(target)
-        return await self._provision(project, target.slug, scope)
+        return await self._provision(project, target.slug, scope, came)
 
-    async def _look(self, target: PingTarget, scope: Scope, look: Look) -> tuple[str, ...] | PingResponse:
+    async def _look(self, target: PingTarget, scope: Scope, look: Look, came: Micros) -> tuple[str, ...] | PingResponse:
         """The checks that a target means by all that was committed before; or the answer when that is not known."""
         if look.is_caught_up is None:
             if self._unknown_checks.must_wait(scope):
@@ -156,14 +161,16 @@ class CheckFinder:
         if not look.is_caught_up:
             if look.among_many:
                 return self._responses.too_many_unknown
-            self._source.refuse_check(target.check or None)
+            self._source.refuse(self._source.partition_of(target.check) if target.check else None, came)
             return self._responses.unavailable
         return ()
 
-    async def _provision(self, project: str, slug: str, scope: Scope) -> PingResponse | tuple[str, Micros | None]:
+    async def _provision(
+        self, project: str, slug: str, scope: Scope, came: Micros
+    ) -> PingResponse | tuple[str, Micros | None]:
         """Have the check made. First pings that come at once share one question; one of them made it."""
         if not self._disk.has_room:
-            self._source.refuse(None)
+            self._source.refuse(None, came)
             return self._responses.no_room
         making = self._making.get((project, slug))
         if making is None:
@@ -172,9 +179,10 @@ class CheckFinder:
                 return self._responses.too_many_checks
             self._limiter.admit(candidate, now)
             actor = Actor(kind="ping_key", address=self._events.client(scope))
-            asking = asyncio.create_task(self._ask(project, slug, candidate, now, actor))
-            making = self._making[project, slug] = _Making(now, asking)
-            asking.add_done_callback(lambda _: self._making.pop((project, slug), None))
+            making = self._making[project, slug] = _Making(now)
+            making.asking = asyncio.create_task(self._ask(project, slug, candidate, making, actor))
+            making.asking.add_done_callback(lambda _: self._making.pop((project, slug), None))
+        making.came = min(making.came, came)
         decision = await asyncio.shield(making.asking)
         if decision is None:
             return self._responses.unavailable
@@ -182,17 +190,17 @@ class CheckFinder:
             return self._responses.rejected(rejection.code)
         return decision.id, making.place if decision.outcome == "made" and making.claim() else None
 
-    async def _ask(self, project: str, slug: str, candidate: str, place: Micros, actor: Actor) -> Decision | None:
+    async def _ask(self, project: str, slug: str, candidate: str, making: _Making, actor: Actor) -> Decision | None:
         """The decision on a new check. The place of a candidate that did not become the check is free again."""
         decision = None
         try:
-            decision = await self._decide(project, slug, candidate, actor)
+            decision = await self._decide(project, slug, candidate, making, actor)
         finally:
             if decision is None or decision.outcome != "made":
-                self._limiter.forget(candidate, place)
+                self._limiter.forget(candidate, making.place)
         return decision
 
-    async def _decide(self, project: str, slug: str, candidate: str, actor: Actor) -> Decision | None:
+    async def _decide(self, project: str, slug: str, candidate: str, making: _Making, actor: Actor) -> Decision | None:
         """The verdict on a new check; None when there is none, and nobody knows whether the check is there."""
         directory = self._directory
         request = CheckCreate(
@@ -206,15 +214,15 @@ class CheckFinder:
         try:
             decision = await self._decisions.ask(project, request, _VERDICT_SECONDS)
         except NoDecision as silence:
-            return await self._undecided(project, request, str(silence))
+            return await self._undecided(project, request, making, str(silence))
         if (rejection := decision.rejection) is None:
             # Without it we go on all the same: `check.defined` is in the journal ahead of our ping.
             await self._replica.wait(lambda: decision.id in directory, _KNOWN_SECONDS)
         elif self._responses.rejected(rejection.code) is self._responses.unavailable:  # it could not be judged
-            return await self._undecided(project, request, rejection.reason)
+            return await self._undecided(project, request, making, rejection.reason)
         return decision
 
-    async def _undecided(self, project: str, request: CheckCreate, why: str) -> Decision | None:
+    async def _undecided(self, project: str, request: CheckCreate, making: _Making, why: str) -> Decision | None:
         """What the directory says instead of a verdict; None when it does not know the slug."""
         log.warning("ping.no_verdict", reason=why)
         # The verdict may be lost or late, yet its check be there. If it is not, no check has lost a ping by this.
@@ -222,7 +230,7 @@ class CheckFinder:
         try:
             found = await look_up(self._replica, lambda: by_slug() or None, _FRESH_SECONDS)
         except NotCaughtUp:
-            self._source.refuse(None)
+            self._source.refuse(None, making.came)
             return None
         if found is None:
             return None

@@ -13,6 +13,7 @@ from infra.log.directory import Directory
 from infra.log.ports import LogWriter
 from infra.log.sink import NotStored, Position
 from infra.settings.settings import Settings
+from ingest.ping.backlog import Backlog
 from ingest.ping.limiter import Limiter
 from ingest.ping.quota import DAY, CalendarQuota
 from ingest.ping.request import Events, Limits, Origin
@@ -28,12 +29,13 @@ _JUDGED = 2_048
 
 
 class Handed(NamedTuple):
-    """A ping that Kafka has to report on. number, at: of the source. made_at: the place in the rate limit of a ping
-    that made its check; None: it made none."""
+    """A ping that Kafka has to report on. number, at: of the source. came: since when it may have been there, at most
+    `at`. made_at: the place in the rate limit of a ping that made its check; None: it made none."""
 
     check: str
     number: int
     at: Micros
+    came: Micros
     made_at: Micros | None
     report: asyncio.Future[Position]
 
@@ -63,20 +65,27 @@ class Recorder:
         self._bytes_of_check = CalendarQuota(bytes_per_day and bytes_per_day // 2, DAY)
 
     def hand_over(
-        self, check: str, target: PingTarget, made_at: Micros | None, origin: Origin, body: bytes
+        self,
+        check: str,
+        target: PingTarget,
+        made_at: Micros | None,
+        origin: Origin,
+        body: bytes,
+        backlog: Backlog | None = None,
     ) -> Handed | PingResponse:
         """Stamp a ping and hand it to Kafka; or the answer to one that is not recorded.
 
-        Whoever gets a `Handed` settles it: `stored`, `failed` or `abandoned`, once.
+        Whoever gets a `Handed` settles it: `stored`, `failed` or `abandoned`, once. backlog: of its request, if there
+        are more in it.
         """
         source = self._source
         if not self._disk.has_room:
-            source.refuse_check(check)
+            self.refuse(check, made_at, backlog)
             return self._responses.no_room
         if source.in_flight >= self._most_in_flight:
-            source.refuse_check(check)
-            return self._responses.unavailable
+            return self.refuse(check, made_at, backlog)
         number, at = source.receive()
+        came = at if backlog is None else backlog.came(at)
         handed = False
         try:
             if not self._is_admitted(check, target, made_at, at, body):
@@ -88,11 +97,18 @@ class Recorder:
             report = self._sink.put(PINGS, check, event)
             handed = True
         except NotStored:
-            return self._told(check, at, made_at)
+            return self._told(check, at, came, made_at)
         finally:
             if not handed:
                 source.answered(number)
-        return Handed(check, number, at, made_at, report)
+        return Handed(check, number, at, came, made_at, report)
+
+    def refuse(self, check: str, made_at: Micros | None, backlog: Backlog | None) -> PingResponse:
+        """Nothing was done for a ping, but its check may have been made: the answer."""
+        self._source.refuse(self._source.partition_of(check), self._source.came(backlog))
+        if made_at is not None:
+            self._limiter.forget(check, made_at)
+        return self._responses.unavailable
 
     async def record(
         self, check: str, target: PingTarget, made_at: Micros | None, origin: Origin, body: bytes
@@ -121,19 +137,20 @@ class Recorder:
 
     def failed(self, handed: Handed) -> PingResponse:
         """Kafka did not confirm it: the answer."""
-        response = self._told(handed.check, handed.at, handed.made_at)
+        response = self._told(handed.check, handed.at, handed.came, handed.made_at)
         self._source.answered(handed.number)
         return response
 
     def abandoned(self, handed: Handed) -> None:
         """Nobody waits for the report any more: it may be in the log or not."""
-        self._source.refuse(self._source.partition_of(handed.check), handed.at)
+        self._source.refuse(self._source.partition_of(handed.check), handed.came)
         self._source.answered(handed.number)
 
-    def _told(self, check: str, at: Micros, made_at: Micros | None) -> PingResponse:
+    def _told(self, check: str, at: Micros, came: Micros, made_at: Micros | None) -> PingResponse:
         """The source tells that it is not in the log, and its place in the rate limit is free again."""
-        self._source.refuse(self._source.partition_of(check), at)
+        self._source.refuse(self._source.partition_of(check), came)
         self._limiter.forget(check, at if made_at is None else made_at)
+        self._logs.forget(check, at)
         return self._responses.unavailable
 
     def _is_admitted(self, check: str, target: PingTarget, made_at: Micros | None, at: Micros, body: bytes) -> bool:

@@ -32,10 +32,12 @@ class Limits(NamedTuple):
     held_of_one: int = 32 * 2**20  # of those, of one project, or of all that is sent to nobody's checks; see `Shares`
     body_time: float = 30.0
     body_size: int = 100_000_000
-    # Of requests with many pings: lines and unpacked bytes of one; lines of all that Kafka has not reported on, and
-    # bytes of their bodies. Half of what may be in flight is left to single pings.
+    # Of requests with many pings: lines of one, and bytes, packed and unpacked; how long its lines may wait for us, a
+    # little longer than Kafka has to confirm those before them; lines of all that Kafka has not reported on, and bytes
+    # of their bodies: half of what may be in flight is left to single pings.
     bulk_lines: int = 10_000
     bulk_size: int = 32 * 2**20
+    bulk_wait: float = 9.0
     bulk_in_flight: int = 2_500
     bulk_held: int = 32 * 2**20
 

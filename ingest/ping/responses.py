@@ -108,6 +108,10 @@ class PingResponses:
         self.unknown_coding = PingResponse(
             415, "packed by what is not read here: gzip is, or none", (b"accept-encoding", b"gzip, identity")
         )
+        self.form_of_parts = PingResponse(
+            415,
+            "multipart/form-data is not read here: send the lines themselves, as curl does with --data-binary @FILE",
+        )
         self.invalid_line = PingResponse(400, "invalid line")
         self.not_unpacked = PingResponse(400, "could not unpack the request body")
         self.line_too_long = PingResponse(413, "the line is too long")

@@ -24,6 +24,7 @@ from infra.process.liveness import LIVENESS
 from infra.process.tasks import vital
 from infra.settings.settings import Settings
 from ingest.ping import metrics
+from ingest.ping.backlog import Backlog
 from ingest.ping.other_sources import OtherSources
 from ingest.ping.public_url import PublicUrl, proof_of
 from ingest.ping.ticking import Ticking, note_failures
@@ -77,6 +78,7 @@ class Source:
         self._generation = sink.generation
         self._stamped: Micros = 0
         self._in_flight: dict[int, Micros] = {}
+        self._backlogs: set[Backlog] = set()
         self._idle = asyncio.Event()
         self._closing = False
         self._reports = LIVENESS.activity("ticks", needs=("kafka",))
@@ -132,6 +134,19 @@ class Source:
         del self._in_flight[number]
         if self._closing and not self._in_flight:
             self._idle.set()
+
+    def owe(self, backlog: Backlog) -> None:
+        """Lines of a request wait to be judged: the source's time does not pass their coming until it is `settled`."""
+        self._backlogs.add(backlog)
+
+    def settled(self, backlog: Backlog) -> None:
+        """What became of all of them is known."""
+        self._backlogs.discard(backlog)
+
+    def came(self, backlog: Backlog | None) -> Micros:
+        """Since when a ping may have been there that is judged now. backlog: of its request, if it has many."""
+        now = self._clock.now()
+        return now if backlog is None else backlog.came(now)
 
     def precede(self, check: str, at: Micros) -> None:
         """Call before a ping of `check` stamped `at` is handed to the sink: its partition's time is near, ahead of it.
@@ -208,7 +223,8 @@ class Source:
     # Ticks.
 
     def _watermark(self, now: Micros) -> Micros:
-        return next(iter(self._in_flight.values()), now)
+        oldest = next(iter(self._in_flight.values()), now)
+        return min([oldest, *(backlog.since(now) for backlog in self._backlogs)])
 
     async def _keep_ticking(self) -> None:
         loop = asyncio.get_running_loop()

@@ -47,15 +47,23 @@ def test_the_request_may_give_the_ping_key_and_create() -> None:
 @pytest.mark.parametrize(
     ("sent", "told"),
     [
-        (b"nonsense", "not JSON"),
-        (b'{"uuid": "' + UUID.encode() + b'"} {}', "not JSON"),
-        (b'{"uuid": "\xff"}', "not JSON"),
-        (b"{" * 50_000, "not JSON"),
-        (b"[1]", "Expected `object`, got `array`"),
+        (b"nonsense", "not JSON: invalid character at byte 5"),
+        (
+            b'{"uuid": "' + UUID.encode() + b'"} {}',
+            "not JSON: trailing characters at byte 51; each ping is one object on one line",
+        ),
+        (b"{", "not JSON: it ends too early; each ping is one object on one line"),
+        (b'{"uuid": "\xff"}', "not JSON: not UTF-8"),
+        ('{"uuid": "x"}'.encode("utf-16"), "not JSON: not UTF-8"),
+        (b'{"body": "\0"}', "not JSON: invalid character at byte 11"),
+        (b"{" * 50_000, "not JSON: object keys must be strings at byte 2"),
+        (b'{"body": ' + b"[" * 50_000, "body: an array where a string is expected"),
+        (b'{"x": ' + b"[" * 500_000, '"x": no such field'),
+        (b"[1]", "an array where an object is expected: each ping is one object on one line"),
         (line(), "uuid: missing, and there is no slug"),
         (line(uuid="5bf66975"), "uuid: not a UUID with dashes"),
         (line(uuid=UUID + "\n"), "uuid: not a UUID with dashes"),
-        (line(uuid=None), "uuid: Expected `str`, got `null`"),
+        (line(uuid=None), "uuid: null where a string is expected"),
         (line(uuid=UUID, slug=SLUG), "slug: there is a uuid, too"),
         (line(uuid=UUID, ping_key=KEY), "ping_key: only of use with a slug"),
         (line(uuid=UUID, create=True), "create: only of use with a slug"),
@@ -63,19 +71,26 @@ def test_the_request_may_give_the_ping_key_and_create() -> None:
         (line(slug=SLUG, ping_key="a/b"), "ping_key: not of the characters a-z A-Z 0-9 - _"),
         (line(slug="Backup", ping_key=KEY), "slug: not 1 to 100 of the characters a-z 0-9 - _"),
         (line(slug="a" * 101, ping_key=KEY), "slug: not 1 to 100 of the characters a-z 0-9 - _"),
-        (line(uuid=UUID, kind="failure"), "kind: not one of success, start, fail, log"),
-        (line(uuid=UUID, exitstatus=256), "exitstatus: Expected `int` <= 255"),
-        (line(uuid=UUID, exitstatus=-1), "exitstatus: Expected `int` >= 0"),
-        (line(uuid=UUID, exitstatus=True), "exitstatus: Expected `int`, got `bool`"),
+        (line(uuid=UUID, kind="failure"), 'kind: "failure" is not one of success, start, fail, log'),
+        (line(uuid=UUID, kind="got - at `$.x`"), 'kind: "got - at `$.x`" is not one of success, start, fail, log'),
+        (
+            line(uuid=UUID, kind="a\x1b[2J\u202e'" + "b" * 90),
+            f"kind: \"a\\x1b[2J\\u202e'{'b' * 35}\"... is not one of success, start, fail, log",
+        ),
+        (line(uuid=UUID, kind=7), "kind: a whole number where a string is expected"),
+        (line(uuid=UUID, exitstatus=256), "exitstatus: not 0 to 255"),
+        (line(uuid=UUID, exitstatus=-1), "exitstatus: not 0 to 255"),
+        (line(uuid=UUID, exitstatus=True), "exitstatus: true or false where a whole number is expected"),
         (line(uuid=UUID, exitstatus=1, kind="success"), "kind: exitstatus 1 means fail"),
         (line(uuid=UUID, exitstatus=0, kind="log"), "kind: exitstatus 0 means success"),
         (line(uuid=UUID, rid="7"), "rid: not a UUID with dashes"),
-        (line(uuid=UUID, body=7), "body: Expected `str`, got `int`"),
-        (line(uuid=UUID, body_base64="*"), "body_base64: Invalid base64 encoded string"),
+        (line(uuid=UUID, body=7), "body: a whole number where a string is expected"),
+        (line(uuid=UUID, body_base64="*"), "body_base64: not base64"),
         (line(uuid=UUID, body="a", body_base64="YQ=="), "body_base64: there is a body, too"),
-        (line(uuid=UUID, exit_status=1), "exit_status: no such field"),
+        (line(uuid=UUID, exit_status=1), '"exit_status": no such field'),
+        (line(**{"uuid": UUID, "a`\n- at `$.kind`": 1}), '"a`\ufffd- at `$.kind`": no such field'),
         (line(uuid=UUID, at=1), "at: a ping is stamped when it is received, and has no time of its own"),
-        (line(**{"uuid": UUID, "x" * 900: 1}), f"{'x' * 50}: no such field"),
+        (line(**{"uuid": UUID, "x" * 900: 1}), f'"{"x" * 50}"...: no such field'),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_line(sent: bytes, told: str) -> None:
@@ -89,7 +104,8 @@ def test_the_page_has_every_field_and_limit() -> None:
     assert LONGEST_LINE == 2**20
     assert "more than 1 MiB" in page
     assert f"{LIMITS.bulk_lines:,} lines" in page
-    assert f"{LIMITS.bulk_size // 2**20} MiB, unpacked" in page
+    assert f"{LIMITS.bulk_size // 2**20} MiB, packed or unpacked" in page
+    assert f"{LIMITS.bulk_wait:.0f} s" in page
     assert LIMITS.bulk_in_flight * 2 == LIMITS.in_flight, "at most half of the pings under way"
 
 
@@ -115,3 +131,13 @@ def test_a_line_that_is_too_long_is_thrown_away_and_the_next_is_read() -> None:
     assert list(lines.cut(b"\nok\n")) == [(3, LONG_LINE), (4, b"ok")]
     assert list(lines.last()) == []
     assert cut(b"abc", b"de", longest=4) == [(1, LONG_LINE)]
+
+
+def test_no_more_is_cut_than_shows_that_there_are_too_many_lines() -> None:
+    lines = Lines(most=2)
+    assert list(lines.cut(b"a\n\n")) == [(1, b"a")]
+    assert list(lines.cut(b"\n" * 1_000_000 + b"b\n")) == []
+    assert lines.number == 3
+    lines = Lines(most=2)
+    assert list(lines.cut(b"a\nb\nc\nd\n")) == [(1, b"a"), (2, b"b"), (3, b"c")]
+    assert list(Lines(most=2).cut(b"a\nb\n")) == [(1, b"a"), (2, b"b")]

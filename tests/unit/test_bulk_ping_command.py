@@ -57,7 +57,7 @@ def test_lines_that_are_not_recorded_are_shown_by_their_numbers_in_the_file(
         client.ping(bulk=file, create=True)
     assert sorted(capsys.readouterr().err.splitlines()) == [
         "line 3: 413 the line is too long",
-        "line 4: 400 invalid line: not JSON",
+        "line 4: 400 invalid line: not JSON: invalid character at byte 5",
         "line 5: 404 not found",
     ]
     assert len(world.sink.pings) == 3

@@ -1,0 +1,61 @@
+"""How far a request with many pings is behind its client, because of us: lines may have come that are not judged yet.
+
+Its time is either the client's, while we wait for more of the request, or ours: while a line waits for room or for its
+check, or other requests have their turn. Ours adds to the backlog, the client's takes from it. Had it not been for us,
+a line that is judged now would have been judged earlier, by the backlog at most. It may have been there for so long: in
+our memory or, because we did not read, in that of the operating system.
+
+The source's time does not pass that moment (`since`), nor the one at which a line came that Kafka has not reported on:
+no deadline is judged between the coming of a line and its record. What is refused is told as a gap from that moment on.
+"""
+
+from collections.abc import Callable
+
+from schemas.base import SECOND, Micros
+
+
+class Backlog:
+    """Of one request, which has just begun. `monotonic`: in seconds. is_read: nothing more of it is read."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._behind = 0.0
+        self._changed = monotonic()
+        self._is_clients = True  # whose time it is
+        self.is_read = False
+        self._unreported: dict[int, Micros] = {}
+
+    @property
+    def seconds(self) -> float:
+        """How far it is behind."""
+        passed = self._monotonic() - self._changed
+        return max(0.0, self._behind - passed) if self._is_clients else self._behind + passed
+
+    def wait_for_client(self) -> None:
+        """Everything that had come is dealt with."""
+        self._behind, self._changed, self._is_clients = self.seconds, self._monotonic(), True
+
+    def take(self) -> None:
+        """Some more of the request has come."""
+        self._behind, self._changed, self._is_clients = self.seconds, self._monotonic(), False
+
+    def end(self) -> None:
+        """Nothing more of the request is read."""
+        self.is_read = True
+
+    def came(self, now: Micros) -> Micros:
+        """Since when a line may have been there that is judged now. It never goes back."""
+        return now - int(self.seconds * SECOND)
+
+    def hand_over(self, number: int, came: Micros) -> None:
+        """A line is on its way to Kafka. number: of its ping at the source. Call in the order of coming."""
+        self._unreported[number] = came
+
+    def report(self, number: int) -> None:
+        """What became of a line is known, and told where it is not in the log."""
+        del self._unreported[number]
+
+    def since(self, now: Micros) -> Micros:
+        """Since when lines may have been there that are neither in the log nor told as refused."""
+        came = now if self.is_read else self.came(now)
+        return min(came, next(iter(self._unreported.values()), came))
