@@ -431,4 +431,7 @@ def _is_about_commands(arguments: list[str]) -> bool:
 
 def _refuse(lines: list[str]) -> None:
     if lines:
-        sys.exit("\n".join(f"pingfold: {line}" for line in lines))
+        from schemas.printable import printable
+
+        shown = ("\n".join(map(printable, line.split("\n"))) for line in lines)
+        sys.exit("\n".join(f"pingfold: {line}" for line in shown))

@@ -8,8 +8,8 @@ import typer
 
 from infra.clock import SYSTEM_CLOCK
 from infra.settings.settings import Settings
-from pingfold.commands.import_outcome import printable
 from pingfold.commands.options import Json
+from pingfold.commands.tables import say
 from pingfold.declared import project
 from pingfold.declared.api import Api
 from pingfold.declared.executing import execute
@@ -58,7 +58,10 @@ def apply(
         declarations = load(file, project.rules(api))
         must_know(api, {one.section for one in declarations.things})
         planned = plan(declarations, project.read(api), iso(SYSTEM_CLOCK.now()), Options(prune, adopt, send_secrets))
-        typer.echo(as_json(planned) if json else "\n".join(map(printable, lines(planned))))
+        if json:
+            typer.echo(as_json(planned))
+        else:
+            say(*lines(planned))
         if not planned.steps:
             return
         if not yes and not _confirmed():
@@ -90,8 +93,7 @@ def export_project(
             output.write_text(exported.text, encoding="utf-8")
         except OSError as error:
             raise CommandFailed(f"{output} cannot be written: {error.strerror}") from None
-    for words in exported.left_out:
-        typer.echo(printable(words), err=True)
+    say(*exported.left_out, err=True)
     if exported.variables:
         typer.echo(f"to apply it, set {', '.join(exported.variables)}", err=True)
 
@@ -110,4 +112,4 @@ def _confirmed() -> bool:
 
 def _execute(planned: Plan, api: Api, json: bool) -> None:
     for step in execute(planned, api):
-        typer.echo(printable(f"done: {title(step)}"), err=json)
+        say(f"done: {title(step)}", err=json)

@@ -5,26 +5,42 @@ The file is read as it is sent, so it may be of any size. What becomes of each l
 """
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
+import msgspec
 import typer
 
 from infra.settings.settings import Settings
 from ingest.ping.bulk_lines import Lines, LongLine
 from pingfold import credentials
 from pingfold.commands.client import request
+from pingfold.commands.tables import say
 from pingfold.errors import CommandFailed
+from schemas.printable import quoted
 
 # Well within what one request may hold.
 _LINES, _BYTES = 5_000, 8 * 2**20
 _CHUNK = 64 * 2**10
 _SECONDS = 60.0
 
+_SHOWN = 200
+
 _Batch = list[tuple[int, bytes]]
+
+
+class _Told(msgspec.Struct):
+    """A line of the answer."""
+
+    line: Annotated[int, msgspec.Meta(ge=1)]
+    status: int
+    answer: str
+    unread: bool = False
+
+
+_decode_lines = msgspec.json.Decoder(_Told).decode_lines
 
 
 def send_file(settings: Settings, file: Path, create: bool) -> None:
@@ -70,14 +86,30 @@ def _send(settings: Settings, batch: _Batch, create: bool) -> int:
     # Without it lines with a slug have a key of their own, or are told that it is missing.
     with contextlib.suppress(credentials.NoCredentials):
         query["ping_key"] = credentials.load(credentials.path_of(settings)).ping_key
-    body = b"\n".join(line for _, line in batch)
-    answer = request(settings, "POST", "/ping/bulk", params=query, content=body, timeout=_SECONDS)
-    if answer.is_error:
-        raise CommandFailed(f"from line {batch[0][0]} on nothing was sent: {answer.status_code} {answer.text}")
-    recorded = 0
-    for told in map(json.loads, answer.text.splitlines()):
-        if told["status"] < 300:
+    recorded, last = 0, batch[-1][0]
+    for one in _ask(settings, batch, query):
+        if one.status < 300:
             recorded += 1
-        else:
-            typer.echo(f"line {batch[told['line'] - 1][0]}: {told['status']} {told['answer']}", err=True)
+        elif one.line <= len(batch):
+            number = batch[one.line - 1][0]
+            lines = f"lines {number} to {last}" if one.unread and number < last else f"line {number}"
+            say(f"{lines}: {one.status} {one.answer}", err=True)
     return recorded
+
+
+def _ask(settings: Settings, batch: _Batch, query: dict[str, str]) -> list[_Told]:
+    """What Pingfold answers to lines. Raises `CommandFailed` when it does not."""
+    first, last, body = batch[0][0], batch[-1][0], b"\n".join(line for _, line in batch)
+    try:
+        answer = request(settings, "POST", "/ping/bulk", params=query, content=body, timeout=_SECONDS)
+    except CommandFailed as error:
+        told = f"lines {first} to {last} may be recorded or not, those after them were not sent: {error}"
+        raise CommandFailed(told) from None
+    if answer.is_error:
+        raise CommandFailed(
+            f"from line {first} on nothing was sent: {answer.status_code} {quoted(answer.text, _SHOWN)}"
+        )
+    try:
+        return _decode_lines(answer.content)
+    except msgspec.DecodeError:
+        raise CommandFailed(f"from line {first} on nothing was sent: what answers is not Pingfold") from None

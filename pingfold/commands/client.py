@@ -16,7 +16,7 @@ from pingfold import credentials
 from pingfold.commands.options import Json
 from pingfold.commands.overlap import Overlap, overlap_seconds
 from pingfold.commands.quiet import quiet_hours
-from pingfold.commands.tables import minute_of, print_table
+from pingfold.commands.tables import minute_of, print_table, say
 from pingfold.errors import CommandFailed
 from pingfold.running_place import running_place, verification
 from schemas.channels.kind import enumerated
@@ -126,7 +126,7 @@ def create_channel(
     made = _call("POST", "/api/v3/channels/", body)
     typer.echo(json_module.dumps(made) if json else f"created channel {made['id']}")
     if unconfirmed := made.get("unconfirmed"):
-        typer.echo(f"nothing is sent to {', '.join(unconfirmed)} until its owner confirms: {_ASKED}", err=True)
+        say(f"nothing is sent to {', '.join(unconfirmed)} until its owner confirms: {_ASKED}", err=True)
 
 
 def list_channels(json: Json = False) -> None:
@@ -187,7 +187,7 @@ def request_confirmation(id: str) -> None:
     Example: pingfold channel request-confirmation 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
     asked = _call("POST", f"/api/v3/channels/{id}/confirmation")
-    typer.echo(f"{', '.join(asked['unconfirmed'])}: {_ASKED}")
+    say(f"{', '.join(asked['unconfirmed'])}: {_ASKED}")
 
 
 def delete_channel(id: str) -> None:
@@ -226,4 +226,4 @@ def ping(
     answer = request(settings, "POST", f"/ping/{target}{end}", params=params, content=body)
     if answer.is_error or answer.text.startswith("OK ("):
         raise CommandFailed(f"{answer.status_code} {answer.text}")
-    typer.echo(answer.text)
+    say(answer.text)

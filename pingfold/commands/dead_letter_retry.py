@@ -13,6 +13,7 @@ from infra.log.sink import Sink
 from infra.settings.settings import Settings
 from pingfold.addresses import kafka_of
 from pingfold.commands.dead_letters import place_of, stored_dead_letters
+from pingfold.commands.tables import say
 from pingfold.errors import CommandFailed
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
 
@@ -66,8 +67,7 @@ def retry_dead_letters(
 
     asyncio.run(put_back())
     typer.echo(f"appended {len(chosen)} events again")
-    for line in passed_over(chosen):
-        typer.echo(line)
+    say(*passed_over(chosen))
 
 
 def passed_over(letters: Iterable[DeadLetter]) -> Iterator[str]:

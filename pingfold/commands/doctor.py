@@ -13,6 +13,7 @@ from infra.settings.settings import Settings
 from pingfold.commands.options import Json
 from pingfold.doctor import certificate, files, machine, servers
 from pingfold.doctor.findings import Finding, examined
+from schemas.printable import printable
 
 # Exit status when there is a problem.
 UNWELL = 3
@@ -64,4 +65,5 @@ def examinations() -> Iterator[Finding]:
 def _show(finding: Finding) -> None:
     level = f"{finding.level:<8}"
     shown = typer.style(level, fg=_COLOURS[finding.level]) if in_colours(sys.stdout) else level
-    typer.echo(f"{shown} {finding.subject}: {finding.found}{f'; {finding.do}' if finding.do else ''}")
+    told = f"{finding.subject}: {finding.found}{f'; {finding.do}' if finding.do else ''}"
+    typer.echo(f"{shown} {printable(told)}")

@@ -11,8 +11,8 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.client import ask_api
 from pingfold.commands.explanation_text import lines_of
-from pingfold.commands.import_outcome import printable
 from pingfold.commands.options import Json
+from pingfold.commands.tables import say
 
 # The web process gives up before.
 _PATIENCE = 45.0
@@ -40,5 +40,4 @@ def explain(
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
-    for line in lines_of(found):
-        typer.echo(printable(line))
+    say(*lines_of(found))

@@ -10,8 +10,9 @@ import typer
 from infra.secrets.private_files import replace_whole
 from infra.settings.durations import parse_duration
 from infra.settings.settings import Settings
-from pingfold.commands.import_outcome import Answers, Yes, ask, carry_out, print_left, printable
+from pingfold.commands.import_outcome import Answers, Yes, ask, carry_out, print_left
 from pingfold.commands.options import Json
+from pingfold.commands.tables import say
 from pingfold.errors import CommandFailed
 from pingfold.imports.crontab import Crontab, looks_like_system, read_crontab, rewritten
 from pingfold.imports.crontab_lines import MOST_BYTES, shown, texts_of
@@ -111,8 +112,8 @@ class _NewCrontab:
     def _print_beside(self, new: bytes) -> None:
         for old, line in zip(texts_of(self._content), texts_of(new), strict=True):
             if old.removesuffix("\r") != line:
-                typer.echo(printable(f"- {shown(old)}"))
-                typer.echo(printable(f"+ {shown(line)}"))
+                say(f"- {shown(old)}")
+                say(f"+ {shown(line)}")
 
     def _urls(self, steps: list[Step], done: Answers) -> dict[int, str]:
         """The ping URLs of the checks of the crontab, by their index: the steps of checks are in their order. Of one

@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from infra.settings.settings import Settings
 from pingfold.commands.client import ask_api
+from pingfold.commands.tables import say
 from pingfold.errors import CommandFailed
 from pingfold.imports.keys import headers_for
 from pingfold.imports.performing import Refused, perform
@@ -67,7 +68,7 @@ def carry_out(found: Found, present: Present, yes: bool, json: bool, extra: Extr
         if isinstance(outcome, Refused):
             refused.append(outcome)
             if not json:
-                typer.echo(f"{_named(outcome.step)} was refused: {outcome.why}", err=True)
+                say(f"{_named(outcome.step)} was refused: {outcome.why}", err=True)
         else:
             done[places[id(outcome[0])]] = outcome[1]
     if wanted and not json:
@@ -88,11 +89,11 @@ def _said_yes(count: int, json: bool) -> bool:
 
 def _print_plan(steps: list[Step], found: Found) -> None:
     for step in steps:
-        typer.echo(printable(f"{step.sign} {_named(step)}{_where(step)}"))
+        say(f"{step.sign} {_named(step)}{_where(step)}")
         if step.why:
-            typer.echo(printable(f"    {step.why}"))
+            say(f"    {step.why}")
         for change in step.changes:
-            typer.echo(printable(f"    {change.field}: {_value(change.old)} -> {_value(change.new)}"))
+            say(f"    {change.field}: {_value(change.old)} -> {_value(change.new)}")
     print_left(found)
     counts = [(sum(step.sign == sign for step in steps), word) for sign, word in _SIGNS]
     told = ", ".join(f"{count} {word}" for count, word in counts if count)
@@ -106,12 +107,7 @@ _SIGNS = (("+", "new"), ("~", "different"), ("=", "there already"), ("x", "would
 def print_left(found: Found) -> None:
     """What cannot be carried over, line by line."""
     for left in found.left:
-        typer.echo(printable(f"! {left.place}: {left.what}: {left.why}"))
-
-
-def printable(text: str) -> str:
-    """A text of another program, on a terminal."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+        say(f"! {left.place}: {left.what}: {left.why}")
 
 
 def _named(step: Step) -> str:

@@ -14,7 +14,7 @@ from pingfold import credentials
 from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
 from pingfold.commands.os_user import operator
-from pingfold.commands.tables import minute_of, print_table
+from pingfold.commands.tables import minute_of, print_table, say
 from schemas.base import SECOND
 from schemas.mutes import LAST_MUTE_TIME
 from schemas.times import iso
@@ -106,7 +106,7 @@ def acknowledge(
     body: dict[str, Any] = {"by": by or operator().user, "comment": comment, "until": _until(until)}
     said = _call("POST", f"/api/v1/incidents/{quote(id, safe='')}/acknowledge", body)["acknowledgement"]
     ends = f", until {minute_of(said['until'])} UTC" if said["until"] else ""
-    typer.echo(f"acknowledged by {said['by']} at {minute_of(said['acknowledged_at'])} UTC{ends}")
+    say(f"acknowledged by {said['by']} at {minute_of(said['acknowledged_at'])} UTC{ends}")
 
 
 def release(
@@ -130,7 +130,7 @@ def comment(id: Incident, text: str, by: By = None) -> None:
     """
     body = {"by": by or operator().user, "comment": text}
     said = _call("POST", f"/api/v1/incidents/{quote(id, safe='')}/comments", body)
-    typer.echo(f"commented by {said['by']}")
+    say(f"commented by {said['by']}")
 
 
 def _who(acknowledgement: dict[str, Any] | None) -> str:

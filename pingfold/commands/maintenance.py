@@ -11,7 +11,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
-from pingfold.commands.tables import minute_of, print_table
+from pingfold.commands.tables import minute_of, print_table, say
 
 Window = Annotated[str, typer.Argument(help="Id of a window of maintenance.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the id.")]
@@ -110,7 +110,7 @@ def _show(window: dict[str, Any], quiet: bool, json: bool) -> None:
     elif quiet:
         typer.echo(window["id"])
     elif window["active"]:
-        typer.echo(f"{window['id']} is open until {window['active_until']} over {_covered(window)}")
+        say(f"{window['id']} is open until {window['active_until']} over {_covered(window)}")
     else:
         typer.echo(
             f"{window['id']} is over since {window['ended_at']}"

@@ -16,7 +16,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
-from pingfold.commands.tables import minute_of, print_table
+from pingfold.commands.tables import minute_of, print_table, say
 from pingfold.errors import CommandFailed
 
 _PATH = "/api/v1/message-templates"
@@ -96,7 +96,8 @@ def preview_template(
     if json:
         typer.echo(json_module.dumps(made, indent=2))
         return
-    typer.echo(f"{made['title']}\n\n{made['text']}\n\nSubject: {made['mail_subject']}\n\n{made['mail_text']}")
+    shown = f"{made['title']}\n\n{made['text']}\n\nSubject: {made['mail_subject']}\n\n{made['mail_text']}"
+    say(*shown.split("\n"))
 
 
 def delete_template(template: Template) -> None:

@@ -18,7 +18,7 @@ from infra.settings.settings import Settings
 from pingfold.addresses import answering_kafka_of
 from pingfold.commands import admin
 from pingfold.commands.options import Json, ProjectOption, project_of
-from pingfold.commands.tables import print_table
+from pingfold.commands.tables import print_table, say
 from pingfold.errors import CommandFailed, RequestRefused
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, Check, Definition
@@ -68,7 +68,7 @@ def mute(
         raise typer.BadParameter("recovery: only a check or a monitor recovers")
     _ask(target, wanted, now, project)
     words = f"{to_second(wanted)} UTC" if isinstance(wanted, int) else wanted
-    typer.echo(f"{target} is muted until {words}" if wanted != "forever" else f"{target} is muted")
+    say(f"{target} is muted until {words}" if wanted != "forever" else f"{target} is muted")
 
 
 def unmute(target: Target, project: ProjectOption = None) -> None:
@@ -77,7 +77,7 @@ def unmute(target: Target, project: ProjectOption = None) -> None:
     Example: pingfold unmute 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
     _ask(target, None, SYSTEM_CLOCK.real(), project)
-    typer.echo(f"{target} is not muted")
+    say(f"{target} is not muted")
 
 
 def list_mutes(project: ProjectOption = None, json: Json = False) -> None:

@@ -13,7 +13,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
-from pingfold.commands.tables import minute_of, print_table
+from pingfold.commands.tables import minute_of, print_table, say
 from schemas.base import SECOND, Micros
 from schemas.times import LAST, iso, micros_of, read_form
 
@@ -58,8 +58,7 @@ def show(
         for one in shifts
     ]
     print_table(("from (UTC)", "to (UTC)", "on call", "override"), rows)
-    for warning in found["warnings"]:
-        typer.echo(warning, err=True)
+    say(*found["warnings"], err=True)
 
 
 def override(

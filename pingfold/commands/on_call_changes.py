@@ -8,7 +8,7 @@ import typer
 
 from pingfold.commands.on_call import CHANNELS, PATH, Rotation, all_of, call, id_of, one_of
 from pingfold.commands.options import Json
-from pingfold.commands.tables import minute_of
+from pingfold.commands.tables import minute_of, say
 from pingfold.errors import CommandFailed
 
 _DAYS = {"mon": "monday", "tue": "tuesday", "wed": "wednesday", "thu": "thursday"}
@@ -47,8 +47,7 @@ def create(
     }
     made = call("POST", PATH, body)
     typer.echo(json_module.dumps(made) if json else f"created on-call rotation {made['id']}")
-    for warning in made["warnings"]:
-        typer.echo(warning, err=True)
+    say(*made["warnings"], err=True)
 
 
 def delete(rotation: Rotation) -> None:
@@ -82,11 +81,11 @@ def calendar(
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
-    typer.echo(f"fetched from {found['host']}, changed last at {minute_of(found['changed_at'])} UTC")
+    say(f"fetched from {found['host']}, changed last at {minute_of(found['changed_at'])} UTC")
     if found["left_out"]:
         typer.echo(f"{found['left_out']} of its events name no turn and no alert channel", err=True)
     if found["failing_since"]:
-        typer.echo(f"not read since {minute_of(found['failing_since'])} UTC: {found['error']}", err=True)
+        say(f"not read since {minute_of(found['failing_since'])} UTC: {found['error']}", err=True)
 
 
 def renew_link(rotation: Rotation) -> None:

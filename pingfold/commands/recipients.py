@@ -10,6 +10,7 @@ from pingfold.addresses import answering_kafka_of
 from pingfold.commands.admin import ask
 from pingfold.commands.blocks import is_blocked
 from pingfold.commands.options import ProjectOption, project_of
+from pingfold.commands.tables import say
 from pingfold.errors import CommandFailed
 from schemas.ids import new_id
 from schemas.mail_addresses import InvalidAddress, mail_address
@@ -35,4 +36,4 @@ def unblock_recipient(
     blocked = is_blocked(answering_kafka_of(settings), owner, wanted)
     request = RecipientUnblock(request=new_id(), at=SYSTEM_CLOCK.real(), address=wanted)
     ask(settings, owner, request)
-    typer.echo(f"{address} {'may be asked again' if blocked else 'was not blocked'}")
+    say(f"{address} {'may be asked again' if blocked else 'was not blocked'}")

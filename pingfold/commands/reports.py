@@ -11,7 +11,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
-from pingfold.commands.tables import minute_of, print_table
+from pingfold.commands.tables import minute_of, print_table, say
 from pingfold.errors import CommandFailed
 from schemas.duration_words import duration_words
 
@@ -98,7 +98,7 @@ def schedule(
 
 
 def _say(what: str, *values: object) -> None:
-    typer.echo(f"{what}: {', '.join(map(str, values))}")
+    say(f"{what}: {', '.join(map(str, values))}")
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:

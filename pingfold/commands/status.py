@@ -13,7 +13,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.client import ask_api, request
 from pingfold.commands.options import Json
-from pingfold.commands.tables import minute_of, print_table
+from pingfold.commands.tables import minute_of, print_table, say
 from pingfold.errors import CommandFailed
 from pingfold.running_place import running_place
 
@@ -178,7 +178,7 @@ def _show(overview: Overview) -> None:
     typer.echo(f"Pingfold at {overview.url}: {'ready' if overview.ready else 'not ready'}")
     for word, lines in (("problem", overview.problems), ("warning", overview.warnings)):
         for line in lines:
-            typer.echo(f"  {word}: {line}")
+            say(f"  {word}: {line}")
     if not overview.ready and not overview.problems:
         typer.echo("  why is told only with its metrics key (PINGFOLD_METRICS_KEY)")
     for name, counts in (("checks", overview.checks), ("monitors", overview.monitors)):

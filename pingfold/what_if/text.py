@@ -3,7 +3,7 @@
 import typer
 
 from infra.settings.durations import format_duration
-from pingfold.commands.tables import minute_of, print_table
+from pingfold.commands.tables import minute_of, print_table, say
 from query_api.what_if.objects import AlertObject, CaseObject, ComparedObject, ImaginedUptimeObject, WhatIfObject
 from schemas.duration_words import duration_words
 from schemas.what_if.settings import SETTINGS
@@ -16,7 +16,7 @@ def show(answer: WhatIfObject, names: dict[str, str]) -> None:
     """Print it. names: of channels, by id."""
     typer.echo(f"{minute_of(answer.since)} to {minute_of(answer.until)} UTC, {answer.events:,} events")
     for note in answer.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     typer.echo("")
     if len(answer.cases) > 1:
         _show_sweep(answer)
@@ -47,7 +47,7 @@ def _sweep_row(case: CaseObject, open_ones: bool) -> tuple[str, ...]:
 
 def _show_case(answer: WhatIfObject, names: dict[str, str]) -> None:
     [case] = answer.cases
-    typer.echo(
+    say(
         f"with {_settings(case)}: {_alerts(case.imagined)} instead of {case.sent}: {case.kept} kept, {case.spared} "
         f"spared, {case.added} added, {case.earlier} earlier, {case.later} later"
     )

@@ -133,7 +133,7 @@ FREEZES = st.lists(st.tuples(st.floats(100, 150), st.floats(0.1, 12.0)), max_siz
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.integers(1, 5), st.integers(1, 40), st.integers(1, 2_000), st.floats(0.001, 5.0), st.floats(0.0, 0.09), FREEZES
 )  # fmt: skip

@@ -69,3 +69,59 @@ def test_what_cannot_be_sent_is_told(world: World, tmp_path: Path) -> None:
     for check, bulk in (("", None), ("backup", tmp_path)):
         with pytest.raises(CommandFailed, match="name a check, or give a file with --bulk"):
             client.ping(check, bulk=bulk)
+
+
+def test_names_of_others_are_shown_as_a_terminal_can_show_them(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CommandFailed, match="1 of 1 pings"):
+        client.ping(bulk=written(tmp_path, {"uuid": UUID, "a\x1b[2J\u202e": 1}))
+    assert capsys.readouterr().err == 'line 1: 400 invalid line: "a\ufffd[2J\ufffd": no such field\n'
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "told", "shown"),
+    [
+        (
+            207,
+            '{"line":1,"status":200,"answer":"OK"}\n{"line":2,"status":503,"answer":"not recorded","unread":true}\n',
+            "2 of 3 pings were not recorded",
+            "lines 3 to 4: 503 not recorded\n",
+        ),
+        (
+            207,
+            '{"line":1,"status":200,"answer":"OK"}\n{"line":4,"status":503,"answer":"not recorded","unread":true}\n',
+            "2 of 3 pings were not recorded",
+            "",
+        ),
+        (200, "<html>\x1b[2J", "from line 1 on nothing was sent: what answers is not Pingfold", ""),
+        (502, "<b>" + "x" * 300, f'from line 1 on nothing was sent: 502 "<b>{"x" * 197}"...', ""),
+    ],
+)
+def test_what_a_server_answers_is_told_in_lines_of_the_file(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+    answer: str,
+    told: str,
+    shown: str,
+) -> None:
+    monkeypatch.setattr(bulk_ping, "request", lambda *_, **__: httpx.Response(status, text=answer))
+    with pytest.raises(CommandFailed) as failed:
+        client.ping(bulk=written(tmp_path, {"uuid": UUID}, "", {"uuid": UUID}, {"uuid": UUID}))
+    assert str(failed.value) == told
+    assert capsys.readouterr().err == shown
+
+
+def test_what_may_be_recorded_is_told_when_no_answer_comes(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: Any, **__: Any) -> Any:
+        raise CommandFailed("it does not answer")
+
+    monkeypatch.setattr(bulk_ping, "request", silent)
+    told = "^lines 1 to 2 may be recorded or not, those after them were not sent: it does not answer$"
+    with pytest.raises(CommandFailed, match=told):
+        client.ping(bulk=written(tmp_path, {"uuid": UUID}, {"uuid": UUID}))

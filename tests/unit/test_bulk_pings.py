@@ -1,20 +1,23 @@
 """Requests with many pings: what becomes of each line, and what bounds them (docs/bulk-pings.md)."""
 
 import asyncio
+import gc
 import gzip
 import json
 import time
+import zlib
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from ingest.ping import bulk_request
 from ingest.ping.bulk_room import BulkRoom
 from ingest.ping.request import Limits
 from ingest.ping.urls import is_ping, parse
 from schemas.rejections import RejectionCode
-from tests.ping_world import KEY, NOON, SLUG, STALL, UNKNOWN, UUID, Reply, World, receiver
+from tests.ping_world import KEY, NOON, PROJECT, SLUG, STALL, UNKNOWN, UUID, Reply, World, receiver
 
 BULK = "/ping/bulk"
 RID = "123e4567-e89b-12d3-a456-426614174000"
@@ -108,6 +111,18 @@ async def test_create_for_all_lines_makes_a_check_once() -> None:
     assert told(await post(world, lines({"slug": "more", "ping_key": KEY, "create": True}))) == [(1, 404, "not found")]
 
 
+async def test_a_verdict_that_does_not_come_is_waited_for_once() -> None:
+    """Else each new slug of thousands waits for seconds, and the answer to all of them for an hour."""
+    world = World(pings_per_minute=0)
+    world.projects.silent, world.projects.makes = True, False
+    sent = lines(*({"slug": f"new-{number}"} for number in range(200)), {"uuid": UUID}, {"slug": SLUG})
+    reply = await post(world, sent + lines({"slug": "x", "ping_key": "nobody"}), f"{BULK}?ping_key={KEY}&create=1")
+    assert [status for _, status, _ in told(reply)] == [503] * 200 + [200, 200, 404]
+    assert len(world.projects.asked) <= 64, "asked together, and no more after that"
+    world.projects.silent, world.projects.makes = False, True
+    assert told(await post(world, lines({"slug": "new-1"}), f"{BULK}?ping_key={KEY}&create=1")) == [(1, 201, "Created")]
+
+
 async def test_unknown_checks_that_come_together_cost_one_look_at_the_log() -> None:
     world = World()
     unknown = [{"uuid": f"{number:08d}-d4c7-4bf5-bcc8-b8d8a82ea278"} for number in range(500)]
@@ -130,6 +145,11 @@ async def test_bodies_in_pieces_packed_or_not(packed: bool, size: int) -> None:
     reply = await post(world, pieces, **({"content-encoding": "GZIP"} if packed else {}))
     assert told(reply) == [(1, 200, "OK"), (2, 200, "OK")]
     assert [ping.kind for _, ping in world.sink.pings] == ["success", "fail"]
+
+
+async def test_an_upload_of_a_form_is_told_what_to_do() -> None:
+    reply = await post(World(), b"--x\r\n", **{"content-type": "Multipart/Form-Data; boundary=x"})
+    assert (reply.status, reply.body[:35]) == (415, "multipart/form-data is not read her")
 
 
 @pytest.mark.parametrize("url", [BULK, "/bulk", f"{BULK}/", "/bulk/"])
@@ -174,6 +194,30 @@ async def test_a_bomb_is_cut_off_at_the_limit() -> None:
     assert "connection" not in reply.headers
 
 
+async def test_what_comes_packed_is_bounded_though_it_unpacks_to_nothing() -> None:
+    world = World(Limits(bulk_size=10_000, body_size=20_000))
+    packer = zlib.compressobj(wbits=31)
+    empty = packer.compress(b"") + packer.flush(zlib.Z_SYNC_FLUSH) + b"\0\0\0\xff\xff" * 20_000
+    pieces: list[bytes | None] = [empty[at : at + 1_000] for at in range(0, len(empty), 1_000)]
+    reply = await post(world, [*pieces, STALL], **{"content-encoding": "gzip"})
+    assert told(reply) == [(1, 413, "too many bytes in one request: this line and those after it were not read")]
+    assert reply.headers["connection"] == "close"
+
+
+async def test_answers_that_wait_for_the_end_of_the_body_count_among_what_is_held() -> None:
+    """A few bytes, packed, hold thousands of lines, each with an answer of its own."""
+    world = World(Limits(held=400_000, held_of_one=200_000))
+    wrong = b"".join(b'{"field-%d":1}\n' % number for number in range(9_000))
+    reply = await post(world, [gzip.compress(wrong)[:-8], STALL], **{"content-encoding": "gzip"})
+    assert told(reply)[-1][1:] == (
+        429, "too many unfinished request bodies, try again: this line and those after it were not read"
+    )  # fmt: skip
+    assert 100 < len(told(reply)) < 5_000
+    assert not world.app._bodies.shares.held
+    same = await post(world, gzip.compress(b"x\n" * 9_000), **{"content-encoding": "gzip"})
+    assert len(told(same)) == 9_000, "of one text there is one copy"
+
+
 @pytest.mark.parametrize("filling", [b"\n", b"x", b"{}\n"])
 async def test_while_a_bomb_is_read_others_get_their_turn(filling: bytes) -> None:
     world = World()
@@ -193,6 +237,29 @@ async def test_while_a_bomb_is_read_others_get_their_turn(filling: bytes) -> Non
     assert told(reply)[-1][1] == 413
     assert len(told(reply)) <= 10_001
     assert max(later - earlier for earlier, later in pairwise(turns)) < 0.25
+
+
+async def test_many_requests_at_once_hold_the_loop_no_longer_than_one() -> None:
+    world = World(pings_per_minute=0)
+    turns: list[float] = []
+
+    async def others() -> None:
+        while True:
+            turns.append(time.thread_time())
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    sent = lines(*[{"uuid": UUID}] * 200)
+    gc.disable()  # it walks through what all the tests have made
+    try:
+        replies = await asyncio.gather(*(post(world, sent) for _ in range(100)))
+    finally:
+        gc.enable()
+    task.cancel()
+    assert {reply.status for reply in replies} == {200}
+    assert len(world.sink.pings) == 20_000
+    longest = max(later - earlier for earlier, later in pairwise(turns))
+    assert longest < 0.04, "64 lines take a millisecond or two, 6,400 more than a tenth of a second"
 
 
 async def test_lines_beyond_the_limits_are_told_of() -> None:
@@ -263,6 +330,46 @@ async def test_retry_after_is_that_of_the_line_that_may_be_sent_again_first() ->
     reply = await post(world, sent + lines({"uuid": UUID}), f"{BULK}?ping_key={KEY}&create=1")
     assert [status for _, status, _ in told(reply)] == [503, 429, 503]
     assert reply.headers["retry-after"] == "1"
+
+
+async def test_lines_that_are_refused_leave_their_places_in_the_rate_limit() -> None:
+    world = World(pings_per_minute=1, logs_per_minute=1)
+    world.sink.fails = lambda record: True
+    both = lines({"uuid": UUID}), lines({"slug": "new", "ping_key": KEY, "kind": "log", "create": True})
+    for sent in both:
+        assert [status for _, status, _ in told(await post(world, sent))] == [503]
+    world.sink.fails = lambda record: False
+    for sent in both:
+        assert told(await post(world, sent)) == [(1, 200, "OK")]
+    crowded = World(Limits(in_flight=0), pings_per_minute=1)
+    made = lines({"slug": "new", "ping_key": KEY, "create": True})
+    assert [status for _, status, _ in told(await post(crowded, made))] == [503]
+    [check] = crowded.directory.by_slug(PROJECT, "new")
+    assert crowded.app._recorder._limiter.admit(check, NOON)
+
+
+@pytest.mark.parametrize(("patience", "gaps"), [(0.0, 8), (9.0, 0)])
+async def test_a_client_that_goes_away_after_its_lines_have_waited_is_told_as_a_gap(
+    monkeypatch: pytest.MonkeyPatch, patience: float, gaps: int
+) -> None:
+    monkeypatch.setattr(bulk_request, "_PATIENCE", patience)
+    world = World()
+    reply = await world.call(scope(), receiver([lines({"uuid": UUID}), b'{"uuid"', None]))
+    assert reply is None
+    assert len(world.source._untold._refused) == gaps
+
+
+async def test_who_knows_no_check_holds_no_time_back() -> None:
+    for known, id in enumerate((UNKNOWN, UUID)):
+        world = World()
+        asking = asyncio.create_task(post(world, [lines({"uuid": id}), STALL]))
+        while not (world.replica.looks or world.sink.pings):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        assert len(world.source._backlogs) == known
+        asking.cancel()
+        await asyncio.wait({asking})
+        assert not world.source._backlogs
 
 
 async def test_single_pings_find_room_beside_bulk_requests() -> None:
