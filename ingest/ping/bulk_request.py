@@ -29,13 +29,13 @@ from ingest.ping.bulk_body import BulkBody
 from ingest.ping.bulk_lines import BulkPing, Lines, LongLine, read_line
 from ingest.ping.bulk_room import BulkRoom
 from ingest.ping.bulk_turns import Turns
+from ingest.ping.bulk_unknown import Settled, UnknownChecks
 from ingest.ping.check_finder import CheckFinder, Look
 from ingest.ping.recorder import Handed, Recorder
 from ingest.ping.request import Limits, Origin
 from ingest.ping.responses import PingResponse, PingResponses, Scope, Send
 from ingest.ping.source import Source
 from ingest.ping.urls import PingTarget
-from schemas.base import Micros
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +45,6 @@ _AT_ONCE = 64
 _OF_COST = 8_192
 # A client that goes away when its lines have waited for so many seconds may have gone because of that.
 _PATIENCE = 2.0
-
-_Settled = PingResponse | tuple[str, Micros | None]
 
 
 class BulkParts(NamedTuple):
@@ -74,7 +72,7 @@ class BulkRequest:
     """To be made when the request has begun."""
 
     def __init__(self, parts: BulkParts, scope: Scope, origin: Origin, backlog: Backlog) -> None:
-        self._parts, self._scope, self._origin, self._backlog = parts, scope, origin, backlog
+        self._parts, self._origin, self._backlog = parts, origin, backlog
         self._responses = parts.responses
         said = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         self._ping_key, self._create = said.get("ping_key", ""), said.get("create") == "1"
@@ -87,7 +85,7 @@ class BulkRequest:
         self._fits = True  # what it holds has room beside what others hold
         self._is_owed = False  # it has a line of a check that is known: the source's time waits for it
         self._is_refused = False  # Kafka has not confirmed a line
-        self._is_undecided = False  # nobody has decided in time on a check that was to be made
+        self._unknown = UnknownChecks(parts.finder, parts.responses, scope, backlog)
 
     async def answer(self, body: BulkBody, send: Send) -> None:
         """Take what comes, and tell what became of it when all of that is known."""
@@ -175,7 +173,7 @@ class BulkRequest:
                 self._parts.source.owe(self._backlog)
             pings = await self._parse([one for one in some if one[0] <= most])
             self._own(pings)
-            made = await self._make(pings, look)
+            made = await self._unknown.make(pings, look)
             for number, ping in pings:
                 await self._record(number, ping, look, made.get(number))
         # Blank lines count, or a body of nothing else would be looked through for as long as it is allowed to be.
@@ -211,37 +209,12 @@ class BulkRequest:
         shares.take(owner, self._held)
         self._owner = owner
 
-    async def _make(self, pings: list[tuple[int, BulkPing]], look: Look) -> dict[int, _Settled]:
-        """Have the new checks made that lines are the first to name, all at once; by number, what came of it."""
-        finder, firsts = self._parts.finder, dict[tuple[str, str], int]()  # who is first, to make it or not
-        asked = dict[int, PingTarget]()
-        for number, (target, _) in pings:
-            project = None if target.check or finder.find(target) else finder.project_of(target)
-            if project is not None and firsts.setdefault((project, target.slug), number) == number and target.create:
-                asked[number] = target
-        if not asked:
-            return {}
-        settled = await asyncio.gather(*(self._unknown(target, look) for target in asked.values()))
-        return dict(zip(asked, settled, strict=True))
-
-    async def _unknown(self, target: PingTarget, look: Look) -> _Settled:
-        """What to do about a check that is not known. A verdict that does not come is waited for once in a request."""
-        finder, responses = self._parts.finder, self._responses
-        if not target.create:
-            return await finder.unknown(target, self._scope, look, self._backlog)
-        if self._is_undecided and finder.project_of(target) is not None:
-            settled = await finder.unknown(target._replace(create=False), self._scope, look, self._backlog)
-            return responses.unavailable if settled is responses.not_found else settled
-        settled = await finder.unknown(target, self._scope, look, self._backlog)
-        self._is_undecided |= settled is responses.unavailable
-        return settled
-
-    async def _record(self, number: int, ping: BulkPing, look: Look, settled: _Settled | None) -> None:
+    async def _record(self, number: int, ping: BulkPing, look: Look, settled: Settled | None) -> None:
         """Tell what becomes of a ping, or hand it over: then its report tells. settled: what is known of its check."""
         parts, target, made_at = self._parts, ping.target, None
         found = parts.finder.find(target)
         if settled is None and not found:
-            settled = await self._unknown(target, look)
+            settled = await self._unknown.settle(target, look)
         if isinstance(settled, PingResponse):
             self._tell(number, settled)
             return

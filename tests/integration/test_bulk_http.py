@@ -1,5 +1,6 @@
 """Many pings in one request over real sockets, on the real Kafka: HTTP/1.1 and HTTP/2, packed, in pieces, cut off."""
 
+import contextlib
 import gzip
 import json
 import socket
@@ -76,6 +77,51 @@ def test_lines_that_came_before_a_connection_breaks_are_recorded(server: PingSer
         assert answer_of(connection) == (200, b"OK")
     pings = journal.pings()
     assert [ping.body for ping in pings if ping.kind == "success"] == [f"part {number}" for number in range(49)]
+
+
+HOSTILE = {
+    "no gzip": ("Content-Encoding: gzip", b"PK\x03\x04" + bytes(1_000), {400}),
+    "half a gzip": ("Content-Encoding: gzip", gzip.compress(b"{}\n" * 1_000)[:40], {400}),
+    "gzip in gzip": ("Content-Encoding: gzip", gzip.compress(gzip.compress(b"{}\n")), {400}),
+    "a bomb": ("Content-Encoding: gzip", gzip.compress(b"{" * 40_000_000), {413}),
+    "many parts": ("Content-Encoding: gzip", gzip.compress(b"") * 100_000, {400}),
+    "empty blocks": ("Content-Encoding: gzip", gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * 100_000, {400}),
+    "NUL bytes": ("X: x", bytes(300_000) + b"\n" + bytes(100), {400}),
+    "empty lines": ("X: x", b"\n" * 2_000_000, {413}),
+    "a long line": ("X: x", b'{"uuid":"' + b"a" * 2**21 + b'"}', {413}),
+    "deep JSON": ("X: x", b'{"body":' + b"[" * 900_000 + b"\n" + b"[" * 900_000, {400}),
+    "one field again and again": ("X: x", b"{" + b'"uuid":"x",' * 90_000 + b'"uuid":"y"}', {400}),
+    "UTF-16": ("X: x", '{"uuid":"x"}\r\n'.encode("utf-16"), {400}),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_what_is_wrong_is_told_and_the_server_goes_on(server: PingServer, what: str) -> None:
+    header, content, statuses = HOSTILE[what]
+    head = f"POST /ping/bulk HTTP/1.1\r\nHost: x\r\n{header}\r\nContent-Length: {len(content)}\r\n\r\n"
+    with socket.create_connection((server.host, server.port), 30.0) as connection:
+        connection.sendall(head.encode() + content)
+        status, body = answer_of(connection)
+    assert status == 207
+    assert {json.loads(line)["status"] for line in body.splitlines()} == statuses
+    assert len(body) < 1_000, "nothing of it is sent back but a little"
+    assert server.source.in_flight == 0
+
+
+def test_many_slow_and_broken_requests_at_once_hold_nobody_up(server: PingServer, journal: Journal) -> None:
+    """Two hundred clients: some send a byte and no more, some go away in the middle of a line, the others are heard."""
+    lines_of_one = "".join(f'{{"uuid":"{server.check}","body":"{number}"}}\n' for number in range(50))
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection((server.host, server.port), 60.0)) for _ in range(200)]
+        for number, client in enumerate(clients):
+            head = f"POST /bulk HTTP/1.1\r\nHost: x\r\nContent-Length: {len(lines_of_one)}\r\n\r\n"
+            whole = head.encode() + lines_of_one.encode()
+            client.sendall(whole if number % 4 > 1 else whole[: len(head) + 1] if number % 4 else whole[:-9])
+            if number % 4 == 0:
+                client.close()
+        heard = [answer_of(client) for number, client in enumerate(clients) if number % 4 > 1]
+    assert [(status, body.count(b'"status":200,')) for status, body in heard] == [(200, 50)] * 100
+    assert len(journal.pings()) == 100 * 50 + 50 * 49
 
 
 def answer_of(connection: socket.socket) -> tuple[int, bytes]:
