@@ -8,12 +8,12 @@ the same thing at the same moment is refused by the server, and finds it there t
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pingfold.commands.import_outcome import printable
 from pingfold.declared.api import Api, ApiRefused
 from pingfold.declared.kinds import KINDS
 from pingfold.declared.planning import Plan, Step
 from pingfold.declared.things import with_references
 from pingfold.errors import CommandFailed
+from schemas.printable import printable
 
 _GONE = 404
 

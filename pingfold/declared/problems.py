@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pingfold.commands.import_outcome import printable
 from pingfold.errors import PingfoldError
+from schemas.printable import printable
 
 _MOST_TOLD = 200
 
