@@ -1,8 +1,9 @@
-"""Who makes a change through an API: the key that was shown, and the address that it was shown from."""
+"""Who makes a change: whose key was shown, or whose link was followed, and the address that it came from."""
 
 from fastapi import Request
 
 from infra.http_server.forwarded import Forwarded
+from query_api.dependencies import dependencies_of
 from schemas.actors import Actor
 
 
@@ -13,9 +14,10 @@ def address_of(request: Request) -> str:
     return forwarded.client(peer, request.scope["headers"])
 
 
-def with_key(key: str, address: str) -> Actor:
-    """Whoever shows the API key with this id."""
-    return Actor(kind="api_key", key=key, address=address)
+def with_key(request: Request, key: str) -> Actor:
+    """Whoever shows the API key with this id: the person on whose behalf a page shows it, else the key itself."""
+    person = dependencies_of(request).page_keys.actor(key)
+    return person or Actor(kind="api_key", key=key, address=address_of(request))
 
 
 def by_link(request: Request) -> Actor:

@@ -32,6 +32,7 @@ from query_api.history.ports import (
     ReportHistoryReader,
     UptimeHistoryReader,
 )
+from query_api.page_keys import PageKeys
 from query_api.password_pool import PasswordPool
 from query_api.state.delivery_states import DeliveryStates
 from query_api.state.key_uses import KeyUses
@@ -83,6 +84,7 @@ class Dependencies:
     library: Callable[[Call], Awaitable[Verdict]] | None = None
     preview: Callable[[Sample, Micros], Forms] | None = None
     key_uses: KeyUses = field(init=False)
+    page_keys: PageKeys = field(default_factory=PageKeys)
     password_pool: PasswordPool = field(default_factory=PasswordPool)
     source: AcknowledgedPings | None = None
     what_if: AnswersQuestions | None = None

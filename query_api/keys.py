@@ -47,7 +47,9 @@ def first_values(scope: Scope) -> dict[bytes, bytes]:
 
 def known_key(deps: Dependencies, text: str) -> ApiKey | None:
     """The key that `text` is, as far as this process knows now, expired or not, of any kind."""
-    return deps.directory.api_key(hash_api_key(text)) if 0 < len(text) <= LONGEST_KEY else None
+    if not 0 < len(text) <= LONGEST_KEY:
+        return None
+    return deps.page_keys.known(text) or deps.directory.api_key(hash_api_key(text))
 
 
 async def find_key(deps: Dependencies, scope: Scope, text: str, kinds: Container[KeyKind]) -> ApiKey:
@@ -66,5 +68,6 @@ async def find_key(deps: Dependencies, scope: Scope, text: str, kinds: Container
     now = deps.clock.now()
     if key.expires is not None and key.expires <= now:
         raise KeyExpired
-    deps.key_uses.note(key, now)
+    if deps.page_keys.actor(key.id) is None:
+        deps.key_uses.note(key, now)
     return key

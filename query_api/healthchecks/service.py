@@ -15,7 +15,7 @@ from fastapi import Depends, Request, Response
 from msgspec.structs import replace
 
 from query_api import commands
-from query_api.actors import address_of, with_key
+from query_api.actors import with_key
 from query_api.commands import Late
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.healthchecks.auth import Caller
@@ -88,7 +88,7 @@ class Service:
 
     def actor(self, caller: Caller) -> Actor:
         """The caller, as the audit trail tells of them."""
-        return with_key(caller.key, address_of(self._request))
+        return with_key(self._request, caller.key)
 
     async def ask(self, caller: Caller, request: ProjectsRequest) -> Decision:
         """The verdict of the `projects` fold on what the caller asks; a refusal is told in the form of the API."""

@@ -14,7 +14,7 @@ from infra.log.lookup import NotCaughtUp, look_again, look_up
 from infra.log.ports import CatchesUp
 from infra.secrets.secrets import SecretError, of_monitor
 from query_api import commands
-from query_api.actors import address_of, with_key
+from query_api.actors import with_key
 from query_api.commands import Late, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.plans import PLANS, Plan
@@ -107,7 +107,7 @@ class Service:
 
     def actor(self, key: ApiKey) -> Actor:
         """Who asks, as the audit trail tells of them."""
-        return with_key(key.id, address_of(self._request))
+        return with_key(self._request, key.id)
 
     async def ask(self, key: ApiKey, request: ProjectsRequest) -> Decision:
         """The verdict of the `projects` fold; a refusal ends the request in the form of the API."""
