@@ -146,6 +146,20 @@ COMMANDS: dict[str, Lazy | Group] = {
         "Explain why a check or a monitor had its status at a time: the events, the rule, the deadline, who was told.",
         _MANAGE,
     ),
+    "people": Group(
+        "See who signs in, and give a new password to whoever has lost his.",
+        {
+            "list": Lazy(
+                "pingfold.commands.people:list_people",
+                "List the people who sign in, and what they are in which projects.",
+            ),
+            "reset-password": Lazy(
+                "pingfold.commands.people:reset_password",
+                "Give a person another password, which is shown once. All sessions of the person end.",
+            ),
+        },
+        _MANAGE,
+    ),
     "incident": Group(
         "See what is down, and say who takes care of it.",
         {

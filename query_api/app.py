@@ -44,6 +44,7 @@ from query_api.web import (
     live,
     monitor,
     one_time_codes,
+    openid,
     people,
     reader,
     sign_in,
@@ -74,6 +75,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
         _serve(app, api, deps)
     assets.install(app)
     sign_in.install(app, deps)
+    openid.install(app, deps)
     invitations.install(app)
     people.install(app)
     account.install(app)

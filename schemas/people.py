@@ -39,6 +39,7 @@ class Person(Fact, tag="person", frozen=True):
     mail: as it was given first. password: Argon2id, as the library writes it. totp: the key of one-time codes,
     encrypted; empty: none is asked for. totp_step: the last window (of 30 s) a code of which was used. recovery:
     SHA-256 of the recovery codes that are left. epoch: grows when all his sessions end.
+    subject: who he is at the OpenID Connect provider, as a derived id; empty: not known yet.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Person(Fact, tag="person", frozen=True):
     totp_step: int = 0
     recovery: RecoveryCodes = ()
     epoch: int = 0
+    subject: str = ""
 
 
 class Member(Fact, tag="member", frozen=True):
@@ -124,6 +126,7 @@ class PersonUpdate(Request, tag="person.update", frozen=True):
     totp_step: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
     recovery: RecoveryCodes | UnsetType = UNSET
     sign_out: bool = False
+    subject: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
 
 
 class CodeUse(Request, tag="person.code-use", frozen=True):

@@ -16,7 +16,7 @@ from infra.secrets.calendar_links import CalendarLinks
 from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.secrets.incident_links import IncidentLinks
 from infra.secrets.people_tokens import PeopleTokens
-from infra.secrets.secrets import hash_api_key
+from infra.secrets.secrets import Vault, hash_api_key
 from processors.sender.preview import Previews
 from query_api.app import create_app
 from query_api.dependencies import Dependencies
@@ -47,9 +47,10 @@ OTHER_KEY = "hcw_" + "o" * 28
 
 
 class Harness:
-    """Two projects with keys, and the API over them; each answer must be as the API's own document says."""
+    """Two projects with keys, and the API over them; each answer must be as the API's own document says. vault: None:
+    what is sealed can be read in a test."""
 
-    def __init__(self, history: bool = True, **settings: Any) -> None:
+    def __init__(self, history: bool = True, vault: Vault | None = None, **settings: Any) -> None:
         self.log = Memory()
         self.history = MemoryHistory(self.log)
         self.page_history = MemoryPageHistory(self.log)
@@ -81,8 +82,8 @@ class Harness:
                 monitor_states=self.log.monitor_states,
                 delivery_states=self.log.delivery_states,
                 states_replica=self.log,
-                encrypt=lambda secret, _: f"sealed {secret[::-1]}",
-                decrypt=lambda secret, *_: secret.removeprefix("sealed ")[::-1],
+                encrypt=_seal if vault is None else vault.encrypt,
+                decrypt=_unseal if vault is None else vault.decrypt,
                 links=self.links,
                 incident_links=self.incident_links,
                 calendar_links=self.calendar_links,
@@ -151,6 +152,14 @@ class Harness:
         """Put a request into `projects`; it must be decided in favour."""
         self.log.send(PROJECTS.name, project, encode(request))
         assert self.log.decisions.pop(request.request).outcome == "made"
+
+
+def _seal(secret: str, _: str) -> str:
+    return f"sealed {secret[::-1]}"
+
+
+def _unseal(stored: str, *_: str) -> str:
+    return stored.removeprefix("sealed ")[::-1]
 
 
 @cache

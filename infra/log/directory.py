@@ -19,7 +19,6 @@ from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.on_call import OnCallRotation
 from schemas.packing import Packing
-from schemas.people import Member, Person
 from schemas.recipients import Recipient
 from schemas.reports import PendingReport, ReportSettings, ReportState
 from schemas.status_pages import StatusPage
@@ -44,8 +43,6 @@ _KINDS = frozenset(
         "reports",
         "on-call",
         "tag-mute",
-        "person",
-        "member",
     }
 )
 _NOBODYS: tuple[None, None] = (None, None)
@@ -124,6 +121,8 @@ class Directory:
                 self._pending_reports[id] = pending
             else:
                 self._pending_reports.pop(id, None)
+        elif kind in ("person", "member"):
+            self.people.apply(kind, id, None if value is None else _decode(value))
         elif kind in _KINDS:
             self._apply_other(kind, id, None if value is None else _decode(value))
 
@@ -204,14 +203,6 @@ class Directory:
                 else:
                     del self._pages_at[id[:8]]
                 del self._pages[id]
-            case Person():
-                self.people.set_person(id, definition)
-            case Member():
-                self.people.set_member(id, definition)
-            case None if kind == "person":
-                self.people.set_person(id, None)
-            case None if kind == "member":
-                self.people.set_member(id, None)
             case _ if (table := self._plain.get(kind)) is not None:
                 if definition is None:
                     table.pop(id, None)

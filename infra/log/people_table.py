@@ -15,15 +15,20 @@ class PeopleTable:
         self._of_project: dict[str, dict[str, Member]] = {}
         self._of_person: dict[str, dict[str, Member]] = {}
 
-    def set_person(self, id: str, person: Person | None) -> None:
-        """Take the record of a person; None: it is gone."""
+    def apply(self, kind: str, id: str, record: object | None) -> None:
+        """Take one record of `definitions`, of the kind `person` or `member`; None: it is gone."""
+        if kind == "person" and (record is None or isinstance(record, Person)):
+            self._set_person(id, record)
+        elif kind == "member" and (record is None or isinstance(record, Member)):
+            self._set_member(id, record)
+
+    def _set_person(self, id: str, person: Person | None) -> None:
         if person is None:
             self._people.pop(id, None)
         else:
             self._people[id] = person
 
-    def set_member(self, id: str, member: Member | None) -> None:
-        """Take the record of a membership; None: it is gone."""
+    def _set_member(self, id: str, member: Member | None) -> None:
         before = self._members.get(id)
         if member is not None:
             self._members[id] = member

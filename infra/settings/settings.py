@@ -21,6 +21,7 @@ from infra.settings.durations import parse_duration
 from infra.settings.listening import ListeningSettings
 from infra.settings.nodes import CODE, Node, every_node, read_nodes
 from infra.settings.senders import parse_sender
+from infra.settings.sign_in import SignInSettings
 from infra.settings.sizes import Reserve, parse_reserve
 from infra.settings.urls import (
     parse_base_url,
@@ -66,14 +67,6 @@ def _retention(value: object) -> object:
     return seconds
 
 
-def _session(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if (seconds := parse_duration(value)) is None:
-        raise ValueError("a duration is expected, such as 12h or 30d: no session lasts for ever")
-    return seconds
-
-
 def _reserve(value: object) -> object:
     return parse_reserve(value) if isinstance(value, str) else value
 
@@ -100,8 +93,6 @@ _KEPT_AS = {
     "history_months": "history_roll_ups",
 }
 
-# Seconds.
-Session = Annotated[int, BeforeValidator(_session), Field(ge=300, le=365 * 86_400)]
 # Seconds, or None: keep for ever.
 Retention = Annotated[int | None, BeforeValidator(_retention)]
 
@@ -115,7 +106,7 @@ _ADDRESSES: dict[str, Callable[[str], str]] = {
 }
 
 
-class Settings(ListeningSettings):
+class Settings(ListeningSettings, SignInSettings):
     """Settings of one Pingfold process. Times in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(env_prefix="PINGFOLD_", extra="ignore", frozen=True, populate_by_name=True)
@@ -178,9 +169,6 @@ class Settings(ListeningSettings):
     secret_key: str | None = Field(None, repr=False)
     # Opens the dashboard; without it the one in credentials.json does.
     admin_password: str | None = Field(None, repr=False)
-    # How long a person stays signed in: since he was last seen, and in all.
-    session_idle: Session = 7 * 86_400
-    session_longest: Session = 30 * 86_400
     # Opens /metrics and the details of /readyz; made under `data` when it is not given.
     metrics_key: Annotated[str | None, Field(pattern=r"^[!-~]{16,200}$", repr=False)] = None
     # Admin commands and REST clients started by hand find a running Pingfold by these two.

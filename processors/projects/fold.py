@@ -58,6 +58,7 @@ from schemas.on_call_requests import (
     OnCallRenewLink,
     OnCallUpdate,
 )
+from schemas.people import CodeUse, MemberRequest, PersonRequest
 from schemas.rejections import Rejection, RejectionCode
 from schemas.reports import ReportMade, ReportSchedule
 from schemas.requests import (
@@ -69,7 +70,6 @@ from schemas.requests import (
     CheckDelete,
     CheckUpdate,
     ClaimReleased,
-    CodeUse,
     EscalationCreate,
     EscalationDelete,
     EscalationUpdate,
@@ -84,17 +84,11 @@ from schemas.requests import (
     MaintenanceEnd,
     MaintenanceExtend,
     MaintenanceUpdate,
-    MemberAccept,
-    MemberChange,
-    MemberInvite,
-    MemberRemove,
     MonitorCreate,
     MonitorDelete,
     MonitorUpdate,
     MuteEnded,
     OutageEnded,
-    PersonMade,
-    PersonUpdate,
     ProjectCreate,
     ProjectRotatePingKey,
     ProjectRotateWebhookSecret,
@@ -288,9 +282,11 @@ class ProjectsPartition:
             return self._create_project(request, owner, at)
         if isinstance(request, CheckClaim):
             return self._claims.claim(request, owner, at)
-        if isinstance(request, PersonMade | PersonUpdate | CodeUse):
+        if isinstance(request, PersonRequest):
             return self._people.decide(request, owner, at)
         project = self.index.project(owner)
+        if isinstance(request, MemberRequest):
+            return self._members.decide(request, project, at)
         self._names.must_be_free(request, owner)
         match request:
             case CheckCreate():
@@ -338,8 +334,6 @@ class ProjectsPartition:
                 return self._decide_report(request, project, at)
             case KeyCreate() | KeyRotate() | KeyRevoke():
                 return self._decide_key(request, project, at)
-            case MemberInvite() | MemberAccept() | MemberChange() | MemberRemove():
-                return self._members.decide(request, project, at)
             case ProjectRotatePingKey():
                 return self._rotations.ping_key(request, project, at)
             case ProjectRotateWebhookSecret():

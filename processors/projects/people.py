@@ -16,7 +16,7 @@ from schemas.people import CodeUse, Person, PersonMade, PersonRequest, PersonUpd
 from schemas.recipients import normalized
 from schemas.rejections import RejectionCode
 
-_CHANGED = ("name", "password", "totp", "totp_step", "recovery")
+_CHANGED = ("name", "password", "totp", "totp_step", "recovery", "subject")
 
 
 class People:

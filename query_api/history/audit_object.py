@@ -18,8 +18,8 @@ class AuditActor(Struct):
     """Who made a change."""
 
     kind: Annotated[str, words(get_args(ActorKind))]
-    key: Annotated[str | None, Meta(description="The id of the API key, never the key.")]
-    user: Annotated[str | None, Meta(description="The user of the operating system.")]
+    key: Annotated[str | None, Meta(description="The id of the API key, never the key; of a `person`, his id.")]
+    user: Annotated[str | None, Meta(description="The user of the operating system; of a `person`, his mail address.")]
     address: Annotated[str | None, Meta(description="Of the client; of a command, the name of the host.")]
 
 

@@ -1,9 +1,9 @@
 """Bodies of requests to the API: bounded in size, time and memory, before anything is parsed. An ASGI layer.
 
-Whoever shows a key that is known may send as much as a change can need, everybody else little: a key in the JSON body
-(Healthchecks) still fits. A body that comes in one piece, as nearly all do, costs nothing here. Others are held in
-bounds for each project, whichever of its keys are shown, so that one who sends halves of bodies takes no room from
-others.
+Whoever shows a key that is known, or a session, may send as much as a change can need, everybody else little: a key in
+the JSON body (Healthchecks) still fits. A body that comes in one piece, as nearly all do, costs nothing. Others are
+held in bounds for each project, whichever of its keys are shown, so that one who sends halves of bodies takes no room
+from others.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from query_api.dependencies import Dependencies
 from query_api.errors import QueryApiError
 from query_api.http.refusals import ErrorForm, error_answer
 from query_api.keys import NoSuchKey, find_key, first_values, key_text, known_key
+from query_api.web.sessions import session_of
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import KeyKind
 
@@ -90,7 +91,9 @@ class BodiesInBounds:
     async def _read(self, scope: Scope, headers: Mapping[bytes, bytes], length: int, receive: Receive) -> Message:
         key = _key_of(scope, headers)
         chunked = b"transfer-encoding" in headers
-        project = await self._project_of(scope, key) if chunked or length > self._limits.strangers else ""
+        project = ""
+        if chunked or length > self._limits.strangers:
+            project = self._signed_in(scope) or await self._project_of(scope, key)
         known = bool(project)
         most = self._limits.known if known else self._limits.strangers
         if length > most:
@@ -139,6 +142,11 @@ class BodiesInBounds:
             return ""
         except NotCaughtUp:
             raise _BodyRejected(503, "the key cannot be looked up now", retry=True) from None
+
+    def _signed_in(self, scope: Scope) -> str:
+        """Who shows a session; empty: nobody. His forms are held in bounds as the bodies of a project are."""
+        session = session_of(Request(scope), self._deps)
+        return "" if session is None else f"person {session.person}"
 
     def _project_known_of(self, key: str) -> str:
         """The same as far as this process knows now."""

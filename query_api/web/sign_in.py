@@ -61,7 +61,7 @@ async def sign_in_page(request: Request, deps: DependenciesDep, next: str = "/")
     session = session_of(request, deps)
     if session is not None and viewer_of(request, deps, session) is not None:
         return led_to(deps, local_path(next))
-    return await _form(deps, next=local_path(next))
+    return await sign_in_form(deps, next=local_path(next))
 
 
 @router.post("/sign-in")
@@ -72,17 +72,17 @@ async def sign_in(request: Request, deps: DependenciesDep) -> Response:
     name, password = one(fields, "name"), raw(fields, "password")
     shown: dict[str, Any] = {"name": name, "next": local_path(one(fields, "next")), "carried": one(fields, "carried")}
     if not name or not password:
-        return await _form(deps, 400, **shown, problem="Name and password are needed.")
+        return await sign_in_form(deps, 400, **shown, problem="Name and password are needed.")
     try:
         if name.lower() == ADMIN:
             if not guess_admin_password(request, deps, password):
-                return await _form(deps, 403, **shown, problem=_WRONG)
+                return await sign_in_form(deps, 403, **shown, problem=_WRONG)
             return await signed_in(request, deps, "", admin_stamp(deps, deps.admin_password or ""), **_after(shown))
         person = await identities_of(request).with_password(request, name, password)
     except ApiError as slowed:
-        return await _form(deps, slowed.status, **shown, problem=sentence(slowed), headers=slowed.headers)
+        return await sign_in_form(deps, slowed.status, **shown, problem=sentence(slowed), headers=slowed.headers)
     if person is None:
-        return await _form(deps, 403, **shown, problem=_WRONG)
+        return await sign_in_form(deps, 403, **shown, problem=_WRONG)
     if person.totp:
         half = HalfSignIn(person.id, person_stamp(person), deps.clock.now() + _HALF_VALID)
         return await _code_form(deps, 200, half=deps.people_tokens.half_token(half), **_after(shown))
@@ -100,7 +100,7 @@ async def second_step(request: Request, deps: DependenciesDep) -> Response:
     person = None if half is None else deps.directory.people.person(half.person)
     if half is None or person is None or half.stamp != person_stamp(person) or deps.clock.now() >= half.expires:
         again: dict[str, Any] = {"next": after["next"], "carried": after["packed"]}
-        return await _form(deps, 403, **again, problem="This took too long. Please sign in again.")
+        return await sign_in_form(deps, 403, **again, problem="This took too long. Please sign in again.")
     try:
         right = await identities_of(request).is_code(request, person, one(fields, "code"))
     except ApiError as slowed:
@@ -152,13 +152,15 @@ async def _ask_to_sign_in(request: Request, needed: Exception) -> Response:
     problem = "Your session has ended. Sign in again: what you entered is kept and can be sent then."
     if not packed:
         problem = "Your session has ended, and what you entered is too long to be kept. Go back to copy it first."
-    return await _form(deps, 403, next=local_path(path), carried=packed, problem=problem)
+    return await sign_in_form(deps, 403, next=local_path(path), carried=packed, problem=problem)
 
 
-async def _form(
+async def sign_in_form(
     deps: Dependencies, status: int = 200, headers: dict[str, str] | None = None, **values: Any
 ) -> Response:
-    answer = await page("sign_in.html", deps, status, **values)
+    """The form that asks to sign in, with what went wrong."""
+    provider = deps.settings.oidc_name if deps.settings.oidc_issuer is not None else ""
+    answer = await page("sign_in.html", deps, status, provider=provider, **values)
     answer.headers.update(headers or {})
     return answer
 

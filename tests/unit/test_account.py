@@ -1,6 +1,5 @@
 """What people change of themselves, and one-time codes as the second step of a sign-in."""
 
-import dataclasses
 import re
 
 import httpx
@@ -15,7 +14,7 @@ from query_api.web.identity import OF_CODES
 from schemas.base import SECOND
 from schemas.people import person_id
 from tests.harness import Harness
-from tests.unit.test_people import ANN, PASSWORD, member, owner, person
+from tests.people_world import ANN, PASSWORD, member, owner, person
 from tests.web_browser import Browser, form_of
 
 NEW = "a better password"
@@ -24,10 +23,7 @@ NEW = "a better password"
 @pytest.fixture
 def harness() -> Harness:
     """With a vault that keeps secrets where they belong."""
-    harness, vault = Harness(), Vault(b"k" * 32, "a test")
-    deps = dataclasses.replace(harness.app.state.deps, encrypt=vault.encrypt, decrypt=vault.decrypt)
-    harness.app.state.deps = harness.app.state.identities._deps = deps
-    return harness
+    return Harness(vault=Vault(b"k" * 32, "a test"))
 
 
 class Phone:

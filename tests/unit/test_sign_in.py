@@ -240,3 +240,11 @@ def test_no_session_lasts_for_ever(monkeypatch: pytest.MonkeyPatch, text: str) -
     monkeypatch.setenv("PINGFOLD_SESSION_LONGEST", text)
     with pytest.raises(ValueError, match="session_longest"):
         Settings()
+
+
+async def test_who_is_signed_in_may_send_long_forms(browser: Browser) -> None:
+    await browser.sign_in()
+    answer = await browser.send_form("/sign-out", {"text": "x" * 100_000})
+    assert answer.status_code == 303
+    answer = await browser.post("/sign-out", data={"text": "x" * 20_000})
+    assert (answer.status_code, "too large" in answer.text) == (413, True)
