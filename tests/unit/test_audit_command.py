@@ -134,7 +134,7 @@ def test_when_there_is_nothing_by_an_actor_it_says_which_kinds_there_are(
 ) -> None:
     lines, beside = shown(options=("--actor", "ada"))
     assert len(lines) == 1
-    assert "nothing by ada; kinds of actors are api_key, ping_key, cli, page, admin, system, unknown" in beside
+    assert "nothing by ada; kinds of actors are api_key, ping_key, cli, page, admin, person, system, unknown" in beside
     assert shown()[1] == ""
 
 
