@@ -35,14 +35,14 @@ from query_api.state.freshness import Freshness
 from query_api.web import (
     account,
     assets,
-    check,
+    check_page,
     dashboard,
     downtimes,
     explained,
     incidents,
     invitations,
     live,
-    monitor,
+    monitor_page,
     one_time_codes,
     openid,
     people,
@@ -84,8 +84,8 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     reader.install(app)
     live.install(app)
     dashboard.install(app, deps)
-    check.install(app)
-    monitor.install(app)
+    check_page.install(app)
+    monitor_page.install(app)
     explained.install(app)
     incidents.install(app)
     downtimes.install(app)

@@ -13,8 +13,8 @@ from query_api.explaining import NotExplained
 from query_api.http.route_index import include
 from query_api.web.asking import told
 from query_api.web.changes_shown import OUTCOME_WORDS
-from query_api.web.check import seen_check
-from query_api.web.monitor import seen_monitor
+from query_api.web.check_page import seen_check
+from query_api.web.monitor_page import seen_monitor
 from query_api.web.page import page
 from query_api.web.reader import reader_of
 from query_api.web.reasons import STATUS_WORDS, in_reach

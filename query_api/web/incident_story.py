@@ -9,7 +9,7 @@ from query_api.history.checks import Transition
 from query_api.history.monitors import IncidentRow, ResultRow
 from query_api.web.asking import told
 from query_api.web.changes_shown import REASON_WORDS, sent_of
-from query_api.web.monitor import why_failed
+from query_api.web.monitor_page import why_failed
 from query_api.web.reasons import STATUS_WORDS, in_reach
 from query_api.web.shown_times import ShownTimes
 from query_api.web.things import Thing
