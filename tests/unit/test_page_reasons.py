@@ -12,7 +12,7 @@ from schemas.definitions import Check
 from schemas.incidents import Acknowledged
 from schemas.monitor_states import ConfirmingResult, MonitorState, PendingChange
 from schemas.monitors import Monitor
-from schemas.schedules import Simple, parse_schedule, zone
+from schemas.schedules import Schedule, Simple, parse_schedule, zone
 from schemas.times import read_iso
 
 NOW = read_iso("2026-03-02T12:00:00+00:00")
@@ -131,8 +131,8 @@ def test_moments_are_those_of_the_readers_clock() -> None:
         (parse_schedule("*-*-* 04:00", "UTC"), "OnCalendar *-*-* 04:00 (UTC)"),
     ],
 )
-def test_a_schedule_is_told_in_words(schedule: object, words: str) -> None:
-    assert schedule_words(schedule) == words  # type: ignore[arg-type]
+def test_a_schedule_is_told_in_words(schedule: Schedule, words: str) -> None:
+    assert schedule_words(schedule) == words
 
 
 def test_limits_mutes_and_acknowledgements_are_told_in_words() -> None:

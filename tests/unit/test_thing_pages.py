@@ -106,7 +106,7 @@ async def test_gaps_stand_between_pings(harness: Harness) -> None:
         at = harness.log.now() - 20 * 1_000_000
         return [(at, at + 5_000_000)]
 
-    harness.report_history.gaps = gaps  # type: ignore[method-assign]
+    harness.report_history.gaps = gaps  # type: ignore[method-assign,assignment]
     page = await text(harness, f"/checks/{check}")
     assert "Not observed from 15:07 to 15:07: a ping may have been lost." in page
 
