@@ -13,6 +13,7 @@ from processors.fold.contract import EVERY, Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
+from processors.projects.of_projects import OfProjects, must_be_channels
 from schemas.base import Micros
 from schemas.definitions import Channel, Check, Project, definition_key
 from schemas.escalations import (
@@ -21,7 +22,6 @@ from schemas.escalations import (
     EscalationDefined,
     EscalationPolicy,
     EscalationRemoved,
-    escalation_key,
     fault_of,
 )
 from schemas.incident_requests import EscalationCreate, EscalationDelete, EscalationFields, EscalationUpdate
@@ -36,16 +36,7 @@ class ProjectEscalations:
 
     def __init__(self, view: View, index: ProjectIndex) -> None:
         self._view, self._index = view, index
-        self._of: dict[str, set[str]] = {}  # ids by project: an index that follows the view
-        for key, record in view.items_but_packed():
-            self._changed(key, None, record)
-        view.listeners.append(self._changed)
-
-    def _changed(self, _key: str, old: object, new: object) -> None:
-        if isinstance(old, EscalationPolicy):
-            self._of[old.project].discard(old.id)
-        if isinstance(new, EscalationPolicy):
-            self._of.setdefault(new.project, set()).add(new.id)
+        self._of = OfProjects(view, EscalationPolicy)
 
     def create(self, request: EscalationCreate, project: Project, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, project.id)
@@ -54,7 +45,7 @@ class ProjectEscalations:
         policy = EscalationPolicy(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
         if self._index.is_there(policy):
             return [decision(request, "found", policy.id, self._view.get(definition_key(policy)).version)]
-        if len(self._of.get(project.id, ())) >= MOST_POLICIES:
+        if self._of.count(project.id) >= MOST_POLICIES:
             raise RequestRejected(RejectionCode.LIMIT_REACHED, f"a project has at most {MOST_POLICIES} policies")
         self._must_have_room(policy)
         self._view.put(definition_key(policy), policy)
@@ -80,8 +71,7 @@ class ProjectEscalations:
     def take_off(self, channel: Channel, at: Micros) -> list[Effect]:
         """A channel is removed."""
         effects: list[Effect] = []
-        for id in sorted(self._of.get(channel.project, ())):
-            policy: EscalationPolicy = self._view.get(escalation_key(id))
+        for policy in self._of.of(channel.project):
             steps = tuple(
                 replace(step, channels=tuple(each for each in step.channels if each != channel.id))
                 for step in policy.steps
@@ -92,16 +82,14 @@ class ProjectEscalations:
 
     def naming(self, rotation: OnCallRotation) -> str:
         """The name of a policy that names an on-call rotation; empty: there is none."""
-        for id in sorted(self._of.get(rotation.project, ())):
-            policy: EscalationPolicy = self._view.get(escalation_key(id))
+        for policy in self._of.of(rotation.project):
             if any(rotation.id in step.on_call for step in policy.steps):
                 return policy.name
         return ""
 
     def _must_have_room(self, policy: EscalationPolicy) -> None:
         """Refuse a policy that names more things than are left by the others of its project."""
-        others = [self._view.get(escalation_key(id)) for id in self._of.get(policy.project, ()) if id != policy.id]
-        if sum(len(each.things) for each in (policy, *others)) > MOST_NAMED:
+        if sum(len(each.things) for each in (policy, *self._of.beside(policy))) > MOST_NAMED:
             words = f"the policies of a project name at most {MOST_NAMED} monitors and checks together"
             raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
 
@@ -115,10 +103,7 @@ class ProjectEscalations:
         if fault := fault_of(wanted.get("steps", ())):
             raise InvalidEvent(fault)
         for step in wanted.get("steps", ()):
-            for id in step.channels:
-                channel = self._view.get(f"channel/{id}")
-                if not isinstance(channel, Channel) or channel.project != project:
-                    raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_INVALID, id)
+            must_be_channels(self._view, project, step.channels)
             for id in step.on_call:
                 rotation = self._view.get(on_call_key(id))
                 if not isinstance(rotation, OnCallRotation) or rotation.project != project:

@@ -13,6 +13,7 @@ from processors.fold.contract import EVERY, Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
+from processors.projects.of_projects import OfProjects, must_be_channels
 from schemas.base import Micros
 from schemas.definitions import Channel, Project, definition_key
 from schemas.message_templates import (
@@ -25,7 +26,6 @@ from schemas.message_templates import (
     TemplateFields,
     TemplateRemoved,
     TemplateUpdate,
-    template_key,
 )
 from schemas.rejections import RejectionCode
 from schemas.topics import DELIVERIES
@@ -36,16 +36,7 @@ class ProjectTemplates:
 
     def __init__(self, view: View, index: ProjectIndex) -> None:
         self._view, self._index = view, index
-        self._of: dict[str, set[str]] = {}  # ids by project: an index that follows the view
-        for key, record in view.items_but_packed():
-            self._changed(key, None, record)
-        view.listeners.append(self._changed)
-
-    def _changed(self, _key: str, old: object, new: object) -> None:
-        if isinstance(old, MessageTemplate):
-            self._of[old.project].discard(old.id)
-        if isinstance(new, MessageTemplate):
-            self._of.setdefault(new.project, set()).add(new.id)
+        self._of = OfProjects(view, MessageTemplate)
 
     def create(self, request: TemplateCreate, project: Project, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, project.id)
@@ -54,7 +45,7 @@ class ProjectTemplates:
         template = MessageTemplate(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
         if self._index.is_there(template):
             return [decision(request, "found", template.id, self._view.get(definition_key(template)).version)]
-        if len(self._of.get(project.id, ())) >= MOST_TEMPLATES:
+        if self._of.count(project.id) >= MOST_TEMPLATES:
             raise RequestRejected(RejectionCode.LIMIT_REACHED, f"a project has at most {MOST_TEMPLATES} templates")
         self._must_have_room(template)
         self._view.put(definition_key(template), template)
@@ -79,8 +70,7 @@ class ProjectTemplates:
         """A channel is removed."""
         effects: list[Effect] = []
         project = self._view.get(f"project/{channel.project}")
-        for id in sorted(self._of.get(channel.project, ())):
-            template: MessageTemplate = self._view.get(template_key(id))
+        for template in self._of.of(channel.project):
             left = tuple(each for each in template.channels if each != channel.id)
             if left == template.channels:
                 continue
@@ -98,17 +88,13 @@ class ProjectTemplates:
 
     def _must_have_room(self, template: MessageTemplate) -> None:
         """Refuse a template that is longer than what is left by the others of its project."""
-        others = [self._view.get(template_key(id)) for id in self._of.get(template.project, ()) if id != template.id]
-        if sum(each.size for each in (template, *others)) > MOST_CHARACTERS:
+        if sum(each.size for each in (template, *self._of.beside(template))) > MOST_CHARACTERS:
             words = f"the templates of a project have at most {MOST_CHARACTERS} characters together"
             raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
 
     def _wanted(self, fields: TemplateFields, project: str) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
-        for id in wanted.get("channels", ()):
-            channel = self._view.get(f"channel/{id}")
-            if not isinstance(channel, Channel) or channel.project != project:
-                raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_INVALID, id)
+        must_be_channels(self._view, project, wanted.get("channels", ()))
         return wanted
 
 

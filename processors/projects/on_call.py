@@ -17,6 +17,7 @@ from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.escalations import ProjectEscalations
 from processors.projects.index import ProjectIndex, RequestRejected
+from processors.projects.of_projects import OfProjects, must_be_channels
 from schemas.base import Micros
 from schemas.calendar_feeds import calendar_key
 from schemas.definitions import Channel, Project, definition_key
@@ -34,7 +35,6 @@ from schemas.on_call import (
     fault_of_day,
     fault_of_override,
     fault_of_zone,
-    on_call_key,
 )
 from schemas.on_call_requests import (
     OnCallCreate,
@@ -58,16 +58,7 @@ class ProjectOnCall:
 
     def __init__(self, view: View, index: ProjectIndex, escalations: ProjectEscalations) -> None:
         self._view, self._index, self._escalations = view, index, escalations
-        self._of: dict[str, set[str]] = {}  # ids by project: an index that follows the view
-        for key, record in view.items_but_packed():
-            self._changed(key, None, record)
-        view.listeners.append(self._changed)
-
-    def _changed(self, _key: str, old: object, new: object) -> None:
-        if isinstance(old, OnCallRotation):
-            self._of[old.project].discard(old.id)
-        if isinstance(new, OnCallRotation):
-            self._of.setdefault(new.project, set()).add(new.id)
+        self._of = OfProjects(view, OnCallRotation)
 
     def decide(self, request: OnCallRequest, project: Project, at: Micros) -> list[Effect]:
         if isinstance(request, OnCallCreate):
@@ -117,8 +108,7 @@ class ProjectOnCall:
     def take_off(self, channel: Channel, at: Micros) -> list[Effect]:
         """A channel is removed."""
         effects: list[Effect] = []
-        for id in sorted(self._of.get(channel.project, ())):
-            rotation: OnCallRotation = self._view.get(on_call_key(id))
+        for rotation in self._of.of(channel.project):
             turns = tuple(replace(turn, channels=_without(turn, channel)) for turn in rotation.turns)
             overrides = tuple(replace(each, channels=_without(each, channel)) for each in rotation.overrides)
             overrides = tuple(each for each in overrides if each.channels)
@@ -133,7 +123,7 @@ class ProjectOnCall:
         rotation = OnCallRotation(id=request.id, project=project, version=1, created=at, revised=at, **wanted)
         if self._index.is_there(rotation):
             return [decision(request, "found", rotation.id, self._view.get(definition_key(rotation)).version)]
-        if len(self._of.get(project, ())) >= MOST_ROTATIONS:
+        if self._of.count(project) >= MOST_ROTATIONS:
             words = f"a project has at most {MOST_ROTATIONS} on-call rotations"
             raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
         self._must_have_room(rotation)
@@ -157,7 +147,7 @@ class ProjectOnCall:
                 raise InvalidEvent("the candidate id of an override is not a UUID")
             if fault := fault_of_override(override):
                 raise InvalidEvent(fault)
-            self._must_be_channels(override.channels, rotation.project)
+            must_be_channels(self._view, rotation.project, override.channels)
             found.pop(override.id, None)
             found[override.id] = override
         kept = _kept(found.values(), at)
@@ -168,8 +158,7 @@ class ProjectOnCall:
 
     def _must_have_room(self, rotation: OnCallRotation) -> None:
         """Refuse a rotation that has more turns and overrides than are left by the others of its project."""
-        others = [self._view.get(on_call_key(id)) for id in self._of.get(rotation.project, ()) if id != rotation.id]
-        if sum(map(_size, (rotation, *others))) > MOST_TOGETHER:
+        if sum(map(_size, (rotation, *self._of.beside(rotation)))) > MOST_TOGETHER:
             words = f"the on-call rotations of a project have at most {MOST_TOGETHER} turns and overrides together"
             raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
 
@@ -188,14 +177,8 @@ class ProjectOnCall:
         if "handover" in wanted and (fault := fault_of_day(wanted["handover"].first)):
             raise InvalidEvent(fault)
         for turn in wanted.get("turns", ()):
-            self._must_be_channels(turn.channels, project)
+            must_be_channels(self._view, project, turn.channels)
         return wanted
-
-    def _must_be_channels(self, ids: Iterable[str], project: str) -> None:
-        for id in ids:
-            channel = self._view.get(f"channel/{id}")
-            if not isinstance(channel, Channel) or channel.project != project:
-                raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_INVALID, id)
 
 
 def _size(rotation: OnCallRotation) -> int:

@@ -20,6 +20,7 @@ from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import RequestRejected
+from processors.projects.of_projects import must_be_channels
 from schemas.base import Micros
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, Project, definition_key
@@ -156,10 +157,9 @@ class ProjectReports:
                 wanted["timezone"] = canonical_tz(wanted["timezone"])
             except BadTimezone as error:
                 raise InvalidEvent(f"the time zone {error}") from error
+        must_be_channels(self._view, project, wanted.get("channels", ()))
         for id in wanted.get("channels", ()):
-            channel = self._view.get(f"channel/{id}")
-            if not isinstance(channel, Channel) or channel.project != project:
-                raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_INVALID, id)
+            channel: Channel = self._view.get(f"channel/{id}")
             if REPORT not in CHANNEL_KINDS[channel.kind].takes:
                 raise RequestRejected(RejectionCode.WRONG_CHANNEL_KIND, channel.kind)
         return wanted
