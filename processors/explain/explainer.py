@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from infra.log.reading import Stored
+from infra.log.reading import NotRead, Stored
 from processors.errors import ProcessorError
 from processors.explain.answer import Named, explanation, has_changed, name_events
 from processors.explain.story import Story, tell
@@ -80,6 +80,7 @@ class _Question:
         self._near = 0  # the first event that was folded from the nearest place
         self._gone = False  # from there nothing is known of the thing
         self._journal: Folded = folded(self._log, fold, partition, explainer.progress(fold, partition))
+        self._first = self._journal.end  # the first event that any start has folded
 
     def answer(self) -> Explanation:
         """Begin ever earlier, until nothing is missing."""
@@ -97,6 +98,7 @@ class _Question:
                 changes = self._why(state, changes, notes)
             if state is None and not changes:
                 break
+            self._must_be_there()
             from_there = self._folded_from(begin, story)
             return explanation(story, self._thing, self._partition, changes, from_there, [*notes, *begin.doubts])
         raise Unknown(
@@ -158,8 +160,16 @@ class _Question:
             if begin.first and (self._thing not in states if self._gone else nearest - begin.first < least):
                 continue
             least = 2 * (nearest - begin.first)
+            self._first = min(self._first, begin.first)
             refold = Refold(self._partition, begin.stretches, states, self._thing)
             yield begin, tell(refold, self._records(begin.first), until, through)
+
+    def _must_be_there(self) -> None:
+        """A reader of what retention has just deleted gets what is left, and is not told. Raises `NotRead`."""
+        begin = self._log.begins(self._fold.journal)[self._partition]
+        if begin > max(self._journal.begin, self._first):
+            where = f"{self._fold.journal}/{self._partition}"
+            raise NotRead(f"{where} was cut at {begin} by retention while it was read: ask again")
 
     def _folded_from(self, begin: Begin, story: Story) -> FoldedFrom:
         last = begin.first - 1 if story.moment is None else story.moment.last

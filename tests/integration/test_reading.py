@@ -1,5 +1,6 @@
 """Reading what waits in a journal, up to its very end, markers and open transactions among it."""
 
+import time
 import uuid
 
 import pytest
@@ -9,6 +10,7 @@ from confluent_kafka.admin import NewTopic
 from infra.log.admin import admin_client, end_offsets
 from infra.log.reading import NotRead, last_records, read_to_end
 from infra.log.sink import producer_config
+from processors.refold.log import KafkaLog
 from schemas.topics import Topic
 from tests.pingfold_process import wait_until
 
@@ -105,3 +107,30 @@ def test_partitions_are_read_side_by_side_and_each_in_its_order(kafka_bootstrap:
     # An end that is not there is waited for in vain, however long the others take.
     with pytest.raises(NotRead, match="nothing came for 1 s of partitions"):
         list(read_to_end(kafka_bootstrap, topic, ends | {3: 1}, stall=1.0))
+
+
+def test_only_what_is_asked_for_is_handed_over(kafka_bootstrap: str) -> None:
+    topic = Topic(f"reading-{uuid.uuid4().hex[:8]}", key="any")
+    admin = admin_client(kafka_bootstrap)
+    admin.create_topics([NewTopic(topic.name, 1, 1)])[topic.name].result(30)
+    plain = Producer(producer_config(kafka_bootstrap) | {"log_level": 0})
+    for number in range(9):
+        plain.produce(topic.name, b"%d" % number, b"own" if number % 4 == 0 else b"other")
+    assert plain.flush(30) == 0
+    log, seen = KafkaLog(kafka_bootstrap, sparing=True, patience=2.0), list[bytes | None]()
+
+    def asked(key: bytes | None, value: bytes | None) -> bool:
+        seen.append(value)
+        if len(seen) > 20:
+            raise LookupError("enough")
+        return key == b"own"
+
+    assert [(one.offset, one.key) for one in log.read(topic, 0, 1, 9, asked)] == [(4, b"own"), (8, b"own")]
+    assert seen == [b"%d" % number for number in range(1, 9)]
+    list(log.read(topic, 0, 0, 9, asked))
+    with pytest.raises(LookupError, match="enough"):
+        list(log.read(topic, 0, 0, 9, asked))
+    began = time.monotonic()
+    with pytest.raises(NotRead, match="nothing came for 2 s"):  # as of a broker that freezes in between
+        list(log.read(topic, 0, 0, 10))
+    assert time.monotonic() - began < 10

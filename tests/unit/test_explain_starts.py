@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.log.reading import NotRead
 from processors.explain import explainer as explainer_module
 from processors.explain.explainer import LEFT_OUT, Explainer, TooLong, Unknown
 from processors.refold.begins import Kept
@@ -223,3 +224,18 @@ def test_a_monitor_that_was_removed_while_nobody_saw_it() -> None:
     told = explain(explainer_of(story.folding, story.journal.records), "monitors", MONITOR, t(story.time + 2))
     assert (told.status, told.changes[-1].was, told.changes[-1].now) == ("removed", "not_observed", "removed")
     assert [event.type for event in told.changes[-1].events] == ["monitor.removed"]
+
+
+def test_a_journal_that_is_cut_while_it_is_read_gives_no_answer(tmp_path: Path) -> None:
+    story = Story()
+    story.ping(10)
+    first = checkpoint(story.folding, tmp_path)
+    story.ping(20, "fail")
+    asked = near(story, tmp_path)
+    asked.log.when_read = lambda topic: asked.log.cut(topic, Folding.PARTITION, first + 1)  # type: ignore[attr-defined]
+    with pytest.raises(NotRead, match=r"was cut at .* by retention while it was read: ask again"):
+        explain(asked, "checks", CHECK, t(30))
+    asked = near(story, tmp_path)
+    asked.log.when_read = lambda topic: asked.log.cut(topic, Folding.PARTITION, 1)  # type: ignore[attr-defined]
+    asked.log.cut(asked.folds[0].journal, Folding.PARTITION, 1)  # type: ignore[attr-defined]
+    assert explain(asked, "checks", CHECK, t(30)).status == "down"
