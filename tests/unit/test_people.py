@@ -54,7 +54,7 @@ async def test_only_owners_say_who_is_in_a_project(harness: Harness, role: str) 
     page = (await ann.get(f"/people/{harness.project}")).text
     assert ANN in page
     assert "new@example.org" not in page
-    assert "<form" not in page
+    assert 'action="/people' not in page
     token = (await ann.get("/sign-out")).text
     found = re.search(r'name="form_token" value="([^"]*)"', token)
     assert found is not None
