@@ -7,7 +7,7 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.log.reading import Stored
+from infra.log.reading import Asked, Stored
 from pingfold.replay.derived import any_record
 from pingfold.replay.effects import Expected, Judge, Source, Window
 from pingfold.replay.outcome import Outcome
@@ -33,7 +33,8 @@ class OneTopic:
 
     settle = ends
 
-    def read(self, topic: Topic, partition: int, start: int, end: int, *, sparing: bool = False) -> Iterator[Stored]:
+    def read(self, topic: Topic, partition: int, start: int, end: int, asked: Asked | None = None) -> Iterator[Stored]:
+        assert asked is None
         for offset in range(max(start, self._begin), end):
             yield Stored(0, offset, 0, b"key", encode(Added(number=self._records[offset])), None)
 

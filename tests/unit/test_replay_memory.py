@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.log.reading import Stored
+from infra.log.reading import Asked, Stored
 from pingfold.replay.derived import of_types
 from pingfold.replay.outcome import EQUAL
 from pingfold.replay.run import Scope, run
@@ -53,7 +53,8 @@ class LongLog:
 
     settle = ends
 
-    def read(self, topic: Topic, partition: int, start: int, end: int, *, sparing: bool = False) -> Iterator[Stored]:
+    def read(self, topic: Topic, partition: int, start: int, end: int, asked: Asked | None = None) -> Iterator[Stored]:
+        assert asked is None
         if topic == TOY.journal:
             yield from self._journal()
         elif topic == TOY.second:
