@@ -15,14 +15,14 @@ from schemas.base import SECOND, Micros
 
 
 class Backlog:
-    """Of one request, which has just begun. `monotonic`: in seconds. is_read: nothing more of it is read."""
+    """Of one request, which has just begun. `monotonic`: in seconds. `owed`: those that the source's time waits for."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
+    def __init__(self, monotonic: Callable[[], float], owed: "set[Backlog]") -> None:
+        self._monotonic, self._owed = monotonic, owed
         self._behind = 0.0
         self._changed = monotonic()
         self._is_clients = True  # whose time it is
-        self.is_read = False
+        self._is_read = False
         self._unreported: dict[int, Micros] = {}
 
     @property
@@ -36,12 +36,23 @@ class Backlog:
         self._behind, self._changed, self._is_clients = self.seconds, self._monotonic(), True
 
     def take(self) -> None:
-        """Some more of the request has come."""
+        """Some more of the request has come. The source's time waits for it."""
         self._behind, self._changed, self._is_clients = self.seconds, self._monotonic(), False
+        self.owe()
+
+    def owe(self) -> None:
+        """Some of it is for a check that is known: the source's time waits."""
+        self._owed.add(self)
+
+    def forgo(self) -> None:
+        """Nothing that has come so far is for a check that is known: the source's time need not wait."""
+        self._owed.discard(self)
 
     def end(self) -> None:
-        """Nothing more of the request is read."""
-        self.is_read = True
+        """Nothing more of the request is read: the source's time waits for what Kafka has not reported on."""
+        self._is_read = True
+        if not self._unreported:
+            self._owed.discard(self)
 
     def came(self, now: Micros) -> Micros:
         """Since when a line may have been there that is judged now. It never goes back."""
@@ -54,8 +65,10 @@ class Backlog:
     def report(self, number: int) -> None:
         """What became of a line is known, and told where it is not in the log."""
         del self._unreported[number]
+        if self._is_read and not self._unreported:
+            self._owed.discard(self)
 
     def since(self, now: Micros) -> Micros:
         """Since when lines may have been there that are neither in the log nor told as refused."""
-        came = now if self.is_read else self.came(now)
+        came = now if self._is_read else self.came(now)
         return min(came, next(iter(self._unreported.values()), came))

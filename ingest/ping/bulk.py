@@ -4,10 +4,7 @@ A request is judged line by line (`bulk_request`). What all of them share is her
 reported on, and the turns, so that however many there are, single pings find room, and ticks are made in time.
 """
 
-import asyncio
-
 from infra.http_server.gunzip import CODINGS, PLAIN
-from ingest.ping.backlog import Backlog
 from ingest.ping.bulk_body import BulkBody
 from ingest.ping.bulk_request import BulkParts, BulkRequest
 from ingest.ping.bulk_room import BulkRoom
@@ -47,7 +44,7 @@ class BulkPings:
         elif headers.get(b"content-type", b"").lstrip().lower().startswith(b"multipart/"):
             refused = responses.form_of_parts
         elif coding in (*CODINGS, *PLAIN):
-            backlog = Backlog(asyncio.get_running_loop().time)
+            backlog = parts.source.backlog()
             comes = receive if has_body(headers) else _nothing
             body = BulkBody(comes, parts.limits, coding in CODINGS, responses, backlog, parts.turns)
             await BulkRequest(parts, scope, self._events.origin(scope, headers), backlog).answer(body, send)

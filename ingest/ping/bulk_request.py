@@ -99,13 +99,12 @@ class BulkRequest:
     async def _take_in(self, body: BulkBody) -> None:
         """Read a body to its end, or to where it is not read on, and wait for what becomes of its lines."""
         try:
-            self._parts.source.owe(self._backlog)
             await self._read(body)
             if body.is_gone:
                 if self._backlog.seconds >= _PATIENCE:
                     self._refuse_unread()
                 return
-            self._read_to_its_end()
+            self._backlog.end()
             if self._under_way:
                 self._is_settled.clear()
                 await self._is_settled.wait()  # the sink reports on everything, in bounds
@@ -117,20 +116,16 @@ class BulkRequest:
             at = max(1, self._lines.number)
             self._answer.stop(at + self._answer.tells_of(at), self._responses.unavailable)
         finally:
-            self._read_to_its_end()
+            self._backlog.end()
             if not body.is_gone:
                 for report in list(self._under_way):
                     report.cancel()
 
-    def _read_to_its_end(self) -> None:
-        """Nothing more is read: the source's time waits only for what Kafka has not reported on."""
-        self._backlog.end()
-        if not self._under_way:
-            self._parts.source.settled(self._backlog)
-
     async def _read(self, body: BulkBody) -> None:
         async for piece in body.pieces():
             stop = await self._take(self._lines.cut(piece)) or self._hold()
+            if not self._is_owed:
+                self._backlog.forgo()
             if stop is not None:
                 self._answer.stop(*stop)
                 return
@@ -169,8 +164,6 @@ class BulkRequest:
             if self._backlog.seconds > self._parts.limits.bulk_wait:
                 self._refuse_unread()
                 return _Stop(some[0][0], self._responses.unavailable)
-            if not self._is_owed:
-                self._parts.source.owe(self._backlog)
             pings = await self._parse([one for one in some if one[0] <= most])
             self._own(pings)
             made = await self._unknown.make(pings, look)
@@ -201,9 +194,10 @@ class BulkRequest:
         finder = self._parts.finder
         known = next((ping.target for _, ping in pings if finder.find(ping.target)), None)
         if known is None:
-            self._parts.source.settled(self._backlog)
+            self._backlog.forgo()
             return
         self._is_owed = True
+        self._backlog.owe()
         shares, owner = self._parts.shares, finder.whose(known)
         shares.take(self._owner, -self._held)
         shares.take(owner, self._held)
@@ -276,8 +270,6 @@ class BulkRequest:
         self._backlog.report(handed.number)  # a gap is told by now
         if not self._under_way:
             self._is_settled.set()
-            if self._backlog.is_read:
-                parts.source.settled(self._backlog)
 
     def _tell(self, number: int, response: PingResponse) -> None:
         # Of a UUID, single pings of cron jobs are told these as successes; who reads each line is told what it is.

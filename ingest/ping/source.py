@@ -135,13 +135,9 @@ class Source:
         if self._closing and not self._in_flight:
             self._idle.set()
 
-    def owe(self, backlog: Backlog) -> None:
-        """Lines of a request wait to be judged: the source's time does not pass their coming until it is `settled`."""
-        self._backlogs.add(backlog)
-
-    def settled(self, backlog: Backlog) -> None:
-        """What became of all of them is known."""
-        self._backlogs.discard(backlog)
+    def backlog(self) -> Backlog:
+        """Of a request with many pings that has just begun. Our time waits for what it says has come."""
+        return Backlog(asyncio.get_running_loop().time, self._backlogs)
 
     def came(self, backlog: Backlog | None) -> Micros:
         """Since when a ping may have been there that is judged now. backlog: of its request, if it has many."""

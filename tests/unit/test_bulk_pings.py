@@ -360,10 +360,11 @@ async def test_a_client_that_goes_away_after_its_lines_have_waited_is_told_as_a_
 
 
 async def test_who_knows_no_check_holds_no_time_back() -> None:
-    for known, id in enumerate((UNKNOWN, UUID)):
+    late = [{"uuid": UNKNOWN}] * 100 + [{"uuid": UUID}]
+    for known, sent in enumerate((lines({"uuid": UNKNOWN}), lines(*late))):
         world = World()
-        asking = asyncio.create_task(post(world, [lines({"uuid": id}), STALL]))
-        while not (world.replica.looks or world.sink.pings):
+        asking = asyncio.create_task(post(world, [sent, STALL]))
+        while not world.replica.looks or len(world.sink.pings) != known:
             await asyncio.sleep(0)
         await asyncio.sleep(0.01)
         assert len(world.source._backlogs) == known
