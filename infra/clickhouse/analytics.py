@@ -25,6 +25,25 @@ log = structlog.get_logger(__name__)
 _FIRST = ("status_spans",)
 _NOT_ALLOWED = 497
 
+# Columns that views of response times share, of `figures` in infra/clickhouse/tables/0005_uptime_pieces.sql. Bucket b
+# is up to 1.04^b microseconds: its middle, by ratio, is told.
+_FIGURES_COLUMNS = """
+    `results` UInt64 COMMENT 'Results of regular probes outside maintenance',
+    `failures` UInt64 COMMENT 'Those of them that failed',
+    `mean_seconds` Nullable(Float64) COMMENT 'Mean time of those that were well; NULL without any',
+    `p50_seconds` Nullable(Float64) COMMENT 'Median of these times, to 2 %',
+    `p95_seconds` Nullable(Float64) COMMENT '95th percentile, to 2 %',
+    `p99_seconds` Nullable(Float64) COMMENT '99th percentile, to 2 %'
+""".strip("\n")
+_FIGURES_SPREAD = "arraySort(arrayZip(figures.buckets, figures.times)) AS spread, arrayCumSum(spread.2) AS reached"
+_PERCENTILE = """
+       if(empty(reached), NULL, pow(1.04, spread.1[arrayFirstIndex(n -> n >= {0} * reached[-1], reached)] - 0.5) / 1e6)
+           AS p{1}_seconds"""
+_FIGURES = (
+    "figures.counted AS results,\n       figures.counted - figures.up AS failures, "
+    "if(figures.up > 0, figures.took / figures.up / 1e6, NULL) AS mean_seconds,"
+) + ",".join(_PERCENTILE.format(share, name) for share, name in (("0.5", 50), ("0.95", 95), ("0.99", 99)))
+
 _FOUND = """
 SELECT name, comment FROM system.tables
 WHERE database = {database:String} AND name IN {names:Array(String)} AND NOT endsWith(comment, {mark:String})
@@ -48,6 +67,7 @@ def view_statement(name: str, history: str, analytics: str) -> str:
     text = files("infra.clickhouse").joinpath("views", f"{name}.sql").read_text()
     bare = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     values = {"history": f"`{history}`", "analytics": f"`{analytics}`", "mark": f". {_mark(history)}"}
+    values |= {"figures": _FIGURES, "figures_columns": _FIGURES_COLUMNS, "figures_spread": _FIGURES_SPREAD}
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], bare)
 
 

@@ -280,9 +280,14 @@ def test_things_of_before_have_the_names_that_the_audit_trail_knows(client: Clie
             for statement in statements(dict(all_migrations())["0025_things"]):
                 old.command(statement)
         make_views(old, database, database_of_views := f"seen_{database}")
+        old.command(
+            "INSERT INTO things (kind, id, off, type) VALUES ('channel', 'c', 1, 'email'), ('channel', 'd', 1, ''), "
+            "('check', 'e', 1, 'cron')"
+        )
         names = old.query(f"SELECT thing, name, removed_at IS NULL FROM {database_of_views}.things ORDER BY thing")
         old.command(f"DROP DATABASE {database_of_views}")
-        assert names.result_rows == [("a", "new", 1), ("b", "gone", 0)]
+        unnamed = [("c", "email", 1), ("d", "d", 1), ("e", "e", 1)]
+        assert names.result_rows == [("a", "new", 1), ("b", "gone", 0), *unnamed]
 
 
 def test_what_is_not_ours_is_left_alone(client: Client, url: str, views: str) -> None:

@@ -18,7 +18,7 @@ LEFT = 120
 def test_all_that_came_is_rolled_up_and_no_mark_grows_old(told: list[float], durations: list[float]) -> None:
     """told: when rows came. durations: how long the roll-ups took, again and again."""
     began = ended = 0.0
-    times: list[float] = []
+    times: list[tuple[float, float]] = []
     while ended < 5_000:
         newest = max([0.0, *(at for at in told if at <= ended)])
         # News that come while it waits may bring it forward.
