@@ -123,7 +123,24 @@ async def _range(
         raise PoppaPingApiError(400, f"Field 'by' cuts the span into more than {_MOST_PARTS} parts.") from None
 
 
-RangeDep = Annotated[Range, Depends(_range)]
+class Question(NamedTuple):
+    """What the two routes are asked: things, in the order of names, in a span of time."""
+
+    range: Range
+    things: list[Monitor | Check]
+
+
+async def _question(
+    service: ServiceDep,
+    key: MonitorsReader,
+    range: Annotated[Range, Depends(_range)],
+    thing: _Things = None,
+    tag: _Tags = None,
+) -> Question:
+    return Question(range, _things(service.deps, key, range, thing, tag))
+
+
+QuestionDep = Annotated[Question, Depends(_question)]
 
 
 @router.get(
@@ -131,13 +148,11 @@ RangeDep = Annotated[Range, Depends(_range)]
     summary="Read the uptime of things (Pingfold's own)",
     responses=one_of(UptimesObject, "The uptime of the things, and of all of them together.") | errors(400, 404),
 )
-async def read_uptimes(
-    service: ServiceDep, turns: TurnsDep, key: MonitorsReader, range: RangeDep, thing: _Things = None, tag: _Tags = None
-) -> Response:
+async def read_uptimes(service: ServiceDep, turns: TurnsDep, question: QuestionDep) -> Response:
     """Read the uptime of monitors and heartbeat checks in a span of time, by time and by count."""
-    deps = service.deps
+    deps, range = service.deps, question.range
     history = known_history(deps.uptime_history)
-    asked = _within_bounds(_things(deps, key, range, thing, tag), range)
+    asked = _within_bounds(question.things, range)
     async with turns.turn():
         written = await history.is_written()
         current = dict(_current(deps, asked))
@@ -184,13 +199,11 @@ def _uptimes(
     summary="Read the run times of heartbeat checks (Pingfold's own)",
     responses=one_of(RunTimesObject, "How long the runs of the checks took.") | errors(400, 404),
 )
-async def read_run_times(
-    service: ServiceDep, turns: TurnsDep, key: MonitorsReader, range: RangeDep, thing: _Things = None, tag: _Tags = None
-) -> Response:
+async def read_run_times(service: ServiceDep, turns: TurnsDep, question: QuestionDep) -> Response:
     """Read how long the runs of heartbeat checks took, with percentiles."""
-    deps = service.deps
-    history = known_history(deps.uptime_history)
-    asked = _within_bounds([one for one in _things(deps, key, range, thing, tag) if isinstance(one, Check)], range)
+    range = question.range
+    history = known_history(service.deps.uptime_history)
+    asked = _within_bounds([one for one in question.things if isinstance(one, Check)], range)
     async with turns.turn():
         told = await history.run_times.read([one.id for one in asked], range.borders)
     answer = RunTimesObject(
