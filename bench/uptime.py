@@ -62,11 +62,13 @@ FROM numbers({each:UInt64} * length({ids:Array(String)}))
 
 # An hour of each day down, from the middle of the day on.
 _SPANS = """
-INSERT INTO spans (thing, n, project, state, since, at, became, reason, detected_at, transition, incident, detail)
+INSERT INTO spans (thing, n, project, state, since, at, became, reason, detected_at, transition, incident, detail,
+                   inserted_at)
 SELECT {ids:Array(String)}[1 + intDiv(number, 180)] AS thing, number % 180 AS n, 'bench',
        if(n % 2 = 0, 'up', 'down'),
        fromUnixTimestamp64Micro({begin:Int64} + intDiv(n, 2) * 86400000000 + (n % 2) * 43200000000, 'UTC') AS since,
-       since + toIntervalHour(if(n % 2 = 0, 12, 1)) AS at, if(n % 2 = 0, 'down', 'up'), 'probe', at, toString(n), '', ''
+       since + toIntervalHour(if(n % 2 = 0, 12, 1)) AS at, if(n % 2 = 0, 'down', 'up'), 'probe', at, toString(n),
+       '', '', toDateTime(at, 'UTC') + 1
 FROM numbers(180 * length({ids:Array(String)}))
 """
 

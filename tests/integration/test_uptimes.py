@@ -81,8 +81,11 @@ def counts_by_hand(rows: Sequence[Inserted], thing: str, cuts: Sequence[Micros])
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_agree_with_a_count_by_hand_at_every_stage(store: UptimeStore, clickhouse: ClickHouse, seed: int) -> None:
-    """All is counted from rows; it is rolled up; more has come since, late rows and copies among it."""
+async def test_agree_with_a_count_by_hand_at_every_stage(
+    store: UptimeStore, clickhouse: ClickHouse, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is counted from rows; it is rolled up; more has come since, late rows and copies among it. As a few things
+    are asked for and as many are, and once more from what was kept."""
     random = Random(seed)
     rows = random_rows(random)
     later = [row for row in rows if row[0] is SPANS and row[1][1] >= 4]
@@ -104,9 +107,11 @@ async def test_agree_with_a_count_by_hand_at_every_stage(store: UptimeStore, cli
                 start, end = start // DAY * DAY, -(-end // DAY) * DAY
             cuts = borders(random.choice(BY), random.choice(ZONES), start, end, 10_000)
             known = current if shown is rows else dict.fromkeys(THINGS, Span(end, end, "up"))
-            told = await history.read(THINGS, cuts, known)
             expected = by_hand(shown, cuts, known)
-            assert told.parts == expected, (stage, cuts)
+            for few in (20, 0, 0):
+                monkeypatch.setattr("query_api.history.uptimes._FEW", few)
+                told = await history.read(THINGS, cuts, known)
+                assert told.parts == expected, (stage, cuts, few)
 
 
 @pytest.mark.parametrize("seed", range(2))
