@@ -1,25 +1,33 @@
 """Random histories of checks and monitors, and random settings to imagine them with."""
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
+import msgspec
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from processors.checks.fold import Checks
 from processors.fold.contract import Fold, Record
+from processors.monitors.fold import Monitors
 from processors.what_if.alerts import AlertLog, Span
 from processors.what_if.overlay import Overlay
 from processors.what_if.refold import MANY, Refold, Start
 from processors.what_if.selection import Selection
-from schemas.base import SECOND
+from schemas.base import SECOND, encode
 from schemas.definitions import Check
 from schemas.maintenance import Maintenance, MaintenanceDefined, MaintenanceRemoved, Once
+from schemas.monitors import Monitor
 from schemas.notices import NOTICES
 from schemas.pings import CheckDefined
+from schemas.probes import DependencyChanged, MonitorDefined
 from schemas.schedules import Simple
 from schemas.tag_mutes import TagMute, TagMuted, TagUnmuted, tag_mute_id
 from schemas.what_if.settings import Change, Changes
 from tests import check_courses as of_checks
 from tests import monitor_courses as of_monitors
 from tests.check_story import MIDNIGHT
+from tests.folding import Folding
 
 SPAN = Span(0, 2**62)
 TAKES = {channel: NOTICES for channel in ("hook", "pager", "chat")}
@@ -101,3 +109,65 @@ def what_if(
     refold.feed(records)
     refold.finish()
     return [course.log for course in refold.courses]
+
+
+def with_own_words(records: Iterable[Record]) -> list[Record]:
+    """The journal as it stands when the fold of monitors has told what depends on what is down."""
+    folding, journal = Folding(Monitors()), list[Record]()
+    for first in records:
+        waiting = [first]
+        while waiting:
+            record = waiting.pop(0)._replace(offset=len(journal))
+            journal.append(record)
+            for effect in folding.feed([record]):
+                if isinstance(effect.value, DependencyChanged):
+                    word = Record(0, record.timestamp, effect.key.encode(), encode(effect.value))
+                    waiting.append(word)
+    return journal
+
+
+def monitors_redefined(records: Iterable[Record], change: Callable[[Monitor], Monitor]) -> list[Record]:
+    heard = []
+    for record in records:
+        value = record.value or b""
+        if b'"monitor.defined"' in value[:26]:
+            event = msgspec.json.decode(value, type=MonitorDefined)
+            value = encode(replace(event, monitor=change(event.monitor)))
+        heard.append(record._replace(value=value))
+    return heard
+
+
+def related(monitor: Monitor) -> Monitor:
+    """The second monitor depends on the first."""
+    first, second = of_monitors.MONITORS[:2]
+    if monitor.id == first:
+        return replace(monitor, depended_on=True)
+    return replace(monitor, depends_on=(first,)) if monitor.id == second else monitor
+
+
+class Story(NamedTuple):
+    """A history of one partition, and settings to imagine its things with."""
+
+    fold: Fold
+    records: list[Record]
+    changes: Changes
+    ids: frozenset[str]
+
+    def logs(self, span: Span = SPAN, many: int = MANY) -> list[AlertLog]:
+        """What was, and what would have been."""
+        return what_if(self.fold, self.records, [self.changes], self.ids, span, many)
+
+
+def _of_checks(course: list[tuple[float, Any]], changes: Changes) -> Story:
+    return Story(Checks(), list(ChecksWriter().write(course)), changes, frozenset(of_checks.CHECKS))
+
+
+def _of_monitors(course: list[tuple[float, Any]], changes: Changes) -> Story:
+    records = with_own_words(monitors_redefined(of_monitors.Writer().write(course), related))
+    return Story(Monitors(), records, changes, frozenset(of_monitors.MONITORS))
+
+
+stories = st.one_of(
+    st.builds(_of_checks, courses_of_checks, check_changes),
+    st.builds(_of_monitors, of_monitors.anything, monitor_changes),
+)

@@ -12,7 +12,7 @@ The contract:
 - Memory: one small record for each thing, and for each alert; all logs that share a `Room` keep no more than it has.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from processors.errors import ProcessorError
 from processors.fold.contract import Effect
@@ -81,12 +81,16 @@ class AlertLog:
         self._status: dict[str, tuple[VisibleStatus, Micros]] = {}
         # By thing: the alerts of a trouble that lasts.
         self._open: dict[str, list[Alert]] = {}
+        self._troubled: dict[str, Micros] = {}
+        self._well: dict[str, Micros] = {}
         self.watched: dict[str, Watched] = {}
         self.lasting: dict[str, tuple[str, Micros]] = {}
 
     def begin(self, thing: str, status: VisibleStatus, since: Micros, *, told: bool) -> None:
         """How a thing is when the records begin; told: people know of it."""
         self._status[thing] = (status, since)
+        if status in _TROUBLES:
+            self._troubled[thing] = since
         if told and status in _TROUBLES and thing in self._ids:
             alert = Alert(thing, _TROUBLES[status], since, min(since, self.span.since - 1))
             self._open[thing] = [alert]
@@ -110,14 +114,26 @@ class AlertLog:
                 self.lasting[thing] = (_TROUBLES[status], since)
         self._status.clear()
 
-    def troubled(self, time: Micros) -> Iterator[str]:
-        """The things which are in trouble, or were until `time`: an alert to come may touch one that there was."""
-        return (thing for thing, (status, since) in self._status.items() if status in _TROUBLES or since >= time)
+    def things_before(self) -> set[str]:
+        """Those of which alerts of before the span are kept."""
+        return {alert.thing for alert in self.alerts if alert.told < self.span.since}
 
-    def forget(self, but: Container[str]) -> None:
-        """Keep no alerts of before the span, but of these things."""
+    def troubled_since(self, thing: str) -> Micros | None:
+        """Since when a thing is in trouble, of whatever kind; None: it is not."""
+        return self._troubled.get(thing)
+
+    def well_since(self, thing: str) -> Micros:
+        """The beginning of the last time in which it was in no trouble."""
+        return self._well.get(thing, -1)
+
+    def forget(self, ended_before: Mapping[str, Micros]) -> None:
+        """Keep no alerts of before the span that had ended, by thing, before a time."""
         since, before = self.span.since, len(self.alerts)
-        self.alerts = [alert for alert in self.alerts if alert.told >= since or alert.thing in but]
+        self.alerts = [
+            alert
+            for alert in self.alerts
+            if alert.told >= since or alert.ended is None or alert.ended >= ended_before.get(alert.thing, 0)
+        ]
         self._room.give(before - len(self.alerts))
 
     def _changed(self, change: StatusChanged) -> None:
@@ -125,6 +141,10 @@ class AlertLog:
         status, since = self._status.get(thing, (change.was, change.since))
         self._watch(thing, status, since, change.at)
         self._status[thing] = (change.now, change.at)
+        if change.now in _TROUBLES:
+            self._troubled.setdefault(thing, change.at)
+        elif self._troubled.pop(thing, None) is not None:
+            self._well[thing] = change.at
         for alert in self._open.pop(thing, ()):
             if change.at < self.span.until:
                 alert.ended = change.at

@@ -167,11 +167,17 @@ class Refold:
             course.finish()
 
     def _forget(self) -> None:
-        """Alerts of before the span cannot be compared any more once their thing is well in all courses."""
+        """Forget alerts of before the span that touch none which comes: those that ended before a moment at which their
+        thing was well in all courses."""
         time, logs = self.courses[0].time, [course.log for course in self.courses]
-        troubled = {thing for log in logs for thing in log.troubled(time)}
+        ended_before = {}
+        for thing in set[str]().union(*(log.things_before() for log in logs)):
+            troubles = [since for log in logs if (since := log.troubled_since(thing)) is not None]
+            begun = min(troubles, default=time)
+            if all(log.well_since(thing) < begun for log in logs):
+                ended_before[thing] = begun
         for log in logs:
-            log.forget(troubled)
+            log.forget(ended_before)
         self._many = max(self._least, 2 * self._room.used)
 
     def _flush(self) -> None:

@@ -1,7 +1,7 @@
 """What would have been is what a Pingfold with those settings would have come to, had it heard the same: over random
 histories of checks and monitors, with gaps, pauses, windows of maintenance, mutes and regions in trouble."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -22,13 +22,23 @@ from schemas.base import encode
 from schemas.definitions import Check
 from schemas.monitors import Monitor
 from schemas.pings import CheckDefined
-from schemas.probes import DependencyChanged, MonitorDefined
 from schemas.schedules import Cron, OnCalendar, Simple
 from schemas.what_if.settings import Changes
 from tests import check_courses as of_checks
 from tests import monitor_courses as of_monitors
 from tests.folding import Folding
-from tests.what_if_courses import SPAN, TAKES, ChecksWriter, check_changes, courses_of_checks, monitor_changes, what_if
+from tests.what_if_courses import (
+    SPAN,
+    TAKES,
+    ChecksWriter,
+    check_changes,
+    courses_of_checks,
+    monitor_changes,
+    monitors_redefined,
+    related,
+    what_if,
+    with_own_words,
+)
 
 
 def redefined_check(check: Check, changes: Changes) -> Check:
@@ -93,32 +103,6 @@ def fresh_checks(records: Iterable[Record], changes: Changes, chosen: frozenset[
     return fresh_log(Checks(), heard, chosen)
 
 
-def with_own_words(records: Iterable[Record]) -> list[Record]:
-    """The journal as it stands when the fold of monitors has told what depends on what is down."""
-    folding, journal = Folding(Monitors()), list[Record]()
-    for first in records:
-        waiting = [first]
-        while waiting:
-            record = waiting.pop(0)._replace(offset=len(journal))
-            journal.append(record)
-            for effect in folding.feed([record]):
-                if isinstance(effect.value, DependencyChanged):
-                    word = Record(0, record.timestamp, effect.key.encode(), encode(effect.value))
-                    waiting.append(word)
-    return journal
-
-
-def monitors_redefined(records: Iterable[Record], change: Callable[[Monitor], Monitor]) -> list[Record]:
-    heard = []
-    for record in records:
-        value = record.value or b""
-        if b'"monitor.defined"' in value[:26]:
-            event = msgspec.json.decode(value, type=MonitorDefined)
-            value = encode(replace(event, monitor=change(event.monitor)))
-        heard.append(record._replace(value=value))
-    return heard
-
-
 @settings(max_examples=150, deadline=None)
 @given(courses_of_checks, check_changes, check_changes, st.sets(of_checks.checks, min_size=1))
 def test_checks_come_to_what_they_would_have(
@@ -137,13 +121,6 @@ def test_checks_come_to_what_they_would_have(
 def test_monitors_come_to_what_they_would_have(
     course: list[tuple[float, Any]], changes: Changes, ids: set[str]
 ) -> None:
-    first, second = of_monitors.MONITORS[:2]
-
-    def related(monitor: Monitor) -> Monitor:
-        if monitor.id == first:
-            return replace(monitor, depended_on=True)
-        return replace(monitor, depends_on=(first,)) if monitor.id == second else monitor
-
     raw = monitors_redefined(of_monitors.Writer().write(course), related)
     chosen = frozenset(ids)
     fresh = fresh_log(

@@ -1,23 +1,30 @@
 """Where a span begins and ends changes nothing that is said of it: whatever is said of a pair of alerts is what is said
-when all of the history is asked about, or that it is undecided. Over random histories of checks."""
-
-from typing import Any
+when all of the history is asked about, or that it is undecided. Over random histories of checks and
+of monitors."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.checks.fold import Checks
 from processors.what_if.alerts import Span
 from processors.what_if.comparison import compare
 from processors.what_if.summary import Tally
 from schemas.base import SECOND, Micros
 from schemas.what_if.answers import Alert, Compared
-from schemas.what_if.settings import Changes
-from tests import check_courses as of_checks
 from tests.check_story import MIDNIGHT
-from tests.what_if_courses import SPAN, ChecksWriter, check_changes, courses_of_checks, what_if
+from tests.what_if_courses import SPAN, Story, stories
 
 moments = st.integers(0, 20_000).map(lambda seconds: MIDNIGHT + seconds * SECOND)
+# At a moment, or at one at which something is told, begins or ends, or just behind it: one of them by its number.
+borders = st.one_of(moments, st.tuples(st.integers(0, 1_000), st.integers(0, 1)))
+
+
+def moment_of(border: Micros | tuple[int, int], whole: list[Compared]) -> Micros:
+    if isinstance(border, int):
+        return border
+    sides = [side for one in whole for side in (one.sent, one.imagined) if side is not None]
+    found = sorted({at for side in sides for at in (side.told, side.began, side.ended) if at is not None})
+    number, behind = border
+    return found[number % len(found)] + behind if found else MIDNIGHT
 
 
 def sent_in(one: Compared) -> Micros:
@@ -32,27 +39,23 @@ def key(alert: Alert | None) -> tuple[str, str, Micros, Micros] | None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(courses_of_checks, check_changes, moments)
-def test_what_is_said_of_a_span_is_what_is_said_of_the_whole(
-    course: list[tuple[float, Any]], changes: Changes, since: Micros
-) -> None:
+@given(stories, borders)
+def test_what_is_said_of_a_span_is_what_is_said_of_the_whole(story: Story, border: Micros | tuple[int, int]) -> None:
     """Also when all is forgotten of before the span that can be."""
-    journal, chosen = list(ChecksWriter().write(course)), frozenset(of_checks.CHECKS)
-    whole = compare(*what_if(Checks(), journal, [changes], chosen))
-    was, imagined = what_if(Checks(), journal, [changes], chosen, Span(since, SPAN.until), many=0)
+    whole = compare(*story.logs())
+    since = moment_of(border, whole)
+    was, imagined = story.logs(Span(since, SPAN.until), many=0)
     assert compare(was, imagined) == [one for one in whole if sent_in(one) >= since]
     for log in (was, imagined):
         assert all(one.up >= 0 and one.down >= 0 for one in log.watched.values())
 
 
 @settings(max_examples=200, deadline=None)
-@given(courses_of_checks, check_changes, moments)
-def test_what_comes_after_the_span_changes_no_verdict(
-    course: list[tuple[float, Any]], changes: Changes, until: Micros
-) -> None:
-    journal, chosen = list(ChecksWriter().write(course)), frozenset(of_checks.CHECKS)
-    whole = compare(*what_if(Checks(), journal, [changes], chosen))
-    found = compare(*what_if(Checks(), journal, [changes], chosen, Span(0, until)))
+@given(stories, borders)
+def test_what_comes_after_the_span_changes_no_verdict(story: Story, border: Micros | tuple[int, int]) -> None:
+    whole = compare(*story.logs())
+    until = moment_of(border, whole)
+    found = compare(*story.logs(Span(0, until)))
     verdicts = {(key(one.sent), key(one.imagined)): one.verdict for one in whole}
     for one in found:
         for alert in (one.sent, one.imagined):
@@ -65,17 +68,14 @@ def test_what_comes_after_the_span_changes_no_verdict(
 
 
 @settings(max_examples=100, deadline=None)
-@given(courses_of_checks, check_changes, st.lists(moments, min_size=3, max_size=3, unique=True).map(sorted))
-def test_spans_one_after_the_other_add_up(
-    course: list[tuple[float, Any]], changes: Changes, borders: list[Micros]
-) -> None:
+@given(stories, st.lists(moments, min_size=3, max_size=3, unique=True).map(sorted))
+def test_spans_one_after_the_other_add_up(story: Story, borders: list[Micros]) -> None:
     """Each alert that was sent is of one span, and each moment in which something was up or down."""
-    journal, chosen = list(ChecksWriter().write(course)), frozenset(of_checks.CHECKS)
     since, middle, until = borders
 
     def told(span: Span) -> Tally:
-        tally = Tally(changes, 300 * SECOND, shown=True)
-        tally.add(*what_if(Checks(), journal, [changes], chosen, span))
+        tally = Tally(story.changes, 300 * SECOND, shown=True)
+        tally.add(*story.logs(span))
         return tally
 
     first, second, both = (told(Span(*span)).case() for span in ((since, middle), (middle, until), (since, until)))

@@ -8,12 +8,18 @@ import pytest
 from infra.log.partitioner import partition_of
 from pingfold.what_if.run import told_anew
 from processors.checks.fold import Checks
+from processors.fold.contract import Record
 from processors.monitors.fold import Monitors
-from processors.what_if.alerts import MOST_ALERTS
+from processors.what_if.alerts import MOST_ALERTS, Span
 from processors.what_if.dependencies import words_room
-from processors.what_if.refold import MANY
+from processors.what_if.overlay import Overlay
+from processors.what_if.refold import MANY, Refold, Start
+from processors.what_if.selection import Selection
 from schemas.base import SECOND
 from schemas.maintenance import Maintenance, MaintenanceDefined, Once
+from schemas.notice_choices import NoticesChosen
+from schemas.notices import Notice
+from schemas.schedules import Simple
 from schemas.tag_mutes import TagMute, TagMuted, tag_mute_id
 from schemas.topics import PINGS, PROBE_RESULTS, Topic
 from schemas.what_if.answers import Case
@@ -190,19 +196,37 @@ def test_the_uptime_is_that_of_the_span(world: World) -> None:
 
 
 def test_what_was_open_when_a_snapshot_was_taken_is_no_new_alert(world: World) -> None:
-    """The check was down; a reminder of that comes after, and then another trouble."""
+    """The check was down; reminders of that come after, and then another trouble."""
+    partition = partition_of(CHECK.encode(), PARTITIONS)
+    reminded: tuple[Notice, ...] = ("monitor.down", "monitor.still_down")
+    world.say(PINGS, "hook", NoticesChosen(at=world.now, notices=reminded, name="Ops", repeat=1), partition)
     world.check_that_is_late()
-    world.snapshot(Checks(), partition_of(CHECK.encode(), PARTITIONS))
-    world.tick(90)
-    assert verdicts(world.ask(CHECK, changes=(Change("grace", 120),), takes={"hook": ("monitor.still_down",)})) == []
+    world.snapshot(Checks(), partition)
+    world.tick(1)
+    world.tick(1)
+    assert verdicts(world.ask(CHECK, changes=(Change("grace", 120),), takes={"hook": reminded})) == []
     world.ping()
     for _ in range(4):
         world.tick(1)
     assert verdicts(world.ask(CHECK, changes=(Change("grace", 120),))) == ["later"]
 
 
-def Checks_of(world: World):  # type: ignore[no-untyped-def]
-    return world.sessions[PINGS, 0].fold
+def test_alerts_of_before_the_span_are_forgotten(world: World) -> None:
+    """Fifty of them; that of the trouble which is not over is kept."""
+    world.check(schedule=Simple(120))
+    for _ in range(50):
+        world.ping()
+        for _ in range(5):
+            world.tick(1)
+    partition = partition_of(CHECK.encode(), PARTITIONS)
+    stored = world.log.records[PINGS.name, partition]
+    span = Span(world.now + MINUTE, world.now + 2 * MINUTE)
+    overlay = Overlay((Change("grace", 90),), {CHECK})
+    refold = Refold(Checks(), partition, Selection({CHECK}), [overlay], span, Start({}), takes={}, many=8)
+    refold.feed(Record(one.offset, one.timestamp, one.key, one.value) for one in stored)
+    for course in refold.courses:
+        assert len(course.log.alerts) <= 9
+        assert course.log.alerts[-1].ended is None
 
 
 def test_what_a_mute_hid_when_a_snapshot_was_taken_is_a_new_alert(world: World) -> None:

@@ -150,19 +150,23 @@ def test_an_alert_that_was_held_back_began_when_the_thing_went_down() -> None:
 def test_room_is_given_back_by_what_is_forgotten() -> None:
     room = Room(2)
     made = AlertLog(SPAN, {}, room, frozenset({"a", "b"}))
+    assert (made.troubled_since("a"), made.well_since("a")) == (None, -1)
     for at in (10, 20):
-        made.hear([change(at, "down"), request(at, "monitor.down"), change(at + 5, "up", "down")], at)
-    assert list(made.troubled(25)) == ["a"]  # until this very moment
-    assert list(made.troubled(26)) == []
-    made.forget(["a"])
+        made.hear([change(at, "late"), change(at + 1, "down", "late"), request(at + 1, "monitor.down")], at + 1)
+        assert (made.troubled_since("a"), made.well_since("a")) == (at, -1 if at == 10 else 15)
+        made.hear([change(at + 5, "up", "down"), change(at + 6, "paused")], at + 6)
+    assert (made.troubled_since("a"), made.well_since("a"), made.things_before()) == (None, 25, {"a"})
+    made.forget({"b": 90})
     assert (len(made.alerts), room.used) == (2, 2)
-    made.forget([])
+    made.forget({"a": 25})
+    assert ([alert.told for alert in made.alerts], room.used) == ([21], 1)
+    made.forget({"a": 26})
     assert (made.alerts, room.used) == ([], 0)
-    made.hear([change(200, "down"), request(200, "monitor.down")], 200)
-    assert list(made.troubled(300)) == ["a"]
-    made.forget([])
-    assert len(made.alerts) == 1
-    made.hear([request(300, "monitor.ssl_expiration")], 300)
+    made.hear([change(99, "down"), request(99, "monitor.down")], 99)
+    made.hear([change(200, "down", thing="b"), request(200, "monitor.down", thing="b")], 200)
+    made.hear([change(210, "up", "down", thing="b")], 210)
+    made.forget({"a": 300, "b": 300})
+    assert [alert.told for alert in made.alerts] == [99, 200]  # one is not over, the other of the span
     with pytest.raises(TooManyAlerts, match="more than 2 alerts in one partition: choose fewer things"):
         made.hear([request(301, "monitor.ssl_expiration")], 301)
 
