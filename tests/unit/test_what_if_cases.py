@@ -10,8 +10,8 @@ from pingfold.what_if.run import told_anew
 from processors.checks.fold import Checks
 from processors.fold.contract import Record
 from processors.monitors.fold import Monitors
-from processors.what_if.alerts import MOST_ALERTS, Span
-from processors.what_if.dependencies import words_room
+from processors.what_if.alerts import MOST_ALERTS, Room, Span, TooManyAlerts
+from processors.what_if.dependencies import Retold, Telling, words_room
 from processors.what_if.overlay import Overlay
 from processors.what_if.refold import MANY, Refold, Start
 from processors.what_if.selection import Selection
@@ -19,6 +19,7 @@ from schemas.base import SECOND
 from schemas.maintenance import Maintenance, MaintenanceDefined, Once
 from schemas.notice_choices import NoticesChosen
 from schemas.notices import Notice
+from schemas.probes import DependencyChanged
 from schemas.schedules import Simple
 from schemas.tag_mutes import TagMute, TagMuted, tag_mute_id
 from schemas.topics import PINGS, PROBE_RESULTS, Topic
@@ -126,6 +127,7 @@ def test_more_confirmations_tell_later_or_not_at_all(world: World) -> None:
         (1, 0, 2 * MINUTE),
     ]
     assert any("a confirming probe that was never made" in note for note in found.notes)
+    assert len(world.ask(SHOP, changes=(Change("recoveries", 2),)).notes) == 1
     assert world.ask(SHOP, changes=(Change("dependency_wait", 5),)).notes == []
 
 
@@ -266,6 +268,30 @@ def test_one_that_others_depended_on_once_tells_anew(world: World) -> None:
     shop = next(one for one in found.cases[0].alerts if (one.sent or one.imagined).thing == SHOP)  # type: ignore[union-attr]
     assert shop.imagined is not None
     assert shop.verdict in ("kept", "earlier")
+
+
+def test_words_of_monitors_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pingfold.what_if.run.words_room", lambda: Room(3, "words"))
+    world.monitor(ROUTER, depended_on=True)
+    world.monitor(SHOP)
+    world.probe({ROUTER: range(3, 5), SHOP: range(0)}, 8)
+    assert verdicts(world.ask(ROUTER, SHOP, changes=(Change("confirmations", 2),)))
+    with pytest.raises(TooManyAlerts, match="more than 3 words: choose fewer things"):
+        world.ask(ROUTER, SHOP, sweep=(Change("confirmations", 1), Change("confirmations", 2)))
+
+
+def test_words_stand_where_they_would_have_been_told() -> None:
+    """In the partition itself behind the record that made them, in others by their time."""
+    event = DependencyChanged(at=1, monitor=ROUTER, down=True)
+    own, early, late = Retold(50, 3, 7, event), Retold(40, 4, 99, event), Retold(60, 4, 1, event)
+    telling = Telling(3, [late, own, early])
+    assert list(telling.until(40, 7)) == []
+    assert list(telling.until(41, 7)) == [early]
+    assert list(telling.until(55, 7)) == []
+    assert list(telling.until(55, 8)) == [own]
+    assert telling.has_more
+    assert list(telling.until(61, 8)) == [late]
+    assert not telling.has_more
 
 
 def test_one_that_is_only_relied_on_keeps_its_windows(world: World) -> None:

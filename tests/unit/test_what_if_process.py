@@ -103,6 +103,16 @@ async def test_of_what_it_says_only_the_end_is_kept(run: Callable[[str], Started
     assert said.endswith("xthe end")
 
 
+@pytest.mark.parametrize(("again", "wait"), [(b"", None), (b',"again":true', 5)])
+async def test_what_it_refuses_is_told_and_whether_to_come_again(
+    run: Callable[[str], Started], again: bytes, wait: int | None
+) -> None:
+    run(saying(b'{"refused":"no"' + again + b"}"))
+    with pytest.raises(NoAnswer, match=r"^no$") as refused:
+        await QuestionProcess().ask(QUESTION)
+    assert refused.value.retry_after == wait
+
+
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGABRT"])
 async def test_a_process_that_is_killed_is_told_with_what_to_do(run: Callable[[str], Started], name: str) -> None:
     run(saying(more=f"os.kill(os.getpid(), signal.{name})"))
@@ -151,7 +161,7 @@ def test_a_client_that_goes_away_ends_its_process(run: Callable[[str], Started])
         client.sendall(head.encode() + body)
         wait_until(lambda: started)
         client.close()
-        wait_until(lambda: started[0].returncode is not None)
+        wait_until(lambda: started[0].returncode is not None, 30.0)
         run(saying())
         client = server.connect()
         client.sendall(head.encode() + body)
