@@ -78,7 +78,8 @@ def must_be_ours(request: Request, deps: Dependencies) -> None:
     if site is not None:
         ours = site in ("same-origin", "none")
     elif origin is not None:
-        ours = origin_of(origin) in (origin_of(deps.settings.base_url), origin_of(str(request.base_url)))
+        shown = origin_of(origin)  # empty for `null`, which a frame that is shut in says
+        ours = bool(shown) and shown in (origin_of(deps.settings.base_url), origin_of(str(request.base_url)))
     else:
         ours = True  # no browser of these years leaves out both
     if not ours:

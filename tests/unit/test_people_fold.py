@@ -294,7 +294,7 @@ def test_whatever_is_asked(asked: list[tuple[str, str, Any]], pieces: list[int])
             to, event = waiting.pop(0)
             records.append(Record(desk.offset, 0, to.encode(), encode(event)))
             effects = desk.put(event, to)
-            waiting += [(one.key, one.value) for one in effects if one.topic is PROJECTS]  # type: ignore[misc]
+            waiting += [(one.key, one.value) for one in effects if one.topic is PROJECTS]
         after = {key: value for key, value in desk.session.view.items() if isinstance(value, Person | Member)}
         owners = [one for one in after.values() if isinstance(one, Member) and one.role == "owner" and one.joined]
         owned = owned or bool(owners)

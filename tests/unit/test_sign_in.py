@@ -2,6 +2,7 @@
 
 import dataclasses
 from http.cookies import SimpleCookie
+from typing import Any
 
 import httpx
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from infra.secrets.people_tokens import PeopleTokens
 from infra.settings.settings import Settings
 from query_api.web.forms import local_path
+from query_api.web.viewer import viewer
 from tests.harness import ADMIN_PASSWORD, Harness
 from tests.web_browser import Browser, form_of
 
 DAY = 86_400
+_PAGES = "query_api.web."
 
 
 @pytest.fixture
@@ -129,7 +132,12 @@ async def test_a_sign_in_begins_another_session(browser: Browser) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}],
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
 )
 async def test_no_other_site_signs_anybody_in_or_out(harness: Harness, headers: dict[str, str]) -> None:
     browser = Browser(harness)
@@ -240,6 +248,32 @@ def test_no_session_lasts_for_ever(monkeypatch: pytest.MonkeyPatch, text: str) -
     monkeypatch.setenv("PINGFOLD_SESSION_LONGEST", text)
     with pytest.raises(ValueError, match="session_longest"):
         Settings()
+
+
+# What needs no session: it begins or replaces one, or is opened by a link.
+_OPEN = {
+    "assets.asset",
+    "sign_in.sign_in_page",
+    "sign_in.sign_in",
+    "sign_in.second_step",
+    "invitations.show",
+    "invitations.accept",
+}
+
+
+def test_every_other_page_asks_who_looks() -> None:
+    """Whatever pages there will be."""
+    endpoints = [(route, getattr(route, "endpoint", None)) for route in Harness().app.routes]
+    routes: dict[str, Any] = {
+        f"{endpoint.__module__}.{endpoint.__name__}".removeprefix(_PAGES): route
+        for route, endpoint in endpoints
+        if endpoint is not None and endpoint.__module__.startswith(_PAGES)
+    }
+    assert {name for name, route in routes.items() if not _asks(route.dependant)} == _OPEN
+
+
+def _asks(dependant: Any) -> bool:
+    return any(one.call is viewer or _asks(one) for one in dependant.dependencies)
 
 
 async def test_who_is_signed_in_may_send_long_forms(browser: Browser) -> None:
