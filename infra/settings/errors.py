@@ -15,6 +15,7 @@ _LONGEST = 100
 _PATTERNS = {
     "rdap": "a URL is expected, such as https://data.iana.org/rdap/dns.json, or none",
     "heartbeat_url": "a URL is expected, such as https://pingfold.example.org/ping/<uuid>",
+    "oidc_issuer": "the URL of the issuer is expected, such as https://login.example.org",
     "kafka_heap": "a size is expected, such as 384m or 1g",
     "kafka_prefix": "at most 100 letters, digits, dots, underscores and hyphens are expected",
     "metrics_key": "16 to 200 letters, digits and signs without blanks are expected",

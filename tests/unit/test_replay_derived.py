@@ -35,7 +35,7 @@ MADE = {
     },
     PROJECTS: {
         *("channel.disabled", "channel.failing", "mute.ended", "outage.ended", "things.unobserved"),
-        *("check.claimed", "claim.released"),
+        *("check.claimed", "claim.released", "person.made"),
     },
 }  # fmt: skip
 BY_OTHERS = {
@@ -50,8 +50,9 @@ BY_OTHERS = {
         "time.corrected",
     },
     DELIVERIES: {"delivery.attempted", "delivery.replayed", "tick", "time.corrected"},
-    # A claim that stands is decided like a request, and is one of a fold.
-    PROJECTS: {tag_of(each) for each in get_args(ProjectsRequest)} - {"check.claimed"} | {"tick", "time.corrected"},
+    # A claim that stands, or an invitation that was accepted, is decided like a request, and is one of a fold.
+    PROJECTS: {tag_of(each) for each in get_args(ProjectsRequest)} - {"check.claimed", "person.made"}
+    | {"tick", "time.corrected"},
 }
 
 
