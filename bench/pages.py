@@ -1,6 +1,7 @@
 """Milliseconds that a page of the web application takes at the server, with 1,000 checks and monitors there.
 
-One request at a time over one connection, as a browser's; the median counts. A tenth of the things is down or late, and
+One request at a time over one connection, as a browser's; the median counts. `processor`: what the web process itself
+took for each, whatever else runs on the machine. A tenth of the things is down or late, and
 each check has a history of pings.
 """
 
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 
+from bench.processes import cpu_seconds
 from bench.report import Report, percentile, say, spread
 from bench.stack import Stack, pingfold
 
@@ -42,9 +44,14 @@ def pages(
             "incident": f"/incidents/{incident}",
         }
         auth = ("admin", stack.credentials.admin_password or "")
+        web = stack.pids()["web-0"]
         for name, path in paths.items():
-            took = [_read(stack, path, auth) for _ in range(_WARMING + rounds)][_WARMING:]
-            report.measured[name] = spread(took, 1)
+            for _ in range(_WARMING):
+                _read(stack, path, auth)
+            before = cpu_seconds(web)
+            took = [_read(stack, path, auth) for _ in range(rounds)]
+            used = (cpu_seconds(web) - before) / rounds * 1_000
+            report.measured[name] = spread(took, 1) | {"processor": round(used, 1)}
             median = round(percentile(sorted(took), 0.5), 1)
             say(f"{name}: {median} ms")
             report.ask(f"{name}: median ms", median, "<=", _LIMIT_MS)

@@ -50,7 +50,7 @@ def _bar(date: str, share: Fraction | None, down: Micros) -> Bar:
         return Bar("up", words)
     # A short outage does not paint a whole day red.
     look = "down" if share < Fraction(95, 100) else "part"
-    return Bar(look, f"{words}, down {duration_words(down / SECOND)}", max(0.2, float(share)))
+    return Bar(look, f"{words}, down {duration_words(down / SECOND)}")
 
 
 def _percent(share: Fraction) -> str:

@@ -64,10 +64,11 @@ async def list_incidents(request: Request, deps: DependenciesDep, who: ViewerDep
     wanted, times = _wanted(request), reader_of(request, deps).times
     names = {id: deps.directory.projects[id].name or id for id in who.projects if id in deps.directory.projects}
     things = await _things(deps, who, wanted)
-    opened = [one for thing in things.values() if (one := open_incident(deps, thing.id)) is not None]
-    opened.sort(key=lambda one: (one.started, one.id), reverse=True)
-    rows, missing, more = await _closed(deps, wanted, things, opened)
-    shown = [] if wanted.status == "resolved" or wanted.page > 1 else [_open_row(one, times) for one in opened]
+    opened = _open(deps, things)
+    listed = [] if wanted.status == "resolved" else opened
+    first = (wanted.page - 1) * PER_PAGE
+    shown = [_open_row(one, times) for one in listed[first : first + PER_PAGE]]
+    rows, missing, more = await _closed(deps, wanted, things, opened, len(listed))
     shown += [_row(row, things[row.thing], times) for row in rows if row.thing in things]
     return await page(
         "incidents.html",
@@ -146,13 +147,21 @@ def _thing(deps: Dependencies, id: str) -> Thing | None:
     return None if check is None else check_thing(deps, check)
 
 
+def _open(deps: Dependencies, things: dict[str, Thing]) -> list[OpenIncident]:
+    """Those that are open, newest first."""
+    down = [thing.id for thing in things.values() if thing.state is not None and thing.state.incident is not None]
+    opened = [one for id in down if (one := open_incident(deps, id)) is not None]
+    return sorted(opened, key=lambda one: (one.started, one.id), reverse=True)
+
+
 async def _closed(
-    deps: Dependencies, wanted: Wanted, things: dict[str, Thing], opened: Sequence[OpenIncident]
+    deps: Dependencies, wanted: Wanted, things: dict[str, Thing], opened: Sequence[OpenIncident], before: int
 ) -> tuple[list[IncidentRow], str, bool]:
-    """A page of those that are over; what is missing, in words; and whether there are more."""
-    history = deps.monitor_history
-    if wanted.status == "open" or not things:
-        return [], "", False
+    """The part of a page that is over, behind so many that are open; what is missing, in words; and whether there are
+    more pages."""
+    history, end = deps.monitor_history, wanted.page * PER_PAGE
+    if wanted.status == "open" or not things or before > end:
+        return [], "", before > end and wanted.page < LAST_PAGE
     if history is None:
         return [], "History is not available here: only open incidents are shown.", False
     by_project: dict[str, list[str]] = {}
@@ -163,13 +172,13 @@ async def _closed(
         for project, some in by_project.items()
         for at in range(0, len(some), _MOST_THINGS)
     ][:_MOST_PROJECTS]
-    reach = wanted.page * PER_PAGE + 1
+    first, last = max(0, end - PER_PAGE - before), end - before
+    reach = last + 1
     answers = await asyncio.gather(*(told(history.incidents(which, 0, reach)) for which in parts))
     rows = [row for some in answers for row in some or ()]
     rows.sort(key=lambda row: (row.started, row.id), reverse=True)
     missing = "History does not answer now: incidents that are over are missing." if None in answers else ""
-    first = (wanted.page - 1) * PER_PAGE
-    return rows[first : first + PER_PAGE], missing, len(rows) > first + PER_PAGE and wanted.page < LAST_PAGE
+    return rows[first:last], missing, len(rows) > last and wanted.page < LAST_PAGE
 
 
 async def _find(deps: Dependencies, who: Viewer, id: str) -> tuple[IncidentRow, OpenIncident | None]:

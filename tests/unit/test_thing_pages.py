@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.clickhouse.client import ClickHouseUnavailable
-from query_api.web import asking
+from query_api.web import asking, incidents
 from query_api.web.snippets import snippets
 from schemas.probes import Phases
 from schemas.schedules import Simple, parse_schedule
@@ -149,6 +149,34 @@ async def test_an_incident_from_the_first_result_to_the_last_notice(harness: Har
     over = await text(harness, "/incidents?status=resolved&q=SHOP")
     assert f"/incidents/{id}" in over
     assert f"/incidents/{id}" not in await text(harness, "/incidents?q=other")
+
+
+async def test_many_incidents_have_pages_those_that_are_open_first(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incidents, "PER_PAGE", 2)
+    for number in range(5):
+        body = {"name": f"job-{number}", "timeout": 86_400, "grace": 300}
+        check = str((await harness.client.post("/api/v3/checks/", json=body)).json()["uuid"])
+        harness.log.ping(check, "fail")
+        harness.log.tick(5)
+        if number in (3, 4):  # the newest two are over
+            harness.log.ping(check)
+            harness.log.tick(5)
+
+    async def listed(query: str) -> list[str]:
+        return re.findall(r"<bdi>(job-\d)</bdi>", await text(harness, f"/incidents{query}"))
+
+    assert [await listed(f"?page={number}") for number in (1, 2, 3, 4)] == [
+        ["job-2", "job-1"],
+        ["job-0", "job-4"],
+        ["job-3"],
+        [],
+    ]
+    assert await listed("?status=open&page=2") == ["job-0"]
+    assert await listed("?status=resolved") == ["job-4", "job-3"]
+    assert "?page=3" in await text(harness, "/incidents?page=2")
+    assert "?page=4" not in await text(harness, "/incidents?page=3")
 
 
 async def test_why_it_is_so(harness: Harness) -> None:
