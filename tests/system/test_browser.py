@@ -96,7 +96,8 @@ def test_axe_finds_nothing_wrong(equipped: Equipped, browser: Browser) -> None:
     paths = ["/", "/?status=down&q=job", "/?wall=1", f"/checks/{check}", "/checks/unknown", "/incidents"]
     paths += [f"/checks/{check}/why", f"/monitors/{monitor}", f"/monitors/{monitor}/why"]
     listed = pingfold.get(f"/incidents?thing={monitor}", auth=("admin", _password(pingfold))).text
-    paths.append(re.findall(r'href="(/incidents/[0-9a-f-]{36})"', listed)[0])
+    incident = re.findall(r'href="/incidents/([0-9a-f-]{36})"', listed)[0]
+    paths += [f"/incidents/{incident}", f"/downtimes/{incident.replace('-', '')[:24]}"]
     for theme in ("light", "dark"):
         with visit(browser, _password(pingfold), color_scheme=theme) as page:
             for path in paths:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -116,6 +117,36 @@ async def test_a_removed_thing_changes_what_is_shown() -> None:
     await anext(stream)
     await world.harness.client.delete(f"/api/v3/checks/{check}")
     assert told(await until_told(stream)) == {"things": [], "more": True}
+
+
+async def test_events_are_not_held_back_and_who_leaves_is_let_go() -> None:
+    """Through all layers of the application, which hold other answers whole."""
+    world = World()
+    heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    left = asyncio.Event()
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> Any:
+        if (first := next(asked, None)) is not None:
+            return first
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    basic = f"Basic {b64encode(f'me:{ADMIN_PASSWORD}'.encode()).decode()}".encode()
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": "/live", "raw_path": b"/live", "query_string": b"", "headers": [(b"authorization", basic)],
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+    serving = asyncio.create_task(world.harness.app(scope, receive, heard.put))  # type: ignore[arg-type]
+    async with asyncio.timeout(10.0):
+        start, first = await heard.get(), await heard.get()
+        assert (start["status"], dict(start["headers"])[b"cache-control"]) == (200, b"no-store")
+        assert first["body"].startswith(b"retry:")
+        assert world.harness.app.state.streams.open == 1
+        left.set()
+        await serving
+    assert (world.harness.app.state.streams.open, world.deps.states.changes.followers) == (0, 0)
 
 
 async def test_only_so_many_listen() -> None:

@@ -41,9 +41,15 @@
     if (document.title !== from.title) document.title = from.title;
   };
 
-  let busy = false, again = false;
+  // What somebody types into stays: the new part waits until he has left the field.
+  const isTyping = () => part()?.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
+  document.addEventListener("focusout", () => setTimeout(() => { if (waits && !isTyping()) refresh(); }));
+
+  let busy = false, again = false, waits = false;
   const refresh = async () => {
     if (busy) { again = true; return; }
+    waits = isTyping();
+    if (waits) { say("Something has changed; it is shown when you have left the field."); return; }
     busy = true;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
