@@ -7,7 +7,8 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
-from infra.log.reading import Asked, Stored
+from infra.log import reading
+from infra.log.reading import Stored
 from pingfold.what_if.child import answer_to
 from pingfold.what_if.messages import Asked
 from processors.checks.fold import Checks
@@ -59,7 +60,9 @@ class MemoryQuestions:
     def settle(self, topic: Topic) -> dict[int, int]:
         return self.ends(topic)
 
-    def read(self, topic: Topic, partition: int, start: int, end: int, asked: Asked | None = None) -> Iterator[Stored]:
+    def read(
+        self, topic: Topic, partition: int, start: int, end: int, asked: reading.Asked | None = None
+    ) -> Iterator[Stored]:
         for offset, (key, value) in enumerate(self._all(topic, partition)):
             if start <= offset < end and (asked is None or asked(key.encode(), value)):
                 yield Stored(partition, offset, 0, key.encode(), value, None)

@@ -121,7 +121,7 @@ def renewed(deps: Dependencies, person: Person) -> str:
 async def _page(deps: Dependencies, viewer: Viewer, status: int = 200, **more: Any) -> Response:
     person = deps.directory.people.person(viewer.person)
     projects = [{"id": id, "name": deps.directory.projects[id].name, "role": viewer.role(id)} for id in viewer.projects]
-    values = {
+    values: dict[str, Any] = {
         "viewer": viewer,
         "mail": "" if person is None else person.mail,
         "name": viewer.name,

@@ -103,7 +103,7 @@ async def _page(
 ) -> Response:
     known = deps.directory.people.person(member.person)
     viewer = _viewer(request, deps)
-    values = {
+    values: dict[str, Any] = {
         "token": token,
         "project": deps.directory.projects[member.project].name,
         "mail": member.mail,

@@ -97,7 +97,7 @@ async def _page(
     drawn = io.BytesIO()
     link = link_of(secret, person.mail, deps.settings.site_name)
     segno.make(link, error="m", micro=False).save(drawn, kind="svg", scale=5, border=4, xmldecl=False, light="white")
-    values = {
+    values: dict[str, Any] = {
         "viewer": viewer,
         "codes": bool(person.totp),
         "qr": "data:image/svg+xml," + _quoted(drawn.getvalue().decode()),

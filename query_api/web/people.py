@@ -110,7 +110,14 @@ async def _members(deps: Dependencies, viewer: Viewer, project: str, status: int
     members = [member for member in deps.directory.people.members_of(project) if owns or member.joined is not None]
     rows = [_row(deps, viewer, member) for member in members]
     name = deps.directory.projects[project].name
-    values = {"viewer": viewer, "project": project, "name": name, "owns": owns, "rows": rows, "roles": ROLES}
+    values: dict[str, Any] = {
+        "viewer": viewer,
+        "project": project,
+        "name": name,
+        "owns": owns,
+        "rows": rows,
+        "roles": ROLES,
+    }
     return await page("members.html", deps, status, **values, **more)
 
 
