@@ -81,7 +81,7 @@ def test_lines_that_came_before_a_connection_breaks_are_recorded(server: PingSer
 
 HOSTILE = {
     "no gzip": ("Content-Encoding: gzip", b"PK\x03\x04" + bytes(1_000), {400}),
-    "half a gzip": ("Content-Encoding: gzip", gzip.compress(b"{}\n" * 1_000)[:40], {400}),
+    "half a gzip": ("Content-Encoding: gzip", gzip.compress(bytes(range(40, 120)) * 20)[:60], {400}),
     "gzip in gzip": ("Content-Encoding: gzip", gzip.compress(gzip.compress(b"{}\n")), {400}),
     "a bomb": ("Content-Encoding: gzip", gzip.compress(b"{" * 40_000_000), {413}),
     "many parts": ("Content-Encoding: gzip", gzip.compress(b"") * 100_000, {400}),
