@@ -21,7 +21,8 @@ import msgspec
 from infra.secrets.private_files import sync_folder
 from processors.fold.contract import Fold
 from processors.fold.epochs import epochs_of
-from processors.refold.selection import is_shared, own_states
+from processors.refold.one_thing import is_shared
+from processors.refold.selection import own_states
 from processors.refold.snapshots import Damaged, Line
 from schemas.base import Micros, encode
 from schemas.ticks import Progress

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from processors.fold.contract import Record
-from processors.refold.selection import prefix
+from processors.refold.one_thing import prefix
 from schemas.base import encode
 from schemas.check_states import CheckState, DefinitionCopy
 from schemas.definitions import Check

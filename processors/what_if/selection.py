@@ -1,12 +1,12 @@
 """Which records and states of a partition concern the things that are asked about, be they checks or monitors. Pure.
 
 What is of another thing changes nothing of a chosen one, and is passed over before it is decoded; ticks, and what
-concerns many, are folded (`processors.refold.selection`).
+concerns many, are folded (`processors.refold.one_thing`).
 """
 
 from collections.abc import Set
 
-from processors.refold.selection import is_shared, of_one_thing, prefix
+from processors.refold.one_thing import is_shared, of_one_thing, prefix
 from schemas.ticks import Tick, TimeCorrected
 
 _OF_ONE = of_one_thing("checks", "monitors")
