@@ -40,6 +40,7 @@ _CONFIG = {
     "isolation.level": "read_committed",
     "auto.offset.reset": "earliest",
     "fetch.wait.max.ms": 10,  # the end is told by a fetch that came back empty
+    "fetch.queue.backoff.ms": 5,  # a full queue is emptied at once; by default nothing is fetched for a second
     "queued.max.messages.kbytes": 16_384,  # several readers may be at work
     "queued.min.messages": 10_000,  # and each record weighs more in the queue than it says
     "log_level": 0,
