@@ -1,6 +1,8 @@
 """Every setting of Pingfold, read from environment variables (and nowhere else).
 
-Names are those of the table in docs/operations.md. Roles never read `os.environ` themselves: they take a `Settings`.
+Names are those of the table in docs/operations.md. What listens, public addresses, Kafka and how long things are kept
+are parts in modules of their own, since each has something to compute. Roles never read `os.environ` themselves: they
+take a `Settings`.
 """
 
 import re
@@ -8,28 +10,25 @@ from collections.abc import Callable
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from infra.egress.allowed import Allowed, Network, parse_allowed
 from infra.secrets.secret_key import key_bytes
+from infra.settings.addresses import AddressSettings
 from infra.settings.domain_names import is_within, parse_domain_name
-from infra.settings.durations import parse_duration
-from infra.settings.listening import ListeningSettings
+from infra.settings.kafka import KafkaSettings
 from infra.settings.nodes import CODE, Node, every_node, read_nodes
+from infra.settings.retention import RetentionSettings
 from infra.settings.senders import parse_sender
 from infra.settings.sign_in import SignInSettings
 from infra.settings.sizes import Reserve, parse_reserve
 from infra.settings.urls import (
     parse_base_url,
-    parse_brokers,
     parse_clickhouse_url,
     parse_mail_host,
-    parse_ping_endpoint,
-    prefixes_of,
 )
 from infra.settings.written import without_blanks
 from schemas.servers import Server, parse_server
@@ -42,10 +41,11 @@ ControlTarget = Server | Literal["resolver", "gateway"]
 # What `PINGFOLD_PING_BODY_LIMIT=none` still keeps of a body: no limit is announced, but one event must fit in Kafka.
 UNANNOUNCED_BODY_LIMIT = 1_000_000
 
-# IANA's list of the RDAP servers of all registries.
+# The name of the database of views.
 _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
 # ClickHouse's own databases.
 _OF_CLICKHOUSE = frozenset({"default", "information_schema", "system"})
+# IANA's list of the RDAP servers of all registries.
 _RDAP_BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
 
 # Asked by probers whether their own network is there.
@@ -53,18 +53,6 @@ _CONTROL_TARGETS: tuple[ControlTarget, ...] = ("resolver", "gateway")
 _CONTROL_PORT = 443
 
 _DNS_LISTEN: tuple[Server, ...] = (("127.0.0.1", 8053),)
-
-# Shorter than this, a restart of a role would already lose events that it has not read.
-_SHORTEST_RETENTION = 3_600
-
-
-def _retention(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    seconds = parse_duration(value) if value.strip() else None
-    if seconds is not None and seconds < _SHORTEST_RETENTION:
-        raise ValueError("at least 1h is expected: what is deleted sooner may not have been read yet")
-    return seconds
 
 
 def _reserve(value: object) -> object:
@@ -78,44 +66,20 @@ def _control(text: str) -> Server:
         raise ValueError(f"{text} is none of these: resolver, gateway, an IP address such as 192.0.2.1:443") from None
 
 
-def _capitals(value: object) -> object:
-    return value.strip().upper() or None if isinstance(value, str) else value
-
-
-# Tables of history that are kept as long as others, unless they have a setting themselves.
-_KEPT_AS = {
-    "history_ping_facts": "history_pings",
-    "history_incidents": "history_transitions",
-    "history_gaps": "history_transitions",
-    "history_validity": "history_transitions",
-    "history_hours": "history_roll_ups",
-    "history_days": "history_roll_ups",
-    "history_months": "history_roll_ups",
-}
-
-# Seconds, or None: keep for ever.
-Retention = Annotated[int | None, BeforeValidator(_retention)]
-
 _ADDRESSES: dict[str, Callable[[str], str]] = {
-    "public_url": parse_base_url,
-    "ping_endpoint": parse_ping_endpoint,
     "url": parse_base_url,
     "smtp_host": parse_mail_host,
-    "kafka_bootstrap_servers": parse_brokers,
     "clickhouse_url": parse_clickhouse_url,
 }
 
 
-class Settings(ListeningSettings, SignInSettings):
+class Settings(AddressSettings, KafkaSettings, RetentionSettings, SignInSettings):
     """Settings of one Pingfold process. Times in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(env_prefix="PINGFOLD_", extra="ignore", frozen=True, populate_by_name=True)
 
     data: Path = Path("data")
     site_name: str = "Pingfold"
-    # What the world calls us, without a slash at the end; a path prefix may be in it, which a proxy may take away.
-    public_url: Annotated[str | None, Field(validation_alias="PINGFOLD_BASE_URL")] = None
-    ping_endpoint: str | None = None
     ping_body_limit: Annotated[int | None, Field(ge=0, le=UNANNOUNCED_BODY_LIMIT)] = 100_000
     slugs: Literal["chosen", "from-name"] = "chosen"
     pings_per_minute: int = Field(5, ge=0)
@@ -186,29 +150,6 @@ class Settings(ListeningSettings, SignInSettings):
     mail_confirmation: Literal["on", "off"] = "on"
     # With less room than this on the disk of the embedded servers, nothing new is taken.
     disk_reserve: Annotated[Reserve, NoDecode, BeforeValidator(_reserve)] = Reserve()
-    # How long each journal and stream in Kafka is kept. A replay from the beginning needs the journals for ever.
-    retention_projects: Retention = None
-    retention_pings: Retention = None
-    retention_probe_results: Retention = None
-    retention_deliveries: Retention = None
-    retention_transitions: Retention = None
-    retention_dead_letters: Retention = None
-    # How long history in ClickHouse is kept: rows of each kind, and what is rolled up from them by hour, day and month.
-    history_pings: Retention = None
-    history_ping_bodies: Retention = None
-    history_ping_facts: Retention = None  # by history_pings
-    history_probes: Retention = None
-    history_transitions: Retention = None
-    history_incidents: Retention = None  # by history_transitions, as the next two
-    history_gaps: Retention = None
-    history_validity: Retention = None
-    history_deliveries: Retention = None
-    history_roll_ups: Retention = None
-    history_hours: Retention = None  # by history_roll_ups, as the next two
-    history_days: Retention = None
-    history_months: Retention = None
-    history_audit: Retention = None
-    history_lost_records: Retention = None
     # Asked so often, while everything makes progress: the address of a check in a second Pingfold.
     heartbeat_url: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$", repr=False)] = None
     heartbeat_seconds: float = Field(20.0, ge=1.0, le=3_600.0)
@@ -221,23 +162,6 @@ class Settings(ListeningSettings, SignInSettings):
     kafka_heap: str = Field(
         "384m", pattern=r"^(?:[1-9][0-9]{7,11}|[1-9][0-9]{4,8}[kK]|[1-9][0-9]{1,4}[mM]|[1-9][0-9]{0,2}[gG])$"
     )
-    # How to log in to an existing Kafka: librdkafka's settings of these names, with underscores for dots.
-    kafka_security_protocol: Annotated[
-        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None, BeforeValidator(_capitals)
-    ] = None
-    kafka_sasl_mechanism: Annotated[
-        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, BeforeValidator(_capitals)
-    ] = None
-    kafka_sasl_username: str | None = None
-    kafka_sasl_password: str | None = Field(None, repr=False)
-    kafka_ssl_ca_location: str | None = None
-    kafka_ssl_certificate_location: str | None = None
-    kafka_ssl_key_location: str | None = None
-    kafka_ssl_key_password: str | None = Field(None, repr=False)
-    kafka_ssl_endpoint_identification_algorithm: Literal["https", "none"] | None = None
-    # Stands before the names of topics, consumer groups and transactional ids, so that a cluster can be shared.
-    kafka_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
-    kafka_bootstrap_servers: str | None = Field(None, validation_alias="KAFKA_BOOTSTRAP_SERVERS")
     # Instead of those in CLICKHOUSE_URL, for whoever keeps secrets apart from addresses.
     clickhouse_user: str | None = None
     clickhouse_password: str | None = Field(None, repr=False)
@@ -250,13 +174,6 @@ class Settings(ListeningSettings, SignInSettings):
     def _unquoted(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Blanks around a value do not count, and an empty one is as good as none."""
         return without_blanks(values)
-
-    @model_validator(mode="after")
-    def _kept_as_others(self) -> Self:
-        for own, other in _KEPT_AS.items():
-            if own not in self.model_fields_set:
-                self.__dict__[own] = getattr(self, other)  # frozen for everybody else
-        return self
 
     @field_validator("ping_body_limit", mode="before")
     @classmethod
@@ -361,42 +278,6 @@ class Settings(ListeningSettings, SignInSettings):
         if value is not None:
             parse_sender(value)
         return value
-
-    @cached_property
-    def kafka_security(self) -> dict[str, str]:
-        """How to log in to an existing Kafka, as librdkafka names it."""
-        names = (
-            *("security_protocol", "sasl_mechanism", "sasl_username", "sasl_password", "ssl_ca_location"),
-            *("ssl_certificate_location", "ssl_key_location", "ssl_key_password"),
-            "ssl_endpoint_identification_algorithm",
-        )
-        found = {name.replace("_", "."): getattr(self, f"kafka_{name}") for name in names}
-        return {name: value for name, value in found.items() if value is not None}
-
-    @property
-    def base_url(self) -> str:
-        """The address people use, without a slash at the end."""
-        return self.public_url or self.local_url
-
-    @cached_property
-    def path_prefixes(self) -> tuple[str, ...]:
-        """Paths below which everything is served, too: those of the public addresses."""
-        return prefixes_of(self.public_url, self.ping_endpoint)
-
-    @cached_property
-    def root(self) -> str:
-        """What the paths of our own links begin with: the path of the base URL, as it is written; empty for none."""
-        return urlsplit(self.base_url).path
-
-    @cached_property
-    def ping_base(self) -> str:
-        """What comes before `<uuid>` in a displayed ping URL; ends with a slash."""
-        return self.ping_endpoint or f"{self.base_url}/ping/"
-
-    @property
-    def pulse_base(self) -> str:
-        """What pulse URLs begin with; the token and the key of a check follow."""
-        return f"{self.ping_endpoint or f'{self.base_url}/'}pulse/"
 
     @cached_property
     def every_node(self) -> dict[str, Node]:
