@@ -1,0 +1,38 @@
+"""Commands that start Pingfold, look at it, and ask what it knows."""
+
+from pingfold.lazy_commands import Group, Lazy
+from pingfold.listed.panels import LOOK, START
+
+COMMANDS: dict[str, Lazy | Group] = {
+    "up": Lazy(
+        "pingfold.commands.roles:up",
+        "Start all roles on this machine, with embedded Kafka and ClickHouse unless settings name existing ones.",
+        START,
+    ),
+    "status": Lazy(
+        "pingfold.commands.status:status",
+        "Show what is up, late and down, and whether Pingfold itself is well.",
+        LOOK,
+    ),
+    "doctor": Lazy(
+        "pingfold.commands.doctor:doctor",
+        "Examine this machine, the settings and the servers, and say what to do about what is not well.",
+        LOOK,
+    ),
+    "ping": Lazy("pingfold.commands.client:ping", "Send a ping.", LOOK),
+    "audit": Lazy(
+        "pingfold.commands.audit:audit",
+        "List who changed what in a project, newest first. Secrets are not shown.",
+        LOOK,
+    ),
+    "what-if": Lazy(
+        "pingfold.commands.what_if:what_if",
+        "Show which alerts would have been sent with other settings, beside those that were, and the uptime.",
+        LOOK,
+    ),
+    "replay": Lazy(
+        "pingfold.commands.replay:replay",
+        "Recompute all states from the journals, from their beginning or from a snapshot.",
+        LOOK,
+    ),
+}

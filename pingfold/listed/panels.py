@@ -1,0 +1,3 @@
+"""The headings of the list of commands, in their order."""
+
+START, LOOK, MANAGE, ROLES = "Start", "Look", "Manage", "Roles that `up` starts, alone"
