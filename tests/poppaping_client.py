@@ -6,6 +6,7 @@ import httpx
 
 from tests.harness import POP_KEY, Harness
 
+LIMIT_HEADERS = {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}
 V1 = "/api/v1"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 OTHERS_KEY = "p" * 32  # of the harness's other project

@@ -63,3 +63,9 @@ def fault(answer: httpx.Response) -> tuple[int, str]:
     body = answer.json()
     assert set(body) == {"error"}
     return answer.status_code, body["error"]
+
+
+def id_of(harness: Harness, token: str) -> str:
+    """The id of the check or monitor with a token."""
+    [id] = [one.id for one in harness.log.directory.monitors_of(harness.project) if token in (one.token, one.id)]
+    return id
