@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Collection
 
 from schemas.topics import PINGS
-from tests.pingfold_process import Load, Pingfold, wait_until
+from tests.ping_load import Load
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 
 DAY = 86_400
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.pingfold_process import Pingfold, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 from tests.website import Website
 
 

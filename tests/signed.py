@@ -5,7 +5,7 @@ import hmac
 
 from standardwebhooks import Webhook
 
-from tests.pingfold_process import Received
+from tests.webhook_receiver import Received
 
 
 def verify_signature(body: bytes, signature: str, secret: str) -> bool:

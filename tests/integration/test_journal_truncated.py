@@ -19,7 +19,7 @@ from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import TRANSITIONS, Topic
 from schemas.transitions import JournalTruncated
 from tests.log_copies import keep_logs
-from tests.pingfold_process import wait_until
+from tests.pingfold_client import wait_until
 from tests.stack import Server, start_kafka
 from tests.toy_world import PARTITIONS, World, counted, packed, things
 

@@ -30,7 +30,7 @@ from infra.log.sink import Sink
 from ingest.prober.assignment import Assignment, group_of
 from schemas.topics import DEAD_LETTERS, HEARTBEATS, MONITOR_STATES
 from tests.certificates import Authority
-from tests.pingfold_process import wait_until
+from tests.pingfold_client import wait_until
 from tests.stack import Server, start_kafka
 from tests.toy_world import World
 

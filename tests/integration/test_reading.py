@@ -12,7 +12,7 @@ from infra.log.reading import NotRead, last_records, read_to_end
 from infra.log.sink import producer_config
 from processors.refold.log import KafkaLog
 from schemas.topics import Topic
-from tests.pingfold_process import wait_until
+from tests.pingfold_client import wait_until
 
 pytestmark = pytest.mark.stack
 

@@ -41,9 +41,10 @@ from schemas.topics import (
     TRANSITIONS,
     Topic,
 )
-from tests.pingfold_process import Receiver, wait_until
+from tests.pingfold_client import wait_until
 from tests.stack import start_kafka
 from tests.topic_reader import TopicReader
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.stack
 

@@ -22,7 +22,7 @@ from processors.history.roll_ups import roll_up
 from query_api.history.behind import Behind
 from query_api.history.checks import History
 from schemas.topics import CHECK_STATES, TOPICS
-from tests.pingfold_process import wait_until
+from tests.pingfold_client import wait_until
 
 pytestmark = pytest.mark.stack
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.equipped_pingfold import Equipped, equipped_pingfold
 from tests.grouping import shared_pingfold_of
-from tests.pingfold_process import Pingfold, Receiver
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 _SAID: pytest.StashKey[Pingfold] = pytest.StashKey()
 _IS_FOLLOWED: pytest.StashKey[bool] = pytest.StashKey()

@@ -10,7 +10,9 @@ import pytest
 
 from schemas.topics import DELIVERIES, PROJECTS
 from tests.equipped_pingfold import Equipped, Mails
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

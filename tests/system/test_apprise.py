@@ -6,7 +6,9 @@ import pytest
 
 from infra.embedded.ports import HOST
 from schemas.topics import TOPICS
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

@@ -8,7 +8,9 @@ import pytest
 
 from schemas.base import SECOND
 from schemas.topics import PROJECTS, TRANSITIONS
-from tests.pingfold_process import Pingfold, Received, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Received, Receiver
 
 pytestmark = pytest.mark.system
 

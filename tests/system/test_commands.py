@@ -9,7 +9,9 @@ import pytest
 from schemas.base import SECOND
 from schemas.times import exact_iso
 from schemas.topics import PINGS
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

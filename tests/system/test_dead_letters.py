@@ -10,7 +10,9 @@ import pytest
 from processors.fold.contract import LARGEST_EVENT
 from schemas.base import SECOND
 from schemas.topics import DEAD_LETTERS, DELIVERIES, PINGS, PROJECTS, Topic
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

@@ -3,7 +3,9 @@
 import pytest
 
 from tests.monitor_calls import await_status, call, make
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 from tests.website import Website
 
 pytestmark = pytest.mark.system

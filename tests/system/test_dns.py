@@ -7,7 +7,8 @@ import dns.query
 
 from infra.embedded.ports import HOST
 from tests.equipped_pingfold import DNS_ZONE, Equipped
-from tests.pingfold_process import Pingfold, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 
 # What is answered while Pingfold is at work.
 _ANSWERED = re.compile(r'^pingfold_dns_answers_total\{outcome="noerror",transport="(\w+)"\} (\S+)$', re.MULTILINE)

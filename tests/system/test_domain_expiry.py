@@ -9,8 +9,9 @@ import pytest
 from tests.certificates import DAY
 from tests.equipped_pingfold import REGIONS, Equipped
 from tests.monitor_calls import await_status, call
-from tests.pingfold_process import Receiver, wait_until
+from tests.pingfold_client import wait_until
 from tests.probe_targets import V4, answering, serving
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

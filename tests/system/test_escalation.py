@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.monitor_calls import call
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

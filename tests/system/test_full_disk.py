@@ -14,7 +14,9 @@ import pytest
 
 from schemas.topics import TRANSITIONS
 from tests.counting import assert_counted_once, make_checks
-from tests.pingfold_process import Load, Pingfold, wait_until
+from tests.ping_load import Load
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 
 pytestmark = pytest.mark.system
 

@@ -9,7 +9,9 @@ from standardwebhooks import Webhook
 from infra.embedded.ports import HOST, free_port
 from infra.secrets.secrets import hash_api_key
 from schemas.topics import DEFINITIONS, KEY_USES
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

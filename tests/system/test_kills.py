@@ -14,7 +14,10 @@ import pytest
 
 from schemas.topics import PINGS, TRANSITIONS
 from tests.counting import assert_counted_once, make_checks
-from tests.pingfold_process import Load, Pingfold, Receiver, wait_until
+from tests.ping_load import Load
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

@@ -12,7 +12,9 @@ from infra.process.liveness import _LAST_WORDS_SECONDS
 from schemas.topics import PROBE_RESULTS
 from tests.counting import assert_counted_once, make_checks
 from tests.monitor_calls import call, make
-from tests.pingfold_process import Load, Pingfold, is_running, wait_until
+from tests.ping_load import Load
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold, is_running
 from tests.website import Website
 
 pytestmark = pytest.mark.system

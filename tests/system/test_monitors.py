@@ -14,8 +14,10 @@ from schemas.base import SECOND
 from schemas.topics import PROBE_RESULTS, TRANSITIONS
 from tests.equipped_pingfold import Equipped
 from tests.monitor_calls import await_status, call, make, status
-from tests.pingfold_process import Pingfold, Received, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 from tests.signed import assert_signed
+from tests.webhook_receiver import Received, Receiver
 from tests.website import Website
 
 pytestmark = pytest.mark.system

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from schemas.topics import DELIVERIES, PROJECTS, TRANSITIONS
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

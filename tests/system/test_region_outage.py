@@ -18,7 +18,8 @@ from infra.embedded.ports import HOST
 from schemas.topics import PROBE_RESULTS, TRANSITIONS
 from tests.loop_thread import LoopThread
 from tests.monitor_calls import await_status, call, status
-from tests.pingfold_process import Pingfold, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 from tests.probe_targets import head_of, resolving, serving
 
 pytestmark = pytest.mark.system

@@ -7,7 +7,9 @@ import pytest
 from schemas.base import SECOND
 from schemas.report_periods import newest_period, period_after
 from tests.monitor_calls import call
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

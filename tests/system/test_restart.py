@@ -13,8 +13,10 @@ from schemas.base import SECOND
 from schemas.topics import DELIVERIES, DELIVERY_STATES
 from tests.loop_thread import LoopThread
 from tests.monitor_calls import await_status, call, make
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 from tests.probe_targets import resolving
+from tests.webhook_receiver import Receiver
 from tests.website import Website
 
 pytestmark = pytest.mark.system

@@ -8,7 +8,8 @@ import pytest
 from schemas.topics import DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS
 from schemas.transitions import JournalTruncated
 from tests.log_copies import keep_logs
-from tests.pingfold_process import Pingfold, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 
 pytestmark = pytest.mark.system
 

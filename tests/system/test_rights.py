@@ -32,7 +32,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials, first_project
 from schemas.base import encode
 from schemas.topics import DEAD_LETTERS, HEARTBEATS, PROJECTS, TOPICS, Topic
-from tests.pingfold_process import wait_until
+from tests.pingfold_client import wait_until
 from tests.stack import environment_of, start_clickhouse, start_kafka
 
 pytestmark = pytest.mark.system

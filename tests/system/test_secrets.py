@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from schemas.topics import TOPICS
-from tests.pingfold_process import Pingfold, Receiver
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

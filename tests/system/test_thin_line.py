@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 from tests.signed import assert_signed
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

@@ -10,7 +10,9 @@ from infra.log.partitioner import partition_of
 from infra.log.sink import PATIENCE_SECONDS
 from schemas.base import SECOND, Micros
 from schemas.topics import TRANSITIONS
-from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

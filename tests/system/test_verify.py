@@ -9,7 +9,9 @@ from infra.log.partitioner import partition_of
 from infra.log.reading import Stored
 from schemas.topics import CHECK_STATES, PINGS, TRANSITIONS, Topic
 from tests.monitor_calls import call
-from tests.pingfold_process import Load, Pingfold, wait_until
+from tests.ping_load import Load
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 
 pytestmark = pytest.mark.system
 

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from schemas.base import SECOND
-from tests.pingfold_process import Pingfold, Receiver
+from tests.pingfold_process import Pingfold
+from tests.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.system
 

@@ -11,7 +11,8 @@ from schemas.base import SECOND, encode
 from schemas.ticks import Heartbeat, Tick
 from schemas.topics import DEAD_LETTERS, HEARTBEATS, PINGS, PROBE_RESULTS, PROJECTS
 from tests.equipped_pingfold import Equipped
-from tests.pingfold_process import Pingfold, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 
 pytestmark = pytest.mark.system
 
