@@ -61,10 +61,6 @@ def pytest_runtest_makereport(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        # schemathesis gives all tests of a schema one id, and pytest-xdist runs one test of each id.
-        if "[" in item.name and "[" not in item.nodeid and item.parent is not None:
-            item._id = item.parent.id.child(item.name)
     items[:] = longest_first(items)
 
 
