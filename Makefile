@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 LOCKED := --require-hashes --no-deps
 
-.PHONY: run test failed check jars unit fmt docs install lock
+.PHONY: run test failed check jars compiled unit fmt docs install lock
 .DEFAULT_GOAL := run
 
 # Everything, what tests need too.
@@ -52,8 +52,15 @@ jars: install
 	$(BIN)/python -c "from infra.embedded import kafka; kafka.install(kafka.default_cache())"
 	-$(BIN)/python -c "from tests.public_clients import installed; installed()"
 
+# Every module and test is compiled once, or each process of the tests, and each that they start, would do it for itself.
+compiled: install
+	@$(BIN)/python -m compileall -q schemas infra ingest processors query_api pingfold
+	@mkdir -p .cache
+	@$(PYTEST) -q --collect-only >.cache/collected.txt || { cat .cache/collected.txt; exit 1; }
+
+test: export PYTHONDONTWRITEBYTECODE =
 test: install
-	$(MAKE) --no-print-directory --jobs=2 --output-sync check jars
+	$(MAKE) --no-print-directory --jobs=2 --output-sync check jars compiled
 	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder || { test $$? = 1 && $(MAKE) --no-print-directory failed; }
 
 # The tests that failed, once more and alone: docs/decisions/0107-failed-tests-run-once-more.md.
