@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 from infra.embedded.ports import HOST, free_port
 from tests.chromium import DESKTOP, NEEDS_CHROMIUM, PHONE, chromium, violations, visit
 from tests.equipped_pingfold import Equipped
-from tests.pingfold_process import Pingfold, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 
 pytestmark = [pytest.mark.system, NEEDS_CHROMIUM]
 

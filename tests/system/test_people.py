@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.pingfold_process import Pingfold, wait_until
+from tests.pingfold_client import wait_until
+from tests.pingfold_process import Pingfold
 from tests.web_browser import form_of
 
 pytestmark = pytest.mark.system
