@@ -49,13 +49,13 @@ def own_person(deps: Dependencies, viewer: Viewer) -> Person:
 
 
 @router.get("/account")
-async def account_page(deps: DependenciesDep, viewer: ViewerDep) -> Response:
+async def account_page(request: Request, deps: DependenciesDep, viewer: ViewerDep) -> Response:
     """The forms."""
-    return await _page(deps, viewer)
+    return await _page(request, deps, viewer)
 
 
 @router.post("/account/name")
-async def change_name(deps: DependenciesDep, own: OwnForm) -> Response:
+async def change_name(request: Request, deps: DependenciesDep, own: OwnForm) -> Response:
     """Another `name`."""
     person, form = own
     name = form.one("name")
@@ -63,11 +63,11 @@ async def change_name(deps: DependenciesDep, own: OwnForm) -> Response:
         msgspec.convert(name, PersonName)
     except msgspec.ValidationError:
         words = "A name of 1 to 100 characters is needed."
-        return await _page(deps, form.viewer, 400, name_problem=words, name=name)
+        return await _page(request, deps, form.viewer, 400, name_problem=words, name=name)
     try:
         await change_person(deps, form.viewer, person, name=name)
     except NotChanged as refused:
-        return await _page(deps, form.viewer, refused.status, problem=refused.words, name=name)
+        return await _page(request, deps, form.viewer, refused.status, problem=refused.words, name=name)
     return led_to(deps, "/account")
 
 
@@ -77,28 +77,28 @@ async def change_password(request: Request, deps: DependenciesDep, own: OwnForm)
     person, form = own
     password = form.raw("password")
     if fault := password_fault(password, form.raw("repeated"), person.mail):
-        return await _page(deps, form.viewer, 400, password_problem=fault)
+        return await _page(request, deps, form.viewer, 400, password_problem=fault)
     identities = identities_of(request)
     try:
         if await identities.with_password(request, person.mail, form.raw("old_password")) is None:
-            return await _page(deps, form.viewer, 403, old_problem=WRONG_PASSWORD)
+            return await _page(request, deps, form.viewer, 403, old_problem=WRONG_PASSWORD)
         hashed = await identities.hashed(request, password)
         changed = await change_person(deps, form.viewer, person, password=hashed)
     except ApiError as slowed:
-        return await _page(deps, form.viewer, slowed.status, old_problem=sentence(slowed))
+        return await _page(request, deps, form.viewer, slowed.status, old_problem=sentence(slowed))
     except NotChanged as refused:
-        return await _page(deps, form.viewer, refused.status, problem=refused.words)
+        return await _page(request, deps, form.viewer, refused.status, problem=refused.words)
     return with_cookie(led_to(deps, "/account"), renewed(deps, changed))
 
 
 @router.post("/account/sign-out-everywhere")
-async def sign_out_everywhere(deps: DependenciesDep, own: OwnForm) -> Response:
+async def sign_out_everywhere(request: Request, deps: DependenciesDep, own: OwnForm) -> Response:
     """End every session of his, this one too."""
     person, form = own
     try:
         await change_person(deps, form.viewer, person, sign_out=True)
     except NotChanged as refused:
-        return await _page(deps, form.viewer, refused.status, problem=refused.words)
+        return await _page(request, deps, form.viewer, refused.status, problem=refused.words)
     return with_cookie(led_to(deps, "/sign-in"), cookie(deps, None))
 
 
@@ -118,15 +118,14 @@ def renewed(deps: Dependencies, person: Person) -> str:
     return begin_session(deps, person.id, person_stamp(person))[1]
 
 
-async def _page(deps: Dependencies, viewer: Viewer, status: int = 200, **more: Any) -> Response:
+async def _page(request: Request, deps: Dependencies, viewer: Viewer, status: int = 200, **more: Any) -> Response:
     person = deps.directory.people.person(viewer.person)
     projects = [{"id": id, "name": deps.directory.projects[id].name, "role": viewer.role(id)} for id in viewer.projects]
     values: dict[str, Any] = {
-        "viewer": viewer,
         "mail": "" if person is None else person.mail,
         "name": viewer.name,
         "codes": person is not None and bool(person.totp),
         "recovery_left": 0 if person is None else len(person.recovery),
         "projects": projects,
     }
-    return await page("account.html", deps, status, **(values | more))
+    return await page("account.html", deps, status, request=request, **(values | more))

@@ -60,7 +60,7 @@ async def _answer(request: Request, deps: Dependencies, thing: Thing) -> Respons
         "why.html",
         deps,
         503 if fault.startswith(_BUSY) else 200,
-        request,
+        request=request,
         thing=thing,
         at=at,
         at_text=exact_iso(at),

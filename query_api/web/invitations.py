@@ -38,7 +38,7 @@ def install(app: FastAPI) -> None:
 async def show(request: Request, deps: DependenciesDep, token: str) -> Response:
     """The form that accepts."""
     member = _open(deps, token)
-    return await (_page(request, deps, token, member) if member is not None else _closed(deps))
+    return await (_page(request, deps, token, member) if member is not None else _closed(request, deps))
 
 
 @router.post("/invitations/{token}")
@@ -48,7 +48,7 @@ async def accept(request: Request, deps: DependenciesDep, token: str) -> Respons
     fields = read_fields(request, await request.body())
     member = _open(deps, token)
     if member is None:
-        return await _closed(deps)
+        return await _closed(request, deps)
     known = deps.directory.people.person(member.person)
     viewer = _viewer(request, deps)
     if known is not None and (viewer is None or viewer.person != known.id):
@@ -112,11 +112,11 @@ async def _page(
         "is_you": known is not None and viewer is not None and viewer.person == known.id,
         "viewer": viewer,
     }
-    return await page("invitation.html", deps, status, **(values | more))
+    return await page("invitation.html", deps, status, request=request, **(values | more))
 
 
-async def _closed(deps: Dependencies) -> Response:
-    return await page("invitation.html", deps, 404, closed=_CLOSED)
+async def _closed(request: Request, deps: Dependencies) -> Response:
+    return await page("invitation.html", deps, 404, request=request, closed=_CLOSED)
 
 
 def _name_fault(name: str) -> str:

@@ -28,7 +28,7 @@ from query_api.web.identity import identities_of, totp_place
 from query_api.web.page import page
 from query_api.web.person_changes import NotChanged
 from query_api.web.sign_in import led_to, sentence, with_cookie
-from query_api.web.viewer import Viewer, ViewerDep
+from query_api.web.viewer import ViewerDep
 from schemas.people import Person
 
 router = APIRouter(include_in_schema=False)
@@ -42,9 +42,9 @@ def install(app: FastAPI) -> None:
 
 
 @router.get("/account/codes")
-async def codes_page(deps: DependenciesDep, viewer: ViewerDep) -> Response:
+async def codes_page(request: Request, deps: DependenciesDep, viewer: ViewerDep) -> Response:
     """A new key; how to be without one where there is one."""
-    return await _page(deps, viewer, own_person(deps, viewer), new_secret())
+    return await _page(request, deps, own_person(deps, viewer), new_secret())
 
 
 @router.post("/account/codes")
@@ -57,7 +57,7 @@ async def ask_for_codes(request: Request, deps: DependenciesDep, own: OwnForm) -
         raise ApiError(400, "sealed: this is not the key of your page; open it again") from None
     window = window_of(secret, form.one("code"), deps.clock.now())
     if window is None:
-        return await _page(deps, form.viewer, person, secret, 400, code_problem=_WRONG_CODE)
+        return await _page(request, deps, person, secret, 400, code_problem=_WRONG_CODE)
     codes = new_recovery_codes()
     fields = {
         "totp": deps.encrypt(secret, totp_place(person.id)),
@@ -66,13 +66,13 @@ async def ask_for_codes(request: Request, deps: DependenciesDep, own: OwnForm) -
     }
     try:
         if await identities_of(request).with_password(request, person.mail, form.raw("password")) is None:
-            return await _page(deps, form.viewer, person, secret, 403, password_problem=WRONG_PASSWORD)
+            return await _page(request, deps, person, secret, 403, password_problem=WRONG_PASSWORD)
         changed = await change_person(deps, form.viewer, person, **fields)
     except ApiError as slowed:
-        return await _page(deps, form.viewer, person, secret, slowed.status, password_problem=sentence(slowed))
+        return await _page(request, deps, person, secret, slowed.status, password_problem=sentence(slowed))
     except NotChanged as refused:
-        return await _page(deps, form.viewer, person, secret, refused.status, problem=refused.words)
-    answer = await page("recovery_codes.html", deps, viewer=form.viewer, codes=codes)
+        return await _page(request, deps, person, secret, refused.status, problem=refused.words)
+    answer = await page("recovery_codes.html", deps, request=request, codes=codes)
     return with_cookie(answer, renewed(deps, changed))
 
 
@@ -82,30 +82,29 @@ async def ask_for_no_codes(request: Request, deps: DependenciesDep, own: OwnForm
     person, form = own
     try:
         if await identities_of(request).with_password(request, person.mail, form.raw("password")) is None:
-            return await _page(deps, form.viewer, person, new_secret(), 403, off_problem=WRONG_PASSWORD)
+            return await _page(request, deps, person, new_secret(), 403, off_problem=WRONG_PASSWORD)
         changed = await change_person(deps, form.viewer, person, totp="", recovery=())
     except ApiError as slowed:
-        return await _page(deps, form.viewer, person, new_secret(), slowed.status, off_problem=sentence(slowed))
+        return await _page(request, deps, person, new_secret(), slowed.status, off_problem=sentence(slowed))
     except NotChanged as refused:
-        return await _page(deps, form.viewer, person, new_secret(), refused.status, problem=refused.words)
+        return await _page(request, deps, person, new_secret(), refused.status, problem=refused.words)
     return with_cookie(led_to(deps, "/account"), renewed(deps, changed))
 
 
 async def _page(
-    deps: Dependencies, viewer: Viewer, person: Person, secret: str, status: int = 200, **problems: Any
+    request: Request, deps: Dependencies, person: Person, secret: str, status: int = 200, **problems: Any
 ) -> Response:
     drawn = io.BytesIO()
     link = link_of(secret, person.mail, deps.settings.site_name)
     segno.make(link, error="m", micro=False).save(drawn, kind="svg", scale=5, border=4, xmldecl=False, light="white")
     values: dict[str, Any] = {
-        "viewer": viewer,
         "codes": bool(person.totp),
         "qr": "data:image/svg+xml," + _quoted(drawn.getvalue().decode()),
         "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         "sealed": deps.encrypt(secret, _new_place(person.id)),
         "seconds": WINDOW_SECONDS,
     }
-    return await page("one_time_codes.html", deps, status, **(values | problems))
+    return await page("one_time_codes.html", deps, status, request=request, **(values | problems))
 
 
 def _quoted(svg: str) -> str:

@@ -69,7 +69,7 @@ async def begin(request: Request, deps: DependenciesDep, next: str = "/") -> Res
     try:
         url = await provider.authorization_url(*(_part(deps, number, what) for what in ("state", "nonce", "verifier")))
     except ProviderFailed as failed:
-        return await _refused(deps, failed, 503, _FAILED)
+        return await _refused(request, deps, failed, 503, _FAILED)
     answer = RedirectResponse(url, 303, {"Cache-Control": "no-store"})
     answer.headers["Set-Cookie"] = _cookie(deps, f"{number}.{quote(local_path(next), safe='')}", _SECONDS)
     return answer
@@ -81,16 +81,16 @@ async def back(request: Request, deps: DependenciesDep, code: str = "", state: s
     _spend(request)
     number, _, next = request.cookies.get(_cookie_name(deps), "").partition(".")
     if len(number) != 2 * _BYTES or not hmac.compare_digest(state.encode(), _part(deps, number, "state").encode()):
-        return await sign_in_form(deps, 403, next="/", problem="This took too long. Please sign in again.")
+        return await sign_in_form(request, deps, 403, next="/", problem="This took too long. Please sign in again.")
     provider: OpenIdProvider = request.app.state.openid
     try:
         identity = await provider.identity(code, _part(deps, number, "nonce"), _part(deps, number, "verifier"))
     except ProviderFailed as failed:
-        return await _refused(deps, failed, 403, _FAILED)
+        return await _refused(request, deps, failed, 403, _FAILED)
     try:
         person = await _person_of(request, deps, identity)
     except NotChanged as refused:
-        return await sign_in_form(deps, refused.status, next="/", problem=refused.words)
+        return await sign_in_form(request, deps, refused.status, next="/", problem=refused.words)
     answer = await signed_in(request, deps, person.id, person_stamp(person), local_path(unquote(next)))
     answer.headers.append("Set-Cookie", _cookie(deps, "", 0))
     return answer
@@ -173,6 +173,6 @@ def _spend(request: Request) -> None:
     budgets.spend(address)
 
 
-async def _refused(deps: Dependencies, failed: ProviderFailed, status: int, words: str) -> Response:
+async def _refused(request: Request, deps: Dependencies, failed: ProviderFailed, status: int, words: str) -> Response:
     log.warning("openid.failed", error=str(failed))
-    return await sign_in_form(deps, status, next="/", problem=words)
+    return await sign_in_form(request, deps, status, next="/", problem=words)

@@ -40,7 +40,7 @@ def install(app: FastAPI, deps: Dependencies) -> None:
 
     async def told(request: Request, error: Exception) -> Response:
         assert isinstance(error, NoPage)
-        answer = await page("no_page.html", deps, error.status, request, words=error.words)
+        answer = await page("no_page.html", deps, error.status, request=request, words=error.words)
         if error.status == 503:
             answer.headers["Retry-After"] = "1"
         return answer
@@ -49,22 +49,23 @@ def install(app: FastAPI, deps: Dependencies) -> None:
 
 
 async def page(
-    template: str, deps: Dependencies, status: int = 200, request: Request | None = None, **values: Any
+    template: str, deps: Dependencies, status: int = 200, *, request: Request, **values: Any
 ) -> HTMLResponse:
-    """The page that a template makes of `values`. In it `asset(name)` is the path of a style or script, and
-    `form_token(viewer)` what each form holds (`query_api.web.forms`).
+    """The page that a template makes of `values`. In it `asset(name)` is the path of a style or script,
+    `form_token(viewer)` what each form holds (`query_api.web.forms`), and `viewer` whoever is signed in, or none.
 
-    request: whose cookies say how its reader wants it; None: in UTC, and without links to the parts of the site.
+    request: whose cookies say how its reader wants it.
     """
     reader = reader_of(request, deps)
-    shared = {
+    shared: dict[str, Any] = {
         "site": deps.settings.site_name,
         "root": deps.settings.root,
         "asset": assets.path_of,
         "form_token": partial(form_token, deps),
         "reader": reader,
         "times": reader.times,
+        "viewer": getattr(request.state, "viewer", None),
     }
     # In a thread: a page of very many things takes a while, in which pings go on.
-    text = await asyncio.to_thread(_templates.get_template(template).render, **shared, **values)
+    text = await asyncio.to_thread(_templates.get_template(template).render, shared | values)
     return HTMLResponse(text, status, HEADERS)

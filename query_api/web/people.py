@@ -7,7 +7,7 @@ it is open, and to nobody else.
 from typing import Any, get_args
 
 import msgspec
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from infra.secrets.people_tokens import Invitation
 from query_api.dependencies import Dependencies, DependenciesDep
@@ -37,7 +37,7 @@ def install(app: FastAPI) -> None:
 
 
 @router.get("/people")
-async def people_page(deps: DependenciesDep, viewer: ViewerDep) -> Response:
+async def people_page(request: Request, deps: DependenciesDep, viewer: ViewerDep) -> Response:
     """The projects that he sees, with how many are in each."""
     if len(viewer.projects) == 1:
         return led_to(deps, f"/people/{viewer.projects[0]}")
@@ -47,17 +47,17 @@ async def people_page(deps: DependenciesDep, viewer: ViewerDep) -> Response:
         joined = sum(member.joined is not None for member in members)
         name = deps.directory.projects[id].name
         projects.append({"id": id, "name": name, "role": viewer.role(id), "people": joined})
-    return await page("people.html", deps, viewer=viewer, projects=projects)
+    return await page("people.html", deps, request=request, projects=projects)
 
 
 @router.get("/people/{project}")
-async def members_page(deps: DependenciesDep, viewer: ViewerDep, project: str) -> Response:
+async def members_page(request: Request, deps: DependenciesDep, viewer: ViewerDep, project: str) -> Response:
     """Who is in a project."""
-    return await _members(deps, viewer, project)
+    return await _members(request, deps, viewer, project)
 
 
 @router.post("/people/{project}/invite")
-async def invite(deps: DependenciesDep, form: PostedFormDep, project: str) -> Response:
+async def invite(request: Request, deps: DependenciesDep, form: PostedFormDep, project: str) -> Response:
     """Invite `mail` as `role`."""
     _must_own(form.viewer, project)
     try:
@@ -65,25 +65,27 @@ async def invite(deps: DependenciesDep, form: PostedFormDep, project: str) -> Re
     except msgspec.ValidationError:
         given = {"mail": form.one("mail"), "role": form.one("role")}
         words = "This is no mail address that can be invited: one such as ann@example.org is expected."
-        return await _members(deps, form.viewer, project, 400, mail_problem=words, given=given)
+        return await _members(request, deps, form.viewer, project, 400, mail_problem=words, given=given)
     at = deps.clock.now()
-    request = MemberInvite(request=new_id(), at=at, mail=normalized(mail), role=_role(form), expires=at + VALID)
-    return await _change(deps, form, project, request)
+    asked = MemberInvite(request=new_id(), at=at, mail=normalized(mail), role=_role(form), expires=at + VALID)
+    return await _change(request, deps, form, project, asked)
 
 
 @router.post("/people/{project}/{member}/role")
-async def change_role(deps: DependenciesDep, form: PostedFormDep, project: str, member: str) -> Response:
+async def change_role(
+    request: Request, deps: DependenciesDep, form: PostedFormDep, project: str, member: str
+) -> Response:
     """Give somebody another `role`."""
     _must_own(form.viewer, project)
-    request = MemberChange(request=new_id(), at=deps.clock.now(), id=member, role=_role(form))
-    return await _change(deps, form, project, request)
+    asked = MemberChange(request=new_id(), at=deps.clock.now(), id=member, role=_role(form))
+    return await _change(request, deps, form, project, asked)
 
 
 @router.post("/people/{project}/{member}/remove")
-async def remove(deps: DependenciesDep, form: PostedFormDep, project: str, member: str) -> Response:
+async def remove(request: Request, deps: DependenciesDep, form: PostedFormDep, project: str, member: str) -> Response:
     """Take somebody out of a project, or withdraw his invitation."""
     _must_own(form.viewer, project)
-    return await _change(deps, form, project, MemberRemove(request=new_id(), at=deps.clock.now(), id=member))
+    return await _change(request, deps, form, project, MemberRemove(request=new_id(), at=deps.clock.now(), id=member))
 
 
 def invitation_url(deps: Dependencies, member: Member) -> str:
@@ -94,16 +96,20 @@ def invitation_url(deps: Dependencies, member: Member) -> str:
     return f"{deps.settings.base_url}/invitations/{token}"
 
 
-async def _change(deps: Dependencies, form: PostedForm, project: str, request: MemberRequest) -> Response:
+async def _change(
+    request: Request, deps: Dependencies, form: PostedForm, project: str, asked: MemberRequest
+) -> Response:
     try:
-        decision = await ask_for(deps, project, request, form.viewer.actor)
+        decision = await ask_for(deps, project, asked, form.viewer.actor)
     except NotChanged as refused:
-        return await _members(deps, form.viewer, project, refused.status, problem=refused.words)
+        return await _members(request, deps, form.viewer, project, refused.status, problem=refused.words)
     await member_seen(deps, decision.id, decision.version, gone=decision.outcome == "removed")
     return led_to(deps, f"/people/{project}")
 
 
-async def _members(deps: Dependencies, viewer: Viewer, project: str, status: int = 200, **more: Any) -> Response:
+async def _members(
+    request: Request, deps: Dependencies, viewer: Viewer, project: str, status: int = 200, **more: Any
+) -> Response:
     if not viewer.may_see(project):
         raise ApiError(404, "not found")
     owns = viewer.may_own(project)
@@ -111,14 +117,13 @@ async def _members(deps: Dependencies, viewer: Viewer, project: str, status: int
     rows = [_row(deps, viewer, member) for member in members]
     name = deps.directory.projects[project].name
     values: dict[str, Any] = {
-        "viewer": viewer,
         "project": project,
         "name": name,
         "owns": owns,
         "rows": rows,
         "roles": ROLES,
     }
-    return await page("members.html", deps, status, **values, **more)
+    return await page("members.html", deps, status, request=request, **values, **more)
 
 
 def _row(deps: Dependencies, viewer: Viewer, member: Member) -> dict[str, Any]:

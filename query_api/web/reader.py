@@ -50,7 +50,7 @@ _PARTS = (
 @dataclass(frozen=True)
 class Reader:
     """times: how a time is shown to him. path: of the page that he reads, below the site's root; with its query `here`.
-    links: the parts of the site; none on a page without a request."""
+    links: the parts of the site."""
 
     times: ShownTimes
     theme: Theme = ""
@@ -64,10 +64,8 @@ def install(app: FastAPI) -> None:
     include(app, router)
 
 
-def reader_of(request: Request | None, deps: Dependencies) -> Reader:
+def reader_of(request: Request, deps: Dependencies) -> Reader:
     """Whoever reads the answer to a request."""
-    if request is None:
-        return Reader(_times("UTC", deps.clock))
     theme = request.cookies.get(THEME_COOKIE, "")
     path, query = request.url.path, request.url.query
     return Reader(

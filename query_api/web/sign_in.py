@@ -61,7 +61,7 @@ async def sign_in_page(request: Request, deps: DependenciesDep, next: str = "/")
     session = session_of(request, deps)
     if session is not None and viewer_of(request, deps, session) is not None:
         return led_to(deps, local_path(next))
-    return await sign_in_form(deps, next=local_path(next))
+    return await sign_in_form(request, deps, next=local_path(next))
 
 
 @router.post("/sign-in")
@@ -72,20 +72,22 @@ async def sign_in(request: Request, deps: DependenciesDep) -> Response:
     name, password = one(fields, "name"), raw(fields, "password")
     shown: dict[str, Any] = {"name": name, "next": local_path(one(fields, "next")), "carried": one(fields, "carried")}
     if not name or not password:
-        return await sign_in_form(deps, 400, **shown, problem="Name and password are needed.")
+        return await sign_in_form(request, deps, 400, **shown, problem="Name and password are needed.")
     try:
         if name.lower() == ADMIN:
             if not guess_admin_password(request, deps, password):
-                return await sign_in_form(deps, 403, **shown, problem=_WRONG)
+                return await sign_in_form(request, deps, 403, **shown, problem=_WRONG)
             return await signed_in(request, deps, "", admin_stamp(deps, deps.admin_password or ""), **_after(shown))
         person = await identities_of(request).with_password(request, name, password)
     except ApiError as slowed:
-        return await sign_in_form(deps, slowed.status, **shown, problem=sentence(slowed), headers=slowed.headers)
+        return await sign_in_form(
+            request, deps, slowed.status, **shown, problem=sentence(slowed), headers=slowed.headers
+        )
     if person is None:
-        return await sign_in_form(deps, 403, **shown, problem=_WRONG)
+        return await sign_in_form(request, deps, 403, **shown, problem=_WRONG)
     if person.totp:
         half = HalfSignIn(person.id, person_stamp(person), deps.clock.now() + _HALF_VALID)
-        return await _code_form(deps, 200, half=deps.people_tokens.half_token(half), **_after(shown))
+        return await _code_form(request, deps, 200, half=deps.people_tokens.half_token(half), **_after(shown))
     return await signed_in(request, deps, person.id, person_stamp(person), **_after(shown))
 
 
@@ -100,23 +102,25 @@ async def second_step(request: Request, deps: DependenciesDep) -> Response:
     person = None if half is None else deps.directory.people.person(half.person)
     if half is None or person is None or half.stamp != person_stamp(person) or deps.clock.now() >= half.expires:
         again: dict[str, Any] = {"next": after["next"], "carried": after["packed"]}
-        return await sign_in_form(deps, 403, **again, problem="This took too long. Please sign in again.")
+        return await sign_in_form(request, deps, 403, **again, problem="This took too long. Please sign in again.")
     try:
         right = await identities_of(request).is_code(request, person, one(fields, "code"))
     except ApiError as slowed:
-        return await _code_form(deps, slowed.status, token, **after, problem=sentence(slowed), headers=slowed.headers)
+        return await _code_form(
+            request, deps, slowed.status, token, **after, problem=sentence(slowed), headers=slowed.headers
+        )
     except NotChanged:
         words = "The code cannot be checked now. Please try again in a moment."
-        return await _code_form(deps, 503, token, **after, problem=words, headers={"Retry-After": "1"})
+        return await _code_form(request, deps, 503, token, **after, problem=words, headers={"Retry-After": "1"})
     if not right:
-        return await _code_form(deps, 403, token, **after, problem="This code is wrong, or was used.")
+        return await _code_form(request, deps, 403, token, **after, problem="This code is wrong, or was used.")
     return await signed_in(request, deps, person.id, person_stamp(person), **after)
 
 
 @router.get("/sign-out")
-async def sign_out_page(deps: DependenciesDep, viewer: ViewerDep) -> Response:
+async def sign_out_page(request: Request, deps: DependenciesDep, viewer: ViewerDep) -> Response:
     """The button that signs out: a link alone must not."""
-    return await page("sign_out.html", deps, viewer=viewer)
+    return await page("sign_out.html", deps, request=request)
 
 
 @router.post("/sign-out")
@@ -135,7 +139,7 @@ async def signed_in(
     if waiting is None or viewer is None:
         return with_cookie(led_to(deps, next), header)
     path, fields = waiting
-    answer = await page("send_again.html", deps, viewer=viewer, path=path, fields=fields)
+    answer = await page("send_again.html", deps, request=request, viewer=viewer, path=path, fields=fields)
     return with_cookie(answer, header)
 
 
@@ -152,15 +156,15 @@ async def _ask_to_sign_in(request: Request, needed: Exception) -> Response:
     problem = "Your session has ended. Sign in again: what you entered is kept and can be sent then."
     if not packed:
         problem = "Your session has ended, and what you entered is too long to be kept. Go back to copy it first."
-    return await sign_in_form(deps, 403, next=local_path(path), carried=packed, problem=problem)
+    return await sign_in_form(request, deps, 403, next=local_path(path), carried=packed, problem=problem)
 
 
 async def sign_in_form(
-    deps: Dependencies, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+    request: Request, deps: Dependencies, status: int = 200, headers: dict[str, str] | None = None, **values: Any
 ) -> Response:
     """The form that asks to sign in, with what went wrong."""
     provider = deps.settings.oidc_name if deps.settings.oidc_issuer is not None else ""
-    answer = await page("sign_in.html", deps, status, provider=provider, **values)
+    answer = await page("sign_in.html", deps, status, request=request, provider=provider, **values)
     answer.headers.update(headers or {})
     return answer
 
@@ -177,6 +181,7 @@ def with_cookie(answer: Response, header: str) -> Response:
 
 
 async def _code_form(
+    request: Request,
     deps: Dependencies,
     status: int,
     half: str,
@@ -185,7 +190,9 @@ async def _code_form(
     headers: dict[str, str] | None = None,
     problem: str = "",
 ) -> Response:
-    answer = await page("sign_in_code.html", deps, status, half=half, next=next, carried=packed, problem=problem)
+    answer = await page(
+        "sign_in_code.html", deps, status, request=request, half=half, next=next, carried=packed, problem=problem
+    )
     answer.headers.update(headers or {})
     return answer
 

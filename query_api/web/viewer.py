@@ -79,7 +79,14 @@ class Viewer:
 
 
 async def viewer(request: Request, deps: DependenciesDep) -> Viewer:
-    """Whoever is signed in. Raises `SignInNeeded`; `ApiError` where a password is shown that is wrong."""
+    """Whoever is signed in; pages find him in `request.state.viewer`, too. Raises `SignInNeeded`; `ApiError` where a
+    password is shown that is wrong."""
+    found = await _signed_in(request, deps)
+    request.state.viewer = found
+    return found
+
+
+async def _signed_in(request: Request, deps: Dependencies) -> Viewer:
     _must_have_pages(deps)
     if request.headers.get("authorization") is not None:
         _must_know(request, deps)

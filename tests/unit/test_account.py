@@ -259,3 +259,15 @@ def test_recovery_codes_are_told_apart_by_their_letters_only() -> None:
     code = one_time_codes.new_recovery_codes()[0]
     assert hash_recovery_code(f" {code.upper()} ") == hash_recovery_code(code.replace("-", ""))
     assert person_id(ANN) != hash_recovery_code(code)
+
+
+async def test_every_page_leads_to_the_others_and_says_who_is_signed_in(harness: Harness) -> None:
+    ann = await member(harness, "editor")
+    for path in ("/", "/account", "/account/codes", f"/people/{harness.project}", "/sign-out", "/checks/none"):
+        page = (await ann.get(path)).text
+        assert "<bdi>Ann</bdi>" in page, path
+        assert 'href="/incidents"' in page, path
+        assert 'href="/sign-out"' in page, path
+    assert 'href="/incidents"' not in (await Browser(harness).get("/sign-in")).text
+    ann.cookies.set("pingfold_theme", "dark")
+    assert 'data-theme="dark"' in (await ann.get("/account")).text

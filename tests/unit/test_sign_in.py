@@ -250,7 +250,7 @@ def test_no_session_lasts_for_ever(monkeypatch: pytest.MonkeyPatch, text: str) -
         Settings()
 
 
-# What needs no session: it begins or replaces one, or is opened by a link.
+# What needs no session: it begins or replaces one, is opened by a link, or says how a browser is shown pages.
 _OPEN = {
     "assets.asset",
     "sign_in.sign_in_page",
@@ -258,6 +258,7 @@ _OPEN = {
     "sign_in.second_step",
     "invitations.show",
     "invitations.accept",
+    "reader.prefer",
 }
 
 
