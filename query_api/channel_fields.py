@@ -103,9 +103,11 @@ def new_channel(
     digest: bool | None = None,
     quiet_hours: QuietHours | None = None,
     repeat_minutes: int | None = None,
+    id: str = "",
 ) -> Channel:
-    """A new channel of a kind. Raises `InvalidChannelField`; an e-mail channel is refused where no mail can be sent."""
-    settings, id = deps.settings, new_id()
+    """A new channel of a kind. id: empty: a random one. Raises `InvalidChannelField`; an e-mail channel is refused
+    where no mail can be sent."""
+    settings, id = deps.settings, id or new_id()
     if kind.by_mail and (missing := settings.mail_needs) is not None:
         raise InvalidChannelField(kind.name, f"channels need a mail server, and {missing} is not set")
     must_take(kind, events or ())

@@ -119,7 +119,7 @@ class PeopleTokens:
         return hmac.digest(self._stamps, what.encode(), "sha256")[:_STAMP_BYTES]
 
     def signature_of(self, carried: str) -> str:
-        """The signature of a form that is carried through a sign-in."""
+        """The signature of a text, such as that of a form that is carried through a sign-in."""
         return hmac.digest(self._carried, carried.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 

@@ -36,6 +36,7 @@ from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.project_routes import SECRET, SECRET_BODY, RotatedSecret, RotateSecretBody, judged
 from query_api.healthchecks.service import Service, ServiceDep
 from query_api.http.field_types import words
+from query_api.http.idempotency import IdempotencyKey
 from query_api.http.lookup import look_up
 from query_api.http.openapi import Responses, answer, body_of
 from query_api.http.refusals import ApiError, json_answer
@@ -82,7 +83,10 @@ _CREATE = body_of(CreateChannelBody, {"kind": "webhook", "url": "https://hooks.e
 _LIST: Responses = {
     200: answer((ChannelList, DetailedChannelList), "The channels; `details=1` shows all their fields.")
 }
-_CREATED: Responses = {201: answer(ChannelObject, "The new channel.")}
+_CREATED: Responses = {
+    200: answer(ChannelObject, "The channel that was there (`Idempotency-Key`)."),
+    201: answer(ChannelObject, "The new channel."),
+}
 _ASKED: Responses = {202: answer(ChannelObject, "The channel; the request is being mailed.")}
 _DELETED: Responses = {200: answer(ChannelObject, "The channel as it was.")}
 
@@ -101,7 +105,9 @@ async def list_channels(
 
 
 @router.post("/channels/", status_code=201, responses=_CREATED | errors(400, 409, 429), openapi_extra=_CREATE)
-async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Response:
+async def create_channel(
+    service: ServiceDep, body: Body, caller: Writer, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Create a channel. A webhook is signed with its own `secret`, or with the project's."""
     try:
         wanted = msgspec.convert(body, CreateChannelBody)
@@ -124,6 +130,7 @@ async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Res
             wanted.digest,
             wanted.quiet_hours,
             wanted.repeat_minutes,
+            service.id_for(caller, "channel", idempotency_key),
         )
     except InvalidChannelField as invalid:
         raise ApiError(400, f"json validation error: {invalid}") from None
@@ -134,9 +141,9 @@ async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Res
         on_every_check=wanted.on_every_check,
         confirm=must_be_confirmed(service.deps, channel),
     )
-    await service.ask(caller, request)
+    status = 201 if (await service.ask(caller, request)).outcome == "made" else 200
     return json_answer(
-        channel_object(await made(service.deps, service.deps.directory.channel, channel.id, channel)), 201
+        channel_object(await made(service.deps, service.deps.directory.channel, channel.id, channel)), status
     )
 
 

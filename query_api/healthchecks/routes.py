@@ -25,6 +25,7 @@ from query_api.healthchecks.history import answering_history
 from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.service import Service, ServiceDep, is_unique_key, stale_header
 from query_api.healthchecks.tags import tags_of
+from query_api.http.idempotency import IdempotencyKey
 from query_api.http.lookup import look_up
 from query_api.http.openapi import Responses, answer, body_of, text_answer
 from query_api.http.refusals import ApiError, json_answer
@@ -47,7 +48,7 @@ class CheckList(Struct):
 
 _CHECK: Responses = {200: answer(CheckObject, "The check.")}
 _CREATED: Responses = {
-    200: answer(CheckObject, "The check that was there, changed (`unique`)."),
+    200: answer(CheckObject, "The check that was there (`Idempotency-Key`), or was changed (`unique`)."),
     201: answer(CheckObject, "The new check."),
 }
 _UPDATED: Responses = {
@@ -86,7 +87,9 @@ async def list_checks(
 
 
 @router.post("/checks/", status_code=201, responses=_CREATED | errors(400, 403, 409), openapi_extra=_CREATE)
-async def create_check(service: ServiceDep, body: Body, caller: Writer) -> Response:
+async def create_check(
+    service: ServiceDep, body: Body, caller: Writer, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Create a check; or, with `unique`, change the oldest one that agrees in those fields."""
     said = _said(service, body)
     unique = unique_fields(said)
@@ -95,7 +98,7 @@ async def create_check(service: ServiceDep, body: Body, caller: Writer) -> Respo
         CheckCreate(
             request=new_id(),
             at=service.deps.clock.now(),
-            id=new_id(),
+            id=service.id_for(caller, "check", idempotency_key),
             fields=_wanted(service, said, makes=not unique),
             unique=unique,
         ),

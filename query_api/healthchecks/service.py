@@ -21,6 +21,7 @@ from query_api.dependencies import Dependencies, dependencies_of
 from query_api.healthchecks.auth import Caller
 from query_api.healthchecks.check_object import CheckObject, Urls, check_object, unique_key
 from query_api.healthchecks.rejections import refusal_of
+from query_api.http.idempotency import InvalidIdempotencyKey, id_for
 from query_api.http.lookup import look_again, look_up
 from query_api.http.refusals import ApiError, Unavailable, json_answer
 from query_api.state.freshness import STALE_HEADER, Freshness
@@ -97,6 +98,13 @@ class Service:
     async def claim(self, caller: Caller, request: CheckClaim) -> Decision:
         """The verdict on a check whose id is given: it is asked for where all who want the id meet."""
         return await self._ask(caller, request.id, request)
+
+    def id_for(self, caller: Caller, kind: str, key: str | None) -> str:
+        """The id of what the caller makes. key: the header `Idempotency-Key`."""
+        try:
+            return id_for(self.deps, caller.project, kind, key)
+        except InvalidIdempotencyKey as invalid:
+            raise ApiError(400, str(invalid)) from None
 
     async def _ask(self, caller: Caller, key: str, request: ProjectsRequest) -> Decision:
         try:

@@ -25,6 +25,7 @@ from query_api.channel_fields import (
 )
 from query_api.commands import gone, made, wait_until
 from query_api.http.field_types import words
+from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
 from query_api.mutes import PLAIN_TAKES, InvalidMute, read_plain_mute
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
@@ -34,7 +35,17 @@ from query_api.poppaping.channel_service import Channels
 from query_api.poppaping.objects import Deleted, RotatedWebhookSecret
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
-from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
+from query_api.poppaping.responses import (
+    MOST_PER_PAGE,
+    Page,
+    PerPage,
+    PoppaPingApiError,
+    cut,
+    listed,
+    made_or_found,
+    one,
+    time,
+)
 from query_api.rotation import Secret, rotate_channel_secret
 from schemas.base import Micros
 from schemas.channels.kind import InvalidChannelField, enumerated
@@ -132,10 +143,14 @@ async def list_channels(service: Channels, key: AlertsReader, page: Page = 1, pe
 @router.post(
     "/alert-channels",
     status_code=201,
-    responses=one_of(AlertChannelObject, "The new alert channel.", 201) | errors(400),
+    responses=one_of(AlertChannelObject, "The new alert channel.", 201)
+    | one_of(AlertChannelObject, "The alert channel that was there (`Idempotency-Key`).")
+    | errors(400),
     openapi_extra=_CREATE,
 )
-async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject) -> Response:
+async def create_channel(
+    service: Channels, key: AlertsWriter, body: JsonObject, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Create an alert channel. A webhook without a secret of its own is signed with the secret of the project."""
     wanted, deps = judged(body, CreateAlertChannelBody), service.deps
     try:
@@ -155,6 +170,7 @@ async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject)
             wanted.digest,
             wanted.quiet_hours,
             wanted.repeat_minutes,
+            service.id_for(key, "channel", idempotency_key),
         )
         channel = replace(channel, managed_by=wanted.managed_by)
     except InvalidChannelField as invalid:
@@ -166,8 +182,10 @@ async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject)
         on_every_check=wanted.on_every_monitor,
         confirm=must_be_confirmed(deps, channel),
     )
-    await service.ask(key, request)
-    return one(service.channel_object(await made(deps, deps.directory.channel, channel.id, channel)), 201)
+    decision = await service.ask(key, request)
+    return made_or_found(
+        decision, service.channel_object(await made(deps, deps.directory.channel, channel.id, channel))
+    )
 
 
 @router.get("/alert-channels/{id}", responses=_CHANNEL)

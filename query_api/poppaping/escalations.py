@@ -11,13 +11,24 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.commands import gone
 from query_api.http.field_types import Count, Time, Uuid
+from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
-from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
+from query_api.poppaping.responses import (
+    MOST_PER_PAGE,
+    Page,
+    PerPage,
+    PoppaPingApiError,
+    cut,
+    listed,
+    made_or_found,
+    one,
+    time,
+)
 from query_api.poppaping.service import Service, ServiceDep
 from schemas.definitions import ApiKey, Channel, Check
 from schemas.escalations import (
@@ -131,15 +142,20 @@ async def list_policies(service: ServiceDep, key: AlertsReader, page: Page = 1, 
     "/escalation-policies",
     status_code=201,
     summary="Make an escalation policy (Pingfold's own)",
-    responses=one_of(EscalationPolicyObject, "The new policy.", 201) | errors(400),
+    responses=one_of(EscalationPolicyObject, "The new policy.", 201)
+    | one_of(EscalationPolicyObject, "The policy that was there (`Idempotency-Key`).")
+    | errors(400),
     openapi_extra=body_of(CreateEscalationPolicyBody, _EXAMPLE),
 )
-async def create_policy(service: ServiceDep, key: AlertsWriter, body: JsonObject) -> Response:
+async def create_policy(
+    service: ServiceDep, key: AlertsWriter, body: JsonObject, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Make an escalation policy. What is down already, and nobody has acknowledged, begins at its first step now."""
     fields = await _fields(service, key, judged(body, CreateEscalationPolicyBody))
-    request = EscalationCreate(request=new_id(), at=service.deps.clock.now(), id=new_id(), fields=fields)
+    id = service.id_for(key, "escalation policy", idempotency_key)
+    request = EscalationCreate(request=new_id(), at=service.deps.clock.now(), id=id, fields=fields)
     decision = await service.ask(key, request)
-    return one(_object(await service.read_back(decision, service.deps.directory.policy)), 201)
+    return made_or_found(decision, _object(await service.read_back(decision, service.deps.directory.policy)))
 
 
 @router.get("/escalation-policies/{id}", summary="Read an escalation policy (Pingfold's own)", responses=_POLICY)

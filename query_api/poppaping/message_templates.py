@@ -12,13 +12,24 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.commands import gone
 from query_api.http.field_types import Time, Uuid
+from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
-from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
+from query_api.poppaping.responses import (
+    MOST_PER_PAGE,
+    Page,
+    PerPage,
+    PoppaPingApiError,
+    cut,
+    listed,
+    made_or_found,
+    one,
+    time,
+)
 from query_api.poppaping.service import Service, ServiceDep
 from query_api.preview_samples import preview_sample
 from schemas.base import Micros
@@ -130,17 +141,22 @@ async def list_templates(service: ServiceDep, key: AlertsReader, page: Page = 1,
     "/message-templates",
     status_code=201,
     summary="Make a message template (Pingfold's own)",
-    responses=one_of(MessageTemplateObject, "The new template.", 201) | errors(400),
+    responses=one_of(MessageTemplateObject, "The new template.", 201)
+    | one_of(MessageTemplateObject, "The template that was there (`Idempotency-Key`).")
+    | errors(400),
     openapi_extra=body_of(CreateMessageTemplateBody, _EXAMPLE),
 )
-async def create_template(service: ServiceDep, key: AlertsWriter, body: JsonObject) -> Response:
+async def create_template(
+    service: ServiceDep, key: AlertsWriter, body: JsonObject, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Make a message template. Of several that fit a message the one that names its channel counts, then the one that
     names its event, then the oldest. What is pending already is sent as it was."""
     wanted = judged(body, CreateMessageTemplateBody)
     fields = await _fields(service, key, wanted)
-    request = TemplateCreate(request=new_id(), at=service.deps.clock.now(), id=new_id(), fields=fields)
+    id = service.id_for(key, "message template", idempotency_key)
+    request = TemplateCreate(request=new_id(), at=service.deps.clock.now(), id=id, fields=fields)
     decision = await service.ask(key, request)
-    return one(_object(await service.read_back(decision, service.deps.directory.template)), 201)
+    return made_or_found(decision, _object(await service.read_back(decision, service.deps.directory.template)))
 
 
 @router.post(

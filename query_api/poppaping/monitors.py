@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from infra.secrets.secrets import of_monitor
 from query_api.commands import gone
+from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.history import answering_history
@@ -16,7 +17,17 @@ from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
-from query_api.poppaping.responses import MOST_PER_PAGE, Conflict, Page, PerPage, PoppaPingApiError, cut, listed, one
+from query_api.poppaping.responses import (
+    MOST_PER_PAGE,
+    Conflict,
+    Page,
+    PerPage,
+    PoppaPingApiError,
+    cut,
+    listed,
+    made_or_found,
+    one,
+)
 from query_api.poppaping.results import ResultObject, history_of, result_object
 from query_api.poppaping.service import Service, ServiceDep
 from query_api.poppaping.uptimes import Period, UptimeObject, uptime_object
@@ -52,18 +63,23 @@ async def list_monitors(
 @router.post(
     "/monitors",
     status_code=201,
-    responses=one_of(MonitorObject, "The new monitor.", 201) | errors(400, 403),
+    responses=one_of(MonitorObject, "The new monitor.", 201)
+    | one_of(MonitorObject, "The monitor that was there (`Idempotency-Key`).")
+    | errors(400, 403),
     openapi_extra=_CREATE,
 )
-async def create_monitor(service: ServiceDep, key: MonitorsWriter, body: JsonObject) -> Response:
+async def create_monitor(
+    service: ServiceDep, key: MonitorsWriter, body: JsonObject, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Create a monitor; it is probed at once."""
-    id = new_id()
+    id = service.id_for(key, "monitor", idempotency_key)
     deps, guard = service.deps, service.deps.guard.of(key.project)
     fields = fields_of(body, None, Sealed(), deps.settings.regions, service.plan, _encrypting(service, id), guard)
     request = MonitorCreate(
         request=new_id(), at=service.deps.clock.now(), id=id, fields=fields, most=service.plan.monitors
     )
-    return service.answer(await service.result(await service.ask(key, request)), 201)
+    decision = await service.ask(key, request)
+    return made_or_found(decision, service.presented(await service.result(decision)))
 
 
 @router.get("/monitors/{id}", responses=one_of(MonitorDetails, "The monitor with its uptime.") | errors(404))

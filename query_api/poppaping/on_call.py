@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Response
 from msgspec import UNSET, UnsetType
 
 from query_api.commands import gone
+from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
@@ -82,10 +83,14 @@ async def list_rotations(service: ServiceDep, key: AlertsReader, page: Page = 1,
     "/on-call",
     status_code=201,
     summary="Make an on-call rotation (Pingfold's own)",
-    responses=one_of(OnCallDetails, "The new rotation; `warnings` tell of times without anybody.", 201) | errors(400),
+    responses=one_of(OnCallDetails, "The new rotation; `warnings` tell of times without anybody.", 201)
+    | one_of(OnCallDetails, "The rotation that was there (`Idempotency-Key`).")
+    | errors(400),
     openapi_extra=body_of(CreateOnCallBody, _EXAMPLE),
 )
-async def create_rotation(service: ServiceDep, key: AlertsWriter, body: JsonObject) -> Response:
+async def create_rotation(
+    service: ServiceDep, key: AlertsWriter, body: JsonObject, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Make an on-call rotation. Nobody is told by it before a step of an escalation policy names it."""
     wanted, now = judged(body, CreateOnCallBody), service.deps.clock.now()
     if wanted.handover is UNSET:
@@ -93,8 +98,10 @@ async def create_rotation(service: ServiceDep, key: AlertsWriter, body: JsonObje
     fields = fields_of(wanted, "UTC", now)
     assert not isinstance(fields.turns, UnsetType)
     await _must_be_turns(service, key, fields.turns)
-    decision = await service.ask(key, OnCallCreate(request=new_id(), at=now, id=new_id(), fields=fields))
-    return await _answer(service, await service.read_back(decision, service.deps.directory.rotation), status=201)
+    id = service.id_for(key, "on-call rotation", idempotency_key)
+    decision = await service.ask(key, OnCallCreate(request=new_id(), at=now, id=id, fields=fields))
+    status = 201 if decision.outcome == "made" else 200
+    return await _answer(service, await service.read_back(decision, service.deps.directory.rotation), status=status)
 
 
 @router.get("/on-call/{id}", summary="Read an on-call rotation (Pingfold's own)", responses=_ROTATION)

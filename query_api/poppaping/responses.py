@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from query_api.http.field_types import Count
 from query_api.http.refusals import ApiError, json_answer
 from schemas.base import Micros
+from schemas.decisions import Decision
 from schemas.times import iso_or_none
 
 T = TypeVar("T")
@@ -89,6 +90,11 @@ async def on_fault(_: Request, fault: Exception) -> Response:
 def one(data: object, status: int = 200) -> Response:
     """A single object."""
     return json_answer(Data(data), status)
+
+
+def made_or_found(decision: Decision, data: object) -> Response:
+    """The answer with what a request made, or has made when it came before (`Idempotency-Key`)."""
+    return one(data, 201 if decision.outcome == "made" else 200)
 
 
 def listed(items: Sequence[T], page: int, per_page: int, total: int) -> Response:

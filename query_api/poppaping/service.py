@@ -17,6 +17,7 @@ from query_api import commands
 from query_api.actors import with_key
 from query_api.commands import Late, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
+from query_api.http.idempotency import InvalidIdempotencyKey, id_for
 from query_api.plans import PLANS, Plan
 from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject, monitor_details, monitor_object
 from query_api.poppaping.rejections import fault_of
@@ -118,6 +119,14 @@ class Service:
         if (rejection := decision.rejection) is not None:
             raise fault_of(rejection)
         return decision
+
+    def id_for(self, key: ApiKey, kind: str, idempotency_key: str | None) -> str:
+        """The id of what the caller makes. idempotency_key: the header `Idempotency-Key`."""
+        try:
+            return id_for(self.deps, key.project, kind, idempotency_key)
+        except InvalidIdempotencyKey as invalid:
+            words = str(invalid)
+            raise PoppaPingApiError(400, f"{words[0].upper()}{words[1:]}.") from None
 
     async def result(self, decision: Decision) -> Monitor:
         """The monitor that a verdict names, read back with its running state."""

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from infra.secrets.passwords import hash_password
 from query_api.commands import gone
 from query_api.http.field_types import Time, Uuid
+from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
 from query_api.pages.status_board import Overall, Status, address, components_of, overall
 from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
@@ -17,7 +18,17 @@ from query_api.poppaping.bodies import judged
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import parts_without_read_only, without_read_only
-from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
+from query_api.poppaping.responses import (
+    MOST_PER_PAGE,
+    Page,
+    PerPage,
+    PoppaPingApiError,
+    cut,
+    listed,
+    made_or_found,
+    one,
+    time,
+)
 from query_api.poppaping.service import Service, ServiceDep
 from query_api.slugs import slugify
 from schemas.definitions import ApiKey
@@ -118,20 +129,26 @@ async def list_pages(service: ServiceDep, key: PagesReader, page: Page = 1, per_
     "/status-pages",
     status_code=201,
     summary="Create Page (Pingfold's own)",
-    responses=one_of(StatusPageDetails, "The new status page.", 201) | errors(400),
+    responses=one_of(StatusPageDetails, "The new status page.", 201)
+    | one_of(StatusPageDetails, "The status page that was there (`Idempotency-Key`).")
+    | errors(400),
     openapi_extra=body_of(CreateStatusPageBody, {"title": "Status of the shop"}),
 )
-async def create_page(service: ServiceDep, key: PagesWriter, body: JsonObject) -> Response:
+async def create_page(
+    service: ServiceDep, key: PagesWriter, body: JsonObject, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Create a status page of monitors and checks."""
     wanted = judged(body, CreateStatusPageBody)
     if wanted.slug is UNSET:
         wanted.slug = slugify(wanted.title).replace("_", "-")[:_LONGEST_SLUG].strip("-")
     request = StatusPageCreate(
-        request=new_id(), at=service.deps.clock.now(), id=new_id(), fields=await _fields(service, key, wanted)
+        request=new_id(),
+        at=service.deps.clock.now(),
+        id=service.id_for(key, "status page", idempotency_key),
+        fields=await _fields(service, key, wanted),
     )
-    return one(
-        _object(service, await service.read_back(await service.ask(key, request), service.deps.directory.page)), 201
-    )
+    decision = await service.ask(key, request)
+    return made_or_found(decision, _object(service, await service.read_back(decision, service.deps.directory.page)))
 
 
 @router.get("/status-pages/{id}", responses=_PAGE)
