@@ -24,6 +24,16 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+# What a page says of what was just done, by the parameter `note` of its address.
+NOTES = {
+    "saved": "Saved.",
+    "made": "Made.",
+    "deleted": "Deleted.",
+    "paused": "Paused.",
+    "resumed": "Resumed.",
+    "sent": "Sent.",
+    "done": "Done.",
+}
 HEADERS = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
 
 
@@ -64,6 +74,7 @@ async def page(
         "form_token": partial(form_token, deps),
         "reader": reader,
         "times": reader.times,
+        "note": NOTES.get(request.query_params.get("note", ""), ""),
         "viewer": getattr(request.state, "viewer", None),
     }
     # In a thread: a page of very many things takes a while, in which pings go on.

@@ -32,6 +32,14 @@ def period_words(seconds: int) -> str:
     return span_words(seconds)
 
 
+def span_text(seconds: int) -> str:
+    """The same as a form shows it, and `query_api.updown.durations` reads it: `1 day`, `1 h 30 min`, `0 seconds`."""
+    for unit, size in _UNITS:
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
+    return span_words(seconds) if seconds else "0 seconds"
+
+
 def span_words(seconds: int) -> str:
     """How long something may take, exactly: `5 min`, `1 h 30 min`, `none` for 0."""
     parts = []

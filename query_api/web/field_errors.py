@@ -1,0 +1,45 @@
+"""Which field an error text of an API names, and how a form says it beside that field. Pure.
+
+Both APIs name the field in their words: `json validation error: slug is too long` (Healthchecks), `Field 'url': ...`
+(PoppaPing), `... - at `$.name`` (a value of another type). What names no field of the form is told at its top.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+_HEALTHCHECKS = "json validation error: "
+_PLACE = re.compile(r"(?P<what>.*) - at (?:`key` in )?`\$\.?(?P<field>\w+).*?`", re.DOTALL)
+_ITEM = re.compile(r"an item in '(?P<field>\w+)' (?P<what>.*)", re.DOTALL)
+_FIELD = re.compile(r"Field '(?P<field>\w+)[^']*'(?: \(a name in it\))?(?P<colon>:?) (?P<what>.*)", re.DOTALL)
+_PLAIN = re.compile(r"(?P<field>\w+) (?P<what>.*)", re.DOTALL)
+_QUOTED = re.compile(r"'(\w+)'")
+
+
+class ToldError(NamedTuple):
+    """field: the one that is named; empty: none of the form's. words: a sentence."""
+
+    field: str
+    words: str
+
+
+def told_error(text: str, labels: Mapping[str, str]) -> ToldError:
+    """An error text of an API. labels: of the fields that the form has, by their name in the API."""
+    is_healthchecks = text.startswith(_HEALTHCHECKS)
+    words = text.removeprefix(_HEALTHCHECKS)
+    if (place := _PLACE.fullmatch(words)) and place["field"] in labels:
+        return ToldError(place["field"], _sentence(place["what"]))
+    if (item := _ITEM.fullmatch(words)) and item["field"] in labels:
+        return ToldError(item["field"], _sentence(f"An item {item['what']}"))
+    if (named := _FIELD.fullmatch(words)) and named["field"] in labels:
+        of = "" if named["colon"] else f"{labels[named['field']]} "
+        return ToldError(named["field"], _sentence(of + named["what"]))
+    if is_healthchecks and (plain := _PLAIN.fullmatch(words)) and plain["field"] in labels:
+        return ToldError(plain["field"], _sentence(f"{labels[plain['field']]} {plain['what']}"))
+    field = next((name for name in _QUOTED.findall(words) if name in labels), "")
+    return ToldError(field, _sentence(words))
+
+
+def _sentence(words: str) -> str:
+    words = words.strip()
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '!', '?')) else '.'}"
