@@ -35,6 +35,7 @@ from query_api.state.freshness import Freshness
 from query_api.web import (
     account,
     assets,
+    check_edit,
     check_page,
     dashboard,
     downtimes,
@@ -84,6 +85,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     reader.install(app)
     live.install(app)
     dashboard.install(app, deps)
+    check_edit.install(app)
     check_page.install(app)
     monitor_page.install(app)
     explained.install(app)

@@ -20,7 +20,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Container
 from datetime import date, datetime, timedelta
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata, resources
 from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo
@@ -112,6 +112,12 @@ def canonical_tz(name: str) -> str:
     if canonical := _zone_names().get(name):
         return canonical
     raise BadTimezone("is not the name of an IANA time zone")
+
+
+@cache
+def zone_names() -> tuple[str, ...]:
+    """The names under which we keep time zones, in order."""
+    return tuple(sorted(set(_zone_names().values())))
 
 
 @lru_cache(maxsize=1024)

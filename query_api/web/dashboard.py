@@ -69,6 +69,7 @@ async def overview(request: Request, deps: DependenciesDep, who: ViewerDep) -> R
         deps,
         request=request,
         wanted=wanted,
+        of_project=f"?project={wanted.project}" if who.may_edit(wanted.project) else "",
         groups=_groups(shown, names, times, len(names) > 1),
         counts=_counts(seen.counts, wanted),
         summary=summary(seen.counts),

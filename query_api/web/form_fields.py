@@ -73,12 +73,17 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Fields under a heading. closed: it is opened by who wants it, or when something in it is wrong or set."""
+    """Fields under a heading. closed: it is opened by who wants it, or when something in it is wrong.
+
+    preview: the path, below the site's root, of a part of a page that tells of its fields what they mean: it is given
+    their inputs as its query. With scripts it is shown while somebody types, without by the button of the form.
+    """
 
     title: str
     fields: tuple[Field, ...]
     help: str = ""
     closed: bool = False
+    preview: str = ""
 
 
 class WrongInput(ValidationError):

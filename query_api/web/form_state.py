@@ -26,7 +26,8 @@ _LONGEST_NOTE = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """errors, notes: sentences by name of field. problem: what is wrong that no field is named for."""
+    """errors, notes: sentences by name of field. problem: what is wrong that no field is named for. changed: that the
+    thing was changed meanwhile. previews: what groups mean, as parts of a page, by their path."""
 
     groups: tuple[Group, ...]
     inputs: Inputs
@@ -37,6 +38,7 @@ class Form:
     errors: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    previews: Mapping[str, str] = field(default_factory=dict)
     changed: str = ""
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from query_api.dependencies import Dependencies
 from query_api.errors import QueryApiError
@@ -56,6 +57,12 @@ def install(app: FastAPI, deps: Dependencies) -> None:
         return answer
 
     app.add_exception_handler(NoPage, told)
+
+
+async def part(template: str, deps: Dependencies, *, request: Request, **values: Any) -> Markup:
+    """A part of a page, as a template makes it of `values`; it stands in a page, or a script puts it there."""
+    shared = {"root": deps.settings.root, "times": reader_of(request, deps).times}
+    return Markup(await asyncio.to_thread(_templates.get_template(template).render, shared | values))
 
 
 async def page(

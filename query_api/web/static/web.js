@@ -82,6 +82,37 @@
   // Hidden pages listen to nothing: a browser has few connections to a server.
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
 
+  // What fields mean is told while somebody types, by the server; only the newest answer is shown.
+  for (const place of document.querySelectorAll("[data-preview]")) {
+    const form = place.closest("form"), names = place.dataset.fields.split(" ");
+    let soon = 0, asked = 0;
+    const show = async () => {
+      const mine = ++asked, said = new FormData(form);
+      const query = new URLSearchParams(names.filter((name) => said.has(name)).map((name) => [name, said.get(name)]));
+      try {
+        const answer = await fetch(`${root}${place.dataset.preview}?${query}`, { signal: AbortSignal.timeout(5000) });
+        if (mine !== asked || !answer.ok || answer.redirected) return;
+        place.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+      } catch { /* what is shown is that of before; the form can be sent in any case */ }
+    };
+    form?.addEventListener("input", (event) => {
+      if (!names.includes(event.target.name)) return;
+      clearTimeout(soon);
+      soon = setTimeout(show, 300);
+    });
+    show();
+  }
+
+  // Fields that another choice makes pointless are not shown.
+  const only = (form) => {
+    for (const field of form.querySelectorAll("[data-only]")) {
+      const [name, values] = field.dataset.only.split("=");
+      field.hidden = !values.split(",").includes(new FormData(form).get(name) ?? "");
+    }
+  };
+  for (const form of document.querySelectorAll("form.edit")) { only(form); form.addEventListener("input", () => only(form)); }
+  document.getElementById("problem")?.focus();
+
   const zoneIsNew = keepZone();
   if (!document.hidden) start();
   if (zoneIsNew) { if (part()) refresh(); else location.reload(); }
