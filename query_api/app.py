@@ -43,6 +43,7 @@ from query_api.web import (
     incidents,
     invitations,
     live,
+    monitor_edit,
     monitor_page,
     one_time_codes,
     openid,
@@ -87,6 +88,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     dashboard.install(app, deps)
     check_edit.install(app)
     check_page.install(app)
+    monitor_edit.install(app)
     monitor_page.install(app)
     explained.install(app)
     incidents.install(app)

@@ -51,3 +51,24 @@ def form_of(page: str, action: str = "") -> tuple[str, Fields]:
     assert len(forms) == 1, f"{len(forms)} forms that lead to {action or 'anywhere'}"
     inputs = [dict(_ATTRIBUTE.findall(one)) for one in _INPUT.findall(forms[0][1])]
     return unescape(forms[0][0]), {one["name"]: unescape(one.get("value", "")) for one in inputs if "name" in one}
+
+
+def fields_of(page: httpx.Response, action: str) -> dict[str, Any]:
+    """What a browser sends of a form as it stands: its inputs, with only those that are checked."""
+    to, _ = form_of(page.text, action)
+    text = page.text[page.text.index(f'action="{to}"') :]
+    text = text[: text.index("</form>")]
+    fields: dict[str, Any] = {}
+    for tag in re.findall(r"<input ([^>]*)>", text):
+        said = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
+        is_box = said.get("type", "") in ("checkbox", "radio")
+        if "name" in said and (not is_box or tag.endswith(" checked") or " checked " in tag):
+            value, name = unescape(said.get("value", "")), said["name"]
+            fields[name] = [*fields.get(name, []), value] if said["type"] == "checkbox" else value
+    for name, value in re.findall(r'<textarea [^>]*?name="([a-z_]+)"[^>]*>\n?([^<]*)</textarea>', text):
+        fields[name] = unescape(value)
+    for name, inner in re.findall(r'<select [^>]*?name="([a-z_]+)"[^>]*>(.*?)</select>', text, re.DOTALL):
+        chosen = re.search(r'<option value="([^"]*)" selected', inner) or re.search(r'<option value="([^"]*)"', inner)
+        assert chosen is not None
+        fields[name] = unescape(chosen[1])
+    return fields

@@ -36,12 +36,16 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-def put_defaults(wanted: Struct, kind: MonitorKind, plan: Plan) -> None:
-    """Put the default of a monitor of this type in place of each null."""
-    defaults = _DEFAULTS | {
+def defaults_of(kind: MonitorKind, plan: Plan) -> dict[str, Any]:
+    """The default of each field of a monitor of this type."""
+    return _DEFAULTS | {
         "interval_seconds": max(DEFAULT_INTERVAL, plan.interval),
         "timeout_seconds": PROBE_KINDS[kind].default_timeout or DEFAULT_TIMEOUT,
     }
-    for name, default in defaults.items():
+
+
+def put_defaults(wanted: Struct, kind: MonitorKind, plan: Plan) -> None:
+    """Put the default of a monitor of this type in place of each null."""
+    for name, default in defaults_of(kind, plan).items():
         if getattr(wanted, name) is None:
             setattr(wanted, name, default)

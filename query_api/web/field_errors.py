@@ -13,6 +13,15 @@ _PLACE = re.compile(r"(?P<what>.*) - at (?:`key` in )?`\$\.?(?P<field>\w+).*?`",
 _ITEM = re.compile(r"an item in '(?P<field>\w+)' (?P<what>.*)", re.DOTALL)
 _FIELD = re.compile(r"Field '(?P<field>\w+)[^']*'(?: \(a name in it\))?(?P<colon>:?) (?P<what>.*)", re.DOTALL)
 _PLAIN = re.compile(r"(?P<field>\w+) (?P<what>.*)", re.DOTALL)
+# What msgspec says of values, as people say it.
+_SPOKEN = (
+    (re.compile(r"Expected `(?:int|float)` >= (\S+)"), r"Must be at least \1"),
+    (re.compile(r"Expected `(?:int|float)` <= (\S+)"), r"Must be at most \1"),
+    (re.compile(r"Expected `str` of length >= 1"), "Is needed"),
+    (re.compile(r"Expected `str` of length <= (\d+)"), r"Must have at most \1 characters"),
+    (re.compile(r"Expected `array` of length <= (\d+)"), r"Must be at most \1"),
+    (re.compile(r"Expected `int(?: \| null)?`, got `(?:float|str)`"), "Must be a whole number"),
+)
 _QUOTED = re.compile(r"'(\w+)'")
 
 
@@ -41,5 +50,8 @@ def told_error(text: str, labels: Mapping[str, str]) -> ToldError:
 
 
 def _sentence(words: str) -> str:
-    words = words.strip()
+    words = words.strip().removesuffix(".") if words.startswith("Expected `") else words.strip()
+    for said, spoken in _SPOKEN:
+        if found := said.fullmatch(words):
+            words = found.expand(spoken)
     return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '!', '?')) else '.'}"

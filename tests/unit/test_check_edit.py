@@ -1,7 +1,6 @@
 """Checks are made, changed and deleted in the browser, by the requests that programs make."""
 
 import re
-from html import unescape
 from typing import Any
 
 import httpx
@@ -13,7 +12,7 @@ from schemas.definitions import Check
 from schemas.schedules import Cron, Simple
 from tests.harness import Harness
 from tests.people_world import ANN, PASSWORD, member, owner
-from tests.web_browser import Browser, form_of
+from tests.web_browser import Browser, fields_of, form_of
 
 HOSTILE = "<script>alert(1)</script>\"'&"
 NEW = {"name": "Nightly backup", "schedule_kind": "period", "timeout": "1 day", "grace": "90 minutes", "tz": "UTC"}
@@ -36,29 +35,9 @@ async def made(harness: Harness, browser: Browser, **fields: Any) -> Check:
     return only_check(harness)
 
 
-def hidden_of(page: httpx.Response, action: str) -> dict[str, str]:
-    """What a browser sends of a form as it stands: its inputs, with only those that are checked."""
-    to, _ = form_of(page.text, action)
-    text = page.text[page.text.index(f'action="{to}"') :]
-    text = text[: text.index("</form>")]
-    fields: dict[str, str] = {}
-    for tag in re.findall(r"<input ([^>]*)>", text):
-        said = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
-        is_box = said.get("type") in ("checkbox", "radio")
-        if "name" in said and (not is_box or tag.endswith(" checked") or " checked " in tag):
-            fields[said["name"]] = unescape(said.get("value", ""))
-    for name, value in re.findall(r'<textarea [^>]*?name="([a-z_]+)"[^>]*>\n?([^<]*)</textarea>', text):
-        fields[name] = unescape(value)
-    for name, inner in re.findall(r'<select [^>]*?name="([a-z_]+)"[^>]*>(.*?)</select>', text, re.DOTALL):
-        chosen = re.search(r'<option value="([^"]*)" selected', inner) or re.search(r'<option value="([^"]*)"', inner)
-        assert chosen is not None
-        fields[name] = unescape(chosen[1])
-    return fields
-
-
 async def edited(browser: Browser, check: Check, **fields: str) -> httpx.Response:
     page = await browser.get(f"/checks/{check.id}/edit")
-    return await browser.post(f"/checks/{check.id}/edit", data=hidden_of(page, "/edit") | fields)
+    return await browser.post(f"/checks/{check.id}/edit", data=fields_of(page, "/edit") | fields)
 
 
 async def test_a_check_is_made(harness: Harness) -> None:
@@ -112,7 +91,7 @@ async def test_an_error_stands_beside_its_field(harness: Harness, field: str, va
     assert f'<a href="#f-{field}">' in answer.text
     assert 'role="alert"' in answer.text
     assert "<script>alert" not in answer.text
-    assert hidden_of(answer, "/checks/new")["tags"] == HOSTILE
+    assert fields_of(answer, "/checks/new")["tags"] == HOSTILE
     # Sent again with the same key when it is mended.
     mended = await admin.send_form_of(answer, NEW | {"slug": ""}, "/checks/new")
     assert mended.status_code == 303
@@ -145,13 +124,13 @@ async def test_the_second_of_two_editors_is_told(harness: Harness) -> None:
     admin = await owner(harness)
     check = await made(harness, admin)
     page = await admin.get(f"/checks/{check.id}/edit")
-    mine = hidden_of(page, "/edit") | {"name": "Mine", "tags": "mine"}
+    mine = fields_of(page, "/edit") | {"name": "Mine", "tags": "mine"}
     assert (await edited(admin, check, name=HOSTILE, desc="theirs")).status_code == 303
     answer = await admin.post(f"/checks/{check.id}/edit", data=mine)
     assert answer.status_code == 409
     assert "Nothing is saved yet" in answer.text
     assert "to: &lt;script&gt;alert(1)" in answer.text
-    shown = hidden_of(answer, "/edit")
+    shown = fields_of(answer, "/edit")
     assert (shown["name"], shown["tags"], shown["desc"]) == ("Mine", "mine", "theirs")
     assert only_check(harness).name == HOSTILE
     assert (await admin.post(f"/checks/{check.id}/edit", data=shown)).status_code == 303

@@ -35,7 +35,7 @@ LABELS = {"slug": "Slug", "url": "URL", "headers": "Headers", "starts_at": "Begi
         ("Field 'headers[...]' (a name in it): is wrong.", "headers", "Is wrong."),
         ("Fields 'headers' and 'body' must be given.", "headers", "Fields 'headers' and 'body' must be given."),
         ("Give 'starts_at' and 'ends_at'.", "starts_at", "Give 'starts_at' and 'ends_at'."),
-        ("Expected `int`, got `str` - at `$.slug`", "slug", "Expected `int`, got `str`."),
+        ("Expected `int`, got `str` - at `$.slug`", "slug", "Must be a whole number."),
         ("Field 'other': no.", "", "Field 'other': no."),
         ("too many checks", "", "Too many checks."),
     ],
