@@ -40,6 +40,7 @@ from query_api.web import (
     dashboard,
     downtimes,
     explained,
+    incident_edit,
     incidents,
     invitations,
     live,
@@ -92,6 +93,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     monitor_page.install(app)
     explained.install(app)
     incidents.install(app)
+    incident_edit.install(app)
     downtimes.install(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)

@@ -15,7 +15,11 @@ from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.history.monitors import IncidentRow, Which
 from query_api.http.route_index import include
 from query_api.incidents import OpenIncident, open_incident
+from query_api.mutes import show_mute
 from query_api.web.asking import told
+from query_api.web.check_forms import mute_field
+from query_api.web.form_state import Form
+from query_api.web.incident_forms import incident_form
 from query_api.web.incident_story import Moment, story
 from query_api.web.page import NoPage, page
 from query_api.web.reader import reader_of
@@ -89,23 +93,49 @@ async def list_incidents(request: Request, deps: DependenciesDep, who: ViewerDep
 @router.get("/incidents/{id}", dependencies=[Depends(viewer)])
 async def incident_page(request: Request, deps: DependenciesDep, who: ViewerDep, id: str) -> Response:
     """One incident."""
-    times = reader_of(request, deps).times
+    return await incident_shown(request, deps, who, id)
+
+
+class FoundIncident(NamedTuple):
+    """row: as it is told. opened: None when it is over."""
+
+    row: IncidentRow
+    opened: OpenIncident | None
+    thing: Thing
+
+
+async def found_incident(deps: Dependencies, who: Viewer, id: str) -> FoundIncident:
+    """The incident with this id, if the viewer may see it. Raises `NoPage`."""
     row, opened = await _find(deps, who, id.lower())
     thing = _thing(deps, row.thing)
     assert thing is not None
+    return FoundIncident(row, opened, thing)
+
+
+async def incident_shown(
+    request: Request, deps: Dependencies, who: Viewer, id: str, status: int = 200, form: Form | None = None
+) -> Response:
+    """The page of an incident. form: of what somebody does about it, as it was sent. Raises `NoPage`."""
+    times = reader_of(request, deps).times
+    row, opened, thing = await found_incident(deps, who, id)
     told_story = await story(deps, thing, row, times)
     lasted = (times.now if row.resolved is None else row.resolved) - row.started
     return await page(
         "incident.html",
         deps,
+        status,
         request=request,
         incident=row,
         thing=thing,
         cause=in_reach(row.cause or "The cause is not known", times),
+        opened=opened is not None,
         acknowledged=None if opened is None else opened.acknowledged,
         lasted=duration_words(max(0, lasted) / SECOND),
         moments=[_moment(one, times) for one in told_story.moments],
         missing=told_story.missing,
+        form=form or incident_form(times.zone),
+        mute=mute_field(thing.definition.mute_until, times),
+        muted_until=show_mute(thing.definition.mute_until) or "",
         behind=behind(deps),
     )
 
