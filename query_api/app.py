@@ -35,6 +35,7 @@ from query_api.state.freshness import Freshness
 from query_api.web import (
     account,
     assets,
+    bulk_edit,
     check_edit,
     check_page,
     dashboard,
@@ -87,6 +88,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     reader.install(app)
     live.install(app)
     dashboard.install(app, deps)
+    bulk_edit.install(app)
     check_edit.install(app)
     check_page.install(app)
     monitor_edit.install(app)

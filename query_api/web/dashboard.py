@@ -70,7 +70,7 @@ async def overview(request: Request, deps: DependenciesDep, who: ViewerDep) -> R
         request=request,
         wanted=wanted,
         of_project=f"?project={wanted.project}" if who.may_edit(wanted.project) else "",
-        groups=_groups(shown, names, times, len(names) > 1),
+        groups=_groups(shown, names, times, who),
         counts=_counts(seen.counts, wanted),
         summary=summary(seen.counts),
         tags=_tags(seen.tags, wanted),
@@ -109,12 +109,16 @@ def _place(thing: Thing, names: dict[str, str]) -> tuple[int, int, str, str, str
     return rank, 0, names.get(thing.project, "").casefold(), thing.project, thing.name.casefold(), thing.id
 
 
-def _groups(things: Sequence[Thing], names: dict[str, str], times: ShownTimes, many: bool) -> list[dict[str, Any]]:
-    """Things under their headings. many: there are several projects, so that each thing that is wrong names its own."""
-    groups = []
+def _groups(things: Sequence[Thing], names: dict[str, str], times: ShownTimes, who: Viewer) -> list[dict[str, Any]]:
+    """Things under their headings. Where there are several projects, each thing that is wrong names its own."""
+    groups, many = [], len(names) > 1
     for of, some in groupby(things, lambda thing: "" if thing.status in RANKS else thing.project):
         title = names.get(of, of) if of else "Needs attention"
-        rows = [_row(thing, times, names.get(thing.project, "") if many and not of else "") for thing in some]
+        rows = [
+            _row(thing, times, names.get(thing.project, "") if many and not of else "")
+            | {"editable": who.may_edit(thing.project)}
+            for thing in some
+        ]
         groups.append({"wrong": not of, "title": title, "rows": rows})
     return groups
 

@@ -17,7 +17,7 @@ from query_api.web.page import NoPage, page
 from query_api.web.sign_in import led_to
 from query_api.web.viewer import Viewer
 
-_FEW = "Only owners and editors of the project change what is in it."
+FEW = "Only owners and editors of the project change what is in it."
 
 
 class Sent(NamedTuple):
@@ -43,7 +43,7 @@ def must_edit(viewer: Viewer, project: str) -> None:
     if not viewer.may_see(project):
         raise NoPage("There is no such project.")
     if not viewer.may_edit(project):
-        raise NoPage(_FEW, 403)
+        raise NoPage(FEW, 403)
 
 
 async def send(

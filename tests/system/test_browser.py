@@ -99,6 +99,8 @@ def test_axe_finds_nothing_wrong(equipped: Equipped, browser: Browser) -> None:
     listed = pingfold.get(f"/incidents?thing={monitor}", auth=("admin", _password(pingfold))).text
     incident = re.findall(r'href="/incidents/([0-9a-f-]{36})"', listed)[0]
     paths += [f"/incidents/{incident}", f"/downtimes/{incident.replace('-', '')[:24]}"]
+    paths += ["/checks/new", f"/checks/{check}/edit", f"/checks/{check}/delete", "/monitors/new"]
+    paths += ["/monitors/new?type=http", f"/monitors/{monitor}/edit"]
     for theme in ("light", "dark"):
         with visit(browser, _password(pingfold), color_scheme=theme) as page:
             for path in paths:
@@ -106,3 +108,37 @@ def test_axe_finds_nothing_wrong(equipped: Equipped, browser: Browser) -> None:
                 page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
                 assert violations(page) == [], f"{path} in {theme}"
                 assert page.title() != "run"
+
+
+def test_the_first_five_minutes(equipped: Equipped, browser: Browser) -> None:
+    """Signing in, making a check, and seeing its first ping arrive, on a phone and without a word of command line."""
+    pingfold = equipped.pingfold
+    context = browser.new_context(viewport=PHONE, timezone_id="Europe/Berlin")  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(pingfold.url)
+    page.get_by_label("Mail address").fill("admin")
+    page.get_by_label("Password").fill(_password(pingfold))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="New check").click()
+    expect(page.locator(".preview")).to_contain_text("If a ping came now")
+    page.get_by_label("at times of a calendar").check()
+    expect(page.get_by_label("Period")).to_be_hidden()
+    page.get_by_label("Schedule", exact=True).fill("30 4 * * *")
+    expect(page.locator(".preview li")).to_have_count(5)
+    expect(page.locator(".preview li").first).to_contain_text("04:30:00 CE")
+    page.get_by_label("Name").fill("x" * 3 + _HOSTILE)
+    page.get_by_label("Grace").fill("soon")
+    assert _is_within(page)
+    page.get_by_role("button", name="Make the check").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.get_by_label("Grace")).to_have_attribute("aria-invalid", "true")
+    assert violations(page) == []
+    page.get_by_label("Grace").fill("10 minutes")
+    page.get_by_role("button", name="Make the check").click()
+    expect(page.locator("#live .status").first).to_have_text("new")
+    expect(page.locator("#live-state")).to_have_text("Live")
+    pingfold.good_ping(page.url.rpartition("/")[2].partition("?")[0])
+    expect(page.locator("#live .status").first).to_have_text("up")
+    assert _is_within(page)
+    assert page.title() != "run"
+    context.close()

@@ -29,7 +29,9 @@
     const focused = document.activeElement, key = now.contains(focused) ? focused.id || focused.getAttribute("href") : "";
     const open = [...now.querySelectorAll("details[open][id]")].map((one) => one.id);
     const [x, y] = [scrollX, scrollY];
+    const picked = [...now.querySelectorAll(".pick:checked")].map((one) => one.id);
     now.replaceChildren(...next.childNodes);
+    for (const id of picked) { const box = document.getElementById(id); if (box) box.checked = true; }
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (key) {
       const again = document.getElementById(key) || [...now.querySelectorAll("a[href]")].find((one) => one.getAttribute("href") === key);
@@ -42,7 +44,7 @@
   };
 
   // What somebody types into stays: the new part waits until he has left the field.
-  const isTyping = () => part()?.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
+  const isTyping = () => part()?.contains(document.activeElement) && document.activeElement.matches("input:not(.pick), textarea, select");
   document.addEventListener("focusout", () => setTimeout(() => { if (waits && !isTyping()) refresh(); }));
 
   let busy = false, again = false, waits = false;

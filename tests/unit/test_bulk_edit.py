@@ -1,0 +1,96 @@
+"""Many things of the overview are changed at once; what failed is told."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.harness import OTHER_KEY, POP_KEY, Harness
+from tests.people_world import member, owner
+from tests.web_browser import Browser, form_of
+
+HOSTILE = "<b>job</b>"
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return Harness()
+
+
+async def things(harness: Harness) -> tuple[str, str, str]:
+    """Two checks and a monitor."""
+    checks = [
+        await harness.client.post("/api/v3/checks/", json={"name": name, "tags": "a b"}) for name in (HOSTILE, "x")
+    ]
+    body = {"name": "Shop", "url": "https://shop.example.com/"}
+    made = await harness.client.post("/api/v1/monitors", json=body, headers={"X-Api-Key": POP_KEY})
+    return checks[0].json()["uuid"], checks[1].json()["uuid"], made.json()["data"]["id"]
+
+
+async def sent(browser: Browser, action: str, chosen: Any, **fields: str) -> httpx.Response:
+    return await browser.send_form("/?tag=", {"do": action, "thing": chosen} | fields, "/bulk")
+
+
+async def test_many_are_paused_and_resumed(harness: Harness) -> None:
+    first, second, monitor = await things(harness)
+    ann = await member(harness, "editor")
+    page = (await ann.get("/")).text
+    assert page.count('class="pick"') == 3
+    for action, paused in (("pause", True), ("resume", False), ("resume", False)):
+        answer = await sent(ann, action, [first, monitor])
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/?tag=&note=done")
+        states = [harness.log.states.state(id) for id in (first, second)]
+        assert [state is not None and state.status == "paused" for state in states] == [paused, False]
+        found = harness.log.directory.monitor(monitor)
+        assert found is not None
+        assert found.paused is paused
+
+
+async def test_tags_are_put_on_and_taken_off(harness: Harness) -> None:
+    first, second, monitor = await things(harness)
+    ann = await member(harness, "editor")
+
+    def tags() -> list[str]:
+        found = [harness.log.directory.check(id) for id in (first, second)]
+        return [one.tags for one in found if one is not None]
+
+    assert (await sent(ann, "add-tag", [first, second], tag="prod")).status_code == 303
+    assert tags() == ["a b prod", "a b prod"]
+    assert (await sent(ann, "remove-tag", [first, second], tag="a")).status_code == 303
+    assert tags() == ["b prod", "b prod"]
+    answer = await sent(ann, "add-tag", [first, monitor], tag="night")
+    assert (answer.status_code, tags()[0]) == (409, "b prod night")
+    for words in ("1 could not be changed; 1 is done", "Shop", "Monitors have no tags."):
+        assert words in answer.text
+    long = await sent(ann, "add-tag", [first], tag="x" * 500)
+    assert (long.status_code, "Tags is too long" in long.text, "&lt;b&gt;job" in long.text) == (409, True, True)
+
+
+async def test_what_cannot_be_is_told(harness: Harness) -> None:
+    first, *_ = await things(harness)
+    ann = await member(harness, "editor")
+    elsewhere = await harness.client.post("/api/v3/checks/", json={"name": "secret"}, headers={"X-Api-Key": OTHER_KEY})
+    for action, chosen, fields in (
+        ("pause", [], {}),
+        ("shout", [first], {}),
+        ("add-tag", [first], {"tag": "two words"}),
+        ("pause", [f"{n}" for n in range(201)], {}),
+    ):
+        assert (await sent(ann, action, chosen, **fields)).status_code == 400
+    answer = await sent(ann, "pause", [elsewhere.json()["uuid"], HOSTILE])
+    assert (answer.status_code, "secret" in answer.text, HOSTILE in answer.text) == (409, False, False)
+    assert "2 could not be changed." in answer.text
+
+
+async def test_viewers_are_shown_no_boxes(harness: Harness) -> None:
+    first, *_ = await things(harness)
+    assert 'class="pick"' in (await (await owner(harness)).get("/")).text
+    ann = await member(harness, "viewer")
+    page = (await ann.get("/")).text
+    assert ('class="pick"' in page, "/bulk" in page) == (False, False)
+    _, token = form_of((await ann.get("/sign-out")).text, "/sign-out")
+    answer = await ann.post("/bulk", data=token | {"do": "pause", "thing": first})
+    assert (answer.status_code, "Only owners and editors" in answer.text) == (403, True)
+    state = harness.log.states.state(first)
+    assert state is not None
+    assert state.status != "paused"
