@@ -37,6 +37,7 @@ from query_api.web import (
     assets,
     bulk_edit,
     check_edit,
+    channels,
     check_page,
     dashboard,
     downtimes,
@@ -97,6 +98,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     incidents.install(app)
     incident_edit.install(app)
     downtimes.install(app)
+    channels.install(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)
     tag_badges.install(app, deps)

@@ -51,5 +51,9 @@ class ShownTimes:
         words = f"{duration_words(seconds)} ago" if seconds >= 0 else f"in {duration_words(-seconds)}"
         return self._element(at, words)
 
+    def iso_in(self, minutes: int) -> str:
+        """So many minutes from now, as the APIs take a moment."""
+        return exact_iso(self.now + 60 * minutes * SECOND)
+
     def _element(self, at: Micros, words: str) -> Markup:
         return _TIME.format(exact_iso(at), zulu(at), words)
