@@ -53,6 +53,8 @@ class Story:
             "why check": f"/checks/{check}/why", "monitor": f"/monitors/{monitor}", "incidents": "/incidents",
             "why monitor": f"/monitors/{monitor}/why", "its incidents": f"/incidents?thing={monitor}",
             "check's incident": f"/incidents/{ids[0]}", "monitor's incident": f"/incidents/{ids[1]}",
+            "edit check": f"/checks/{check}/edit", "edit monitor": f"/monitors/{monitor}/edit",
+            "delete check": f"/checks/{check}/delete", "new check": f"/checks/new?project={harness.project}",
             "downtime": f"/downtimes/{str(ids[1]).replace('-', '')[:24]}",
         }  # fmt: skip
 
