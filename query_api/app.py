@@ -45,6 +45,7 @@ from query_api.web import (
     incident_edit,
     incidents,
     invitations,
+    keys,
     live,
     monitor_edit,
     monitor_page,
@@ -99,6 +100,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     incident_edit.install(app)
     downtimes.install(app)
     channels.install(app)
+    keys.install(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)
     tag_badges.install(app, deps)

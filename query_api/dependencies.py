@@ -36,6 +36,7 @@ from query_api.page_keys import PageKeys
 from query_api.password_pool import PasswordPool
 from query_api.state.delivery_states import DeliveryStates
 from query_api.state.key_uses import KeyUses
+from query_api.state.last_uses import LastUses
 from query_api.state.states import MonitorStates, States
 from query_api.test_sends import HourlySendLimiter
 from query_api.what_if.port import AnswersQuestions
@@ -84,6 +85,7 @@ class Dependencies:
     library: Callable[[Call], Awaitable[Verdict]] | None = None
     preview: Callable[[Sample, Micros], Forms] | None = None
     key_uses: KeyUses = field(init=False)
+    last_uses: LastUses = field(default_factory=LastUses)
     page_keys: PageKeys = field(default_factory=PageKeys)
     password_pool: PasswordPool = field(default_factory=PasswordPool)
     source: AcknowledgedPings | None = None

@@ -100,6 +100,7 @@ class Harness:
                 uptime_history=self.uptime_history if history else None,
                 past_things=MemoryPastThings(self.log) if history else None,
                 explaining=self.explaining,
+                last_uses=self.log.last_uses,
                 admin_password=ADMIN_PASSWORD,
                 guard=guard_of(self.settings),
                 preview=Previews(self.settings.base_url, "Pingfold", "Pingfold <ops@pingfold.example>").forms,

@@ -22,6 +22,7 @@ from processors.fold.view import View
 from processors.monitors.fold import Monitors
 from processors.projects.fold import Projects
 from query_api.state.delivery_states import DeliveryStates
+from query_api.state.last_uses import LastUses
 from query_api.state.states import MonitorStates, States
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState
@@ -36,6 +37,7 @@ from schemas.topics import (
     DEFINITIONS,
     DELIVERIES,
     DELIVERY_STATES,
+    KEY_USES,
     MONITOR_STATES,
     PINGS,
     PROBE_RESULTS,
@@ -81,6 +83,7 @@ class Memory(ImitatedSink):
             MONITOR_STATES.name: self.monitor_states.apply,
             DELIVERY_STATES.name: self.delivery_states.apply,
         }
+        self.last_uses = LastUses()
         self.tick(0)
 
     # ---- time
@@ -145,6 +148,8 @@ class Memory(ImitatedSink):
         """Append a record, and fold."""
         text = key.decode() if isinstance(key, bytes) else key or ""
         position = self._append(topic, partition_of(text.encode(), self.partitions), text, value or b"")
+        if topic == KEY_USES.name:
+            self.last_uses.apply(position.partition, text, value)
         self.fold()
         return position
 

@@ -13,6 +13,8 @@ from tests.harness import ADMIN_PASSWORD, Harness
 SITE = "http://pingfold.test"
 _FORM = re.compile(r'<form method="post" action="([^"]*)"[^>]*>(.*?)</form>', re.DOTALL)
 _INPUT = re.compile(r"<input ([^>]*)>")
+# A choice that is not made is not sent.
+_UNCHOSEN = re.compile(r'type="(?:checkbox|radio)"(?!.* checked)')
 _ATTRIBUTE = re.compile(r'([a-z-]+)="([^"]*)"')
 
 Fields = dict[str, str]
@@ -49,7 +51,7 @@ def form_of(page: str, action: str = "") -> tuple[str, Fields]:
     """The action of a form on a page, and what its inputs hold."""
     forms = [one for one in _FORM.findall(page) if unescape(one[0]).endswith(action)]
     assert len(forms) == 1, f"{len(forms)} forms that lead to {action or 'anywhere'}"
-    inputs = [dict(_ATTRIBUTE.findall(one)) for one in _INPUT.findall(forms[0][1])]
+    inputs = [dict(_ATTRIBUTE.findall(one)) for one in _INPUT.findall(forms[0][1]) if not _UNCHOSEN.search(one)]
     return unescape(forms[0][0]), {one["name"]: unescape(one.get("value", "")) for one in inputs if "name" in one}
 
 

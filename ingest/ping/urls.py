@@ -28,11 +28,12 @@ SLUG_LENGTH = 100
 # so that a mistyped one is told `invalid url format` instead of being shown a page.
 RESERVED = frozenset(
     {
-        "", "account", "admin", "api", "assets", "b", "badge", "channels", "checks", "dashboard", "deliveries", "dns",
-        "docs", "downtimes", "events", "favicon.ico", "healthz", "history", "incidents", "invitations", "live",
-        "login", "logout", "manifest.json", "metrics", "monitors", "on-call", "openapi.json", "pages", "people",
-        "preferences", "projects", "readyz", "recipients", "redoc", "replay", "robots.txt", "settings", "sign-in",
-        "sign-out", "static", "status", "status-pages", ".well-known",
+        "", "account", "admin", "api", "assets", "audit", "b", "badge", "channels", "checks", "dashboard", "deliveries",
+        "dns", "docs", "downtimes", "escalations", "events", "favicon.ico", "healthz", "history", "incidents",
+        "invitations", "keys", "live", "login", "logout", "maintenance", "manifest.json", "metrics", "monitors", "mutes",
+        "on-call", "openapi.json", "pages", "people", "preferences", "projects", "readyz", "recipients", "redoc",
+        "replay", "reports", "robots.txt", "rotations", "settings", "sign-in", "sign-out", "static", "status",
+        "status-pages", "templates", ".well-known",
     }
 )  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""What a web process follows of the log, loaded and kept up to date: definitions, states, decisions, heartbeats.
+"""What a web process follows of the log, loaded and kept up to date: definitions, states, decisions, heartbeats,
+uses of keys.
 
 All of it is read at once at the start, which is what a start takes. When it is closed nothing is followed any more.
 """
@@ -25,9 +26,10 @@ from infra.settings.settings import Settings
 from ingest.ping.other_sources import OtherSources
 from pingfold.addresses import kafka_of
 from query_api.state.delivery_states import DeliveryStates
+from query_api.state.last_uses import LastUses
 from query_api.state.states import MonitorStates, States
 from schemas.check_states import CheckState
-from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEATS, JOURNAL_OF, MONITOR_STATES
+from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEATS, JOURNAL_OF, KEY_USES, MONITOR_STATES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ class Replicas:
     progress: FoldProgress
     peers: OtherSources
     clocks: ClockReports
+    last_uses: LastUses
 
 
 async def start_replicas(
@@ -76,6 +79,7 @@ async def _follow(
     directory, progress = Directory(), FoldProgress(partitions)
     states, monitor_states, delivery_states = States(CheckState), MonitorStates(), DeliveryStates()
     peers, clocks, clock = OtherSources(slot), ClockReports(), clock_of(settings)
+    last_uses = LastUses()
     sink = Sink(bootstrap)
     stack.push_async_callback(sink.close)
     defined = Replica(bootstrap, partitions, {DEFINITIONS: progress.listen(DEFINITIONS, directory.apply)})
@@ -87,7 +91,9 @@ async def _follow(
     # The progress of a fold whose states nobody reads here is followed, too.
     others = [topic for topic in JOURNAL_OF if topic is not DEFINITIONS]
     running = Replica(bootstrap, partitions, {topic: progress.listen(topic, readers.get(topic)) for topic in others})
-    beats = Replica(bootstrap, partitions, {HEARTBEATS: clocks.listen(peers.apply)}, wait_ms=500)
+    beats = Replica(
+        bootstrap, partitions, {HEARTBEATS: clocks.listen(peers.apply), KEY_USES: last_uses.apply}, wait_ms=500
+    )
     decisions = Decisions(bootstrap, partitions, sink)
     for one in (defined, running, beats, decisions):
         stack.push_async_callback(one.close)
@@ -117,4 +123,5 @@ async def _follow(
         progress=progress,
         peers=peers,
         clocks=clocks,
+        last_uses=last_uses,
     )

@@ -232,6 +232,7 @@ def _dependencies(
         past_things=PastThings(clickhouse),
         explaining=LogExplaining(settings, bootstrap, replicas.partitions, replicas.progress),
         uptime_history=UptimeHistory(clickhouse, written),
+        last_uses=replicas.last_uses,
     )
 
 

@@ -1,12 +1,12 @@
-"""Changes that pages about people ask for, and what is told when they cannot be made."""
+"""Changes that pages ask the fold of projects for, and what is told when they cannot be made."""
 
 from query_api.commands import Late, ask, wait_until
 from query_api.dependencies import Dependencies
 from query_api.errors import QueryApiError
 from schemas.actors import Actor
 from schemas.decisions import Decision
-from schemas.people import PeopleRequest
 from schemas.rejections import RejectionCode
+from schemas.requests import ProjectsRequest
 
 _WORDS = {
     RejectionCode.LAST_OWNER: "The last owner of a project can neither be removed nor get another role. "
@@ -25,7 +25,7 @@ class NotChanged(QueryApiError):
         self.status, self.words = status, words
 
 
-async def ask_for(deps: Dependencies, key: str, request: PeopleRequest, actor: Actor) -> Decision:
+async def ask_for(deps: Dependencies, key: str, request: ProjectsRequest, actor: Actor) -> Decision:
     """What the fold has decided. Raises `NotChanged` for what is refused or not decided in time."""
     try:
         decision = await ask(deps, key, request, actor)
