@@ -37,6 +37,7 @@ from query_api.web import (
     assets,
     bulk_edit,
     check_edit,
+    audit,
     channels,
     check_page,
     dashboard,
@@ -52,6 +53,7 @@ from query_api.web import (
     one_time_codes,
     openid,
     people,
+    projects,
     reader,
     sign_in,
 )
@@ -101,6 +103,8 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     downtimes.install(app)
     channels.install(app)
     keys.install(app)
+    audit.install(app)
+    projects.install(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)
     tag_badges.install(app, deps)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json as json_module
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import msgspec
 import typer
@@ -20,7 +20,7 @@ from pingfold.commands.options import Json, ProjectOption, project_of
 from pingfold.commands.tables import print_table
 from pingfold.errors import CommandFailed
 from query_api.history.audit import AuditHistory, AuditRow, Which, wrong_actor, wrong_kind
-from query_api.history.audit_object import AuditChange, audit_object
+from query_api.history.audit_object import audit_object, change_words
 from schemas.actors import ActorKind
 from schemas.base import SECOND, Micros
 from schemas.times import read_iso, to_second
@@ -28,8 +28,6 @@ from schemas.topics import TRANSITIONS
 from schemas.transitions import ThingKind
 
 _THINGS, _ACTORS = (", ".join(get_args(kinds)) for kinds in (ThingKind, ActorKind))
-# What happened to each field of a thing, by what happened to the thing; else it was changed.
-_HAPPENED = {"created": "set", "deleted": "removed"}
 _INCOMPLETE = "history is being written: the newest changes may be missing"
 
 
@@ -93,7 +91,7 @@ async def _entries(bootstrap: Cluster, url: str, which: Which) -> tuple[bool, li
 
 
 def _cells(row: AuditRow) -> tuple[str, ...]:
-    changes = "; ".join(filter(None, (_line(change, row.action) for change in audit_object(row).changes)))
+    changes = "; ".join(filter(None, (change_words(change, row.action) for change in audit_object(row).changes)))
     return to_second(row.place.at), _by(row), row.action, row.kind, row.thing, row.name or "-", changes or "-"
 
 
@@ -101,21 +99,3 @@ def _by(row: AuditRow) -> str:
     who = row.key_id or row.user
     where = f" at {row.address}" if row.address else ""
     return f"{row.actor}{f' {who}' if who else ''}{where}"
-
-
-def _line(change: AuditChange, action: str) -> str:
-    """A change in words; "" when there is nothing to tell: a field of a new thing may be there and empty."""
-    old, new = _text(change.old), _text(change.new)
-    field, hidden = change.field, change.hidden
-    if not (old or new):
-        return f"{field}: {_HAPPENED.get(action, 'changed')} (secret)" if hidden else ""
-    if old == new:
-        return f"{field}: {new} (the rest is secret, and changed)"
-    told = old or new if action in _HAPPENED else f"{old or 'nothing'} → {new or 'nothing'}"
-    return f"{field}: {told}{' (the rest is secret)' if hidden else ''}"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json_module.dumps(value, ensure_ascii=False)

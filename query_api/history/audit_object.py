@@ -1,5 +1,6 @@
 """An entry of the audit trail as people see it, by REST and on the command line. Pure."""
 
+import json
 from typing import Annotated, Any, TypeAlias, get_args
 
 from msgspec import Meta, Struct
@@ -10,6 +11,9 @@ from query_api.http.field_types import Count, Time, Uuid, words
 from schemas.actors import ActorKind
 from schemas.times import exact_iso
 from schemas.transitions import Action, ThingKind
+
+# What happened to each field of a thing, by what happened to the thing; else it was changed.
+_HAPPENED = {"created": "set", "deleted": "removed"}
 
 _Value: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 
@@ -77,3 +81,21 @@ def place_of(cursor: str) -> Place | None:
         return None
     at, part, off = (int(text) if len(text) < 20 else -1 for text in parts)
     return Place(at, part, off) if 0 <= at <= FOREVER and 0 <= part < 2**16 and 0 <= off < 2**63 else None
+
+
+def change_words(change: AuditChange, action: str) -> str:
+    """A change in words; "" when there is nothing to tell: a field of a new thing may be there and empty."""
+    old, new = _text(change.old), _text(change.new)
+    field, hidden = change.field, change.hidden
+    if not (old or new):
+        return f"{field}: {_HAPPENED.get(action, 'changed')} (secret)" if hidden else ""
+    if old == new:
+        return f"{field}: {new} (the rest is secret, and changed)"
+    told = old or new if action in _HAPPENED else f"{old or 'nothing'} → {new or 'nothing'}"
+    return f"{field}: {told}{' (the rest is secret)' if hidden else ''}"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -42,6 +42,7 @@ _PARTS = (
     Link("Channels", "/channels"),
     Link("Status pages", "/status-pages"),
     Link("Keys", "/keys"),
+    Link("Projects", "/projects"),
     Link("People", "/people"),
     Link("Audit", "/audit"),
 )

@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from pingfold.cli import app
 from pingfold.commands import audit
-from pingfold.commands.audit import _by, _line, parse_since
+from pingfold.commands.audit import _by, parse_since
 from pingfold.commands.os_user import operator
 from pingfold.errors import CommandFailed
 from query_api.history.audit import AuditRow, Place, wrong_actor, wrong_kind
-from query_api.history.audit_object import AuditChange, audit_object
+from query_api.history.audit_object import AuditChange, audit_object, change_words
 from schemas.actors import ActorKind
 from schemas.base import SECOND
 from schemas.definitions import Definition
@@ -59,7 +59,7 @@ def test_changes_in_words() -> None:
         FieldChange(field="name", new="x" * 100),
         FieldChange(field="channels", old=["a"]),
     )
-    assert [_line(change, "updated") for change in audit_object(row(*changes)).changes] == [
+    assert [change_words(change, "updated") for change in audit_object(row(*changes)).changes] == [
         "grace: 60 → 120",
         "secret: changed (secret)",
         "url: https://a → https://b (the rest is secret)",
@@ -67,7 +67,7 @@ def test_changes_in_words() -> None:
         'channels: ["a"] → nothing',
     ]
     only_the_path = FieldChange(field="url", old="https://a", new="https://a", hidden=True)
-    assert _line(*one(only_the_path, "updated")) == "url: https://a (the rest is secret, and changed)"
+    assert change_words(*one(only_the_path, "updated")) == "url: https://a (the rest is secret, and changed)"
 
 
 @pytest.mark.parametrize(("action", "happened", "side"), [("created", "set", "new"), ("deleted", "removed", "old")])
@@ -76,9 +76,9 @@ def test_what_a_thing_has_that_is_made_or_removed_in_words(action: str, happened
         FieldChange(field=field, old=value if side == "old" else None, new=value if side == "new" else None)
         for field, value in (("name", "Backup"), ("url", ""))
     )
-    assert _line(*one(name, action)) == "name: Backup"
-    assert _line(*one(url, action)) == "", "an e-mail channel has no URL, and none was set or removed"
-    assert _line(*one(FieldChange(field="hash", hidden=True), action)) == f"hash: {happened} (secret)"
+    assert change_words(*one(name, action)) == "name: Backup"
+    assert change_words(*one(url, action)) == "", "an e-mail channel has no URL, and none was set or removed"
+    assert change_words(*one(FieldChange(field="hash", hidden=True), action)) == f"hash: {happened} (secret)"
 
 
 def one(change: FieldChange, action: str) -> tuple[AuditChange, str]:

@@ -1,0 +1,75 @@
+"""The pages of projects: made by the owner of the instance, keys and secrets rotated by those who may change one."""
+
+import re
+
+import pytest
+
+from tests.harness import Harness
+from tests.people_world import member, owner
+from tests.web_browser import form_of
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return Harness()
+
+
+async def test_the_owner_of_the_instance_makes_a_project(harness: Harness) -> None:
+    browser = await owner(harness)
+    page = await browser.get("/projects")
+    first = await browser.send_form_of(page, {"name": "Backups"}, "/projects")
+    assert first.status_code == 303
+    shown = (await browser.get(first.headers["Location"])).text
+    assert "The project is made." in shown
+    assert "<h1><bdi>Backups</bdi></h1>" in shown
+    second = await browser.send_form_of(page, {"name": "Backups"}, "/projects")
+    assert [one.name for one in harness.log.directory.projects.values()].count("Backups") == 1
+    assert second.status_code in (303, 409)
+    answer = await browser.send_form("/projects", {"name": ""}, "/projects")
+    assert (answer.status_code, "A name of 1 to 100 characters" in answer.text) == (400, True)
+
+
+async def test_others_make_none(harness: Harness) -> None:
+    ann = await member(harness, "owner")
+    page = (await ann.get("/projects")).text
+    assert "New project" not in page
+    assert "other" not in re.findall(r"<bdi>(\w+)</bdi></a></th>", page)
+    token = form_of((await ann.get("/sign-out")).text, "/sign-out")[1]
+    assert (await ann.post("/projects", data=token | {"name": "Mine"})).status_code == 403
+    assert (await ann.get(f"/projects/{harness.other}")).status_code == 404
+    for path in ("ping-key", "webhook-secret"):
+        assert (await ann.post(f"/projects/{harness.other}/{path}", data=token)).status_code == 404
+
+
+async def test_a_ping_key_and_a_secret_are_rotated(harness: Harness) -> None:
+    ann = await member(harness, "editor")
+    before = harness.log.directory.projects[harness.project]
+    path = f"/projects/{harness.project}"
+    assert before.ping_key in (await ann.get(path)).text
+    answer = await ann.send_form(path, {}, "/ping-key")
+    assert answer.headers["Location"] == f"{path}?done=ping-key"
+    now = harness.log.directory.projects[harness.project]
+    assert now.ping_key != before.ping_key
+    page = (await ann.get(path)).text
+    assert now.ping_key in page
+    assert "A former one is taken until" in page
+    secret = re.search(r'value="(whsec_[^"]*)"', (await ann.send_form(path, {}, "/webhook-secret")).text)
+    assert secret is not None
+    assert secret[1] not in (await ann.get(path)).text
+
+
+async def test_viewers_see_no_ping_key(harness: Harness) -> None:
+    await harness.client.post("/api/v3/checks/", json={"name": "job", "tags": "web"})
+    bob = await member(harness, "viewer")
+    path = f"/projects/{harness.project}"
+    page = (await bob.get(path)).text
+    assert harness.log.directory.projects[harness.project].ping_key not in page
+    assert 'action="/projects' not in page
+    assert "/metrics/" in page
+    assert '<bdi class="tag">web</bdi>' in page
+    token = form_of((await bob.get("/sign-out")).text, "/sign-out")[1]
+    before = harness.log.directory.projects[harness.project]
+    for rotated in ("ping-key", "webhook-secret"):
+        answer = await bob.post(f"{path}/{rotated}", data=token)
+        assert answer.status_code in (401, 403), answer.text
+    assert harness.log.directory.projects[harness.project] == before
