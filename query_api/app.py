@@ -38,6 +38,7 @@ from query_api.web import (
     bulk_edit,
     check_edit,
     audit,
+    channel_forms,
     channels,
     check_page,
     dashboard,
@@ -101,6 +102,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     incidents.install(app)
     incident_edit.install(app)
     downtimes.install(app)
+    channel_forms.install(app)
     channels.install(app)
     keys.install(app)
     audit.install(app)
