@@ -50,6 +50,8 @@ from query_api.web import (
     keys,
     live,
     monitor_edit,
+    maintenance,
+    maintenance_forms,
     monitor_page,
     one_time_codes,
     openid,
@@ -106,6 +108,8 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     channels.install(app)
     keys.install(app)
     audit.install(app)
+    maintenance_forms.install(app)
+    maintenance.install(app)
     projects.install(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)
