@@ -43,6 +43,7 @@ from query_api.web import (
     check_page,
     dashboard,
     downtimes,
+    escalations,
     explained,
     incident_edit,
     incidents,
@@ -58,6 +59,7 @@ from query_api.web import (
     people,
     projects,
     reader,
+    rotations,
     sign_in,
 )
 from query_api.web import page as web_page
@@ -110,6 +112,8 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     audit.install(app)
     maintenance_forms.install(app)
     maintenance.install(app)
+    escalations.install(app)
+    rotations.install(app)
     projects.install(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)

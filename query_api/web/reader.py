@@ -40,6 +40,8 @@ _PARTS = (
     Link("Incidents", "/incidents"),
     Link("Maintenance", "/maintenance"),
     Link("Channels", "/channels"),
+    Link("Escalations", "/escalations"),
+    Link("On call", "/rotations"),
     Link("Status pages", "/status-pages"),
     Link("Keys", "/keys"),
     Link("Projects", "/projects"),
