@@ -53,12 +53,15 @@ from query_api.web import (
     monitor_edit,
     maintenance,
     maintenance_forms,
+    message_templates,
     monitor_page,
+    mutes,
     one_time_codes,
     openid,
     people,
     projects,
     reader,
+    report_settings,
     rotations,
     sign_in,
 )
@@ -114,6 +117,9 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     maintenance.install(app)
     escalations.install(app)
     rotations.install(app)
+    mutes.install(app)
+    message_templates.install(app)
+    report_settings.install(app)
     projects.install(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)

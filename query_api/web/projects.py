@@ -31,6 +31,7 @@ LONGEST_NAME = 100
 _MOST_BADGES = 50
 _DONE = {
     "made": "The project is made. Make a channel next, so that somebody is told.",
+    "reports": "The changes are kept.",
     "ping-key": "The ping key is another one. Pings with the former one are taken for 24 hours more.",
 }
 

@@ -4,11 +4,13 @@ from urllib.parse import quote
 
 import pytest
 
+from schemas.ids import derived_id
 from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness
 from tests.page_skeleton import Skeleton
 
 AUTH = ("", ADMIN_PASSWORD)
 TAME = "tame"
+BY_PROJECT = {"channels", "keys", "escalations", "rotations", "projects", "new channel", "audit"}
 # Without blanks, so that each is one tag, too.
 CORPUS = [
     "<script>document.title='run'</script>",
@@ -48,7 +50,8 @@ class Story:
         ids = [one.incident for one in incidents if one is not None]
         for id in ids:
             await self._api(f"incidents/{id}/acknowledge", {"by": text, "comment": text})
-        return {
+        more = await self._settings()
+        return more | {
             "overview": "/", "search": "/?q=a&status=down", "wall": "/?wall=1", "check": f"/checks/{check}",
             "why check": f"/checks/{check}/why", "monitor": f"/monitors/{monitor}", "incidents": "/incidents",
             "why monitor": f"/monitors/{monitor}/why", "its incidents": f"/incidents?thing={monitor}",
@@ -56,6 +59,28 @@ class Story:
             "edit check": f"/checks/{check}/edit", "edit monitor": f"/monitors/{monitor}/edit",
             "delete check": f"/checks/{check}/delete", "new check": f"/checks/new?project={harness.project}",
             "downtime": f"/downtimes/{str(ids[1]).replace('-', '')[:24]}",
+        }  # fmt: skip
+
+    async def _settings(self) -> dict[str, str]:
+        """What is set up in the project, and the pages of that."""
+        text, project, named = self.text, self.harness.project, derived_id("project", self.text)
+        [channel] = [one.id for one in self.harness.log.directory.channels_of(project) if one.name == text]
+        times = {"starts_at": "2026-01-01T00:00:00+00:00", "ends_at": "2026-01-02T00:00:00+00:00"}
+        window = (await self._api("maintenance-windows", {"name": text, "tags": [text], **times}))["id"]
+        steps = [{"after_minutes": 5, "alert_channel_ids": [channel]}]
+        policy = (await self._api("escalation-policies", {"name": text, "steps": steps}))["id"]
+        turns = [{"name": text, "alert_channel_ids": [channel]}]
+        rotation = (await self._api("on-call", {"name": text, "turns": turns}))["id"]
+        return {
+            "channels": "/channels", "channel": f"/channels/{channel}", "edit channel": f"/channels/{channel}/edit",
+            "remove channel": f"/channels/{channel}/remove", "new channel": f"/channels/new?project={project}",
+            "keys": "/keys", "new key": f"/keys/{named}/new", "maintenance": "/maintenance",
+            "window": f"/maintenance/{window}", "edit window": f"/maintenance/{window}/edit",
+            "new window": f"/maintenance/new?project={project}", "escalations": "/escalations",
+            "edit policy": f"/escalations/{policy}/edit", "remove policy": f"/escalations/{policy}/remove",
+            "rotations": "/rotations", "rotation": f"/rotations/{rotation}",
+            "edit rotation": f"/rotations/{rotation}/edit", "override": f"/rotations/{rotation}/override",
+            "audit": f"/audit?project={project}", "projects": "/projects", "project": f"/projects/{named}",
         }  # fmt: skip
 
     async def _api(self, path: str, body: dict[str, object]) -> dict[str, str]:
@@ -78,7 +103,9 @@ class Story:
 async def test_text_of_others_is_shown_and_nothing_else(text: str) -> None:
     tame, hostile = await Story(TAME).pages(), await Story(text).pages()
     for name, page in hostile.items():
-        assert page.parts == tame[name].parts, name
+        parts, known = page.parts, tame[name].parts
+        # Projects stand in the order of their names.
+        assert (sorted(parts) == sorted(known)) if name in BY_PROJECT else (parts == known), name
         assert page.active == tame[name].active, name
         assert all(one.startswith(("/", "?", "#main")) for one in page.addresses), name
         if name != "search":
@@ -89,7 +116,11 @@ async def test_text_of_others_is_shown_and_nothing_else(text: str) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/?q={}&tag={}&project={}&status={}&page={}", "/incidents?q={}&thing={}&status={}&page={}", "/incidents/{}",
-     "/checks/{}", "/monitors/{}", "/checks/{}/why?at={}", "/checks/{}/pings/{}", "/live?thing={}&x={}"],
+     "/checks/{}", "/monitors/{}", "/checks/{}/why?at={}", "/checks/{}/pings/{}", "/live?thing={}&x={}",
+     "/channels?done={}", "/channels/{}", "/channels/{}/edit", "/channels/new?project={}&kind={}",
+     "/channels/new?kind={}", "/keys/{}/new", "/keys/{}/{}/revoke", "/maintenance?month={}&project={}",
+     "/maintenance/{}", "/maintenance/new?project={}", "/escalations/{}/edit", "/rotations/{}", "/projects/{}",
+     "/audit?project={}&kind={}&thing={}&actor={}&range={}&before={}"],
 )  # fmt: skip
 async def test_what_stands_in_an_address_is_inert(path: str, text: str) -> None:
     harness = Harness()
