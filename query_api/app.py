@@ -58,6 +58,7 @@ from query_api.web import (
     mutes,
     one_time_codes,
     openid,
+    past,
     people,
     projects,
     reader,
@@ -108,6 +109,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     explained.install(app)
     incidents.install(app)
     incident_edit.install(app)
+    past.install(app)
     downtimes.install(app)
     channel_forms.install(app)
     channels.install(app)

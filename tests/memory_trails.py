@@ -9,6 +9,7 @@ from infra.clickhouse.client import ClickHouseUnavailable
 from query_api.history.audit import AuditRow, Place
 from query_api.history.audit import Which as AuditWhich
 from query_api.history.deliveries import EndedRow, FinishedRow, SentRow
+from query_api.history.past_things import GoneRow, ThenRow
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
 from query_api.history.uptime import UP, Span, time_in_states
 from schemas.base import Micros
@@ -75,6 +76,49 @@ class MemoryPastThings:
         await asyncio.sleep(0)
         told = [value for key, value in self._log.of(TRANSITIONS) if key == thing and value["type"] == "status.changed"]
         return str(told[-1]["project"]) if told else None
+
+    async def then(self, things: Sequence[str], projects: Sequence[str], at: Micros) -> list[ThenRow]:
+        await asyncio.sleep(0)
+        rows = []
+        for thing in things:
+            changes = [one for one in self._changes(thing) if one.project in projects]
+            if changes:
+                rows.append(then_row(changes, at))
+        return rows
+
+    async def gone(self, projects: Sequence[str], at: Micros, limit: int) -> list[GoneRow]:
+        await asyncio.sleep(0)
+        rows = []
+        told = [value for _, value in self._log.of(TRANSITIONS) if value["type"] == "thing.changed"]
+        entries = [msgspec.convert(value, ThingChanged) for value in told if value["kind"] in ("check", "monitor")]
+        made = {one.thing: one for one in entries if one.action == "created"}
+        for one in entries:
+            was_there = one.action == "deleted" and made[one.thing].at <= at < one.at
+            if was_there and one.project in projects:
+                rows.append(
+                    GoneRow(one.thing, "check" if one.kind == "check" else "monitor", one.project, one.name, one.at)
+                )
+        return sorted(rows, key=lambda row: (row.removed_at, row.thing))[:limit]
+
+    def _changes(self, thing: str) -> list[StatusChanged]:
+        told = (value for key, value in self._log.of(TRANSITIONS) if key == thing)
+        return [msgspec.convert(value, StatusChanged) for value in told if value["type"] == "status.changed"]
+
+
+def then_row(changes: Sequence[StatusChanged], at: Micros) -> ThenRow:
+    """What history says of a thing with these changes."""
+    before = [one.at for one in changes if one.at < at]
+    after = [one.at for one in changes if one.at > at]
+    come = [one for one in changes if one.at <= at]
+    ends = (before[-1] if before else 0, after[0] if after else 0)
+    if not come:
+        first = changes[0]
+        return ThenRow(first.thing, changes[-1].n, False, first.was, first.since, "", "", "", 0, *ends)
+    last = come[-1]
+    return ThenRow(
+        last.thing, changes[-1].n, True, last.now, last.at, last.reason, last.detail, last.incident or "",
+        last.detected_at, *ends,
+    )  # fmt: skip
 
 
 class MemoryPageHistory:

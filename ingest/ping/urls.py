@@ -30,10 +30,10 @@ RESERVED = frozenset(
     {
         "", "account", "admin", "api", "assets", "audit", "b", "badge", "channels", "checks", "dashboard", "deliveries",
         "dns", "docs", "downtimes", "escalations", "events", "favicon.ico", "healthz", "history", "incidents",
-        "invitations", "keys", "live", "login", "logout", "maintenance", "manifest.json", "metrics", "monitors", "mutes",
-        "on-call", "openapi.json", "pages", "people", "preferences", "projects", "readyz", "recipients", "redoc",
-        "replay", "reports", "robots.txt", "rotations", "settings", "sign-in", "sign-out", "static", "status",
-        "status-pages", "templates", ".well-known",
+        "invitations", "keys", "live", "login", "logout", "maintenance", "manifest.json", "metrics", "monitors",
+        "mutes", "on-call", "openapi.json", "pages", "past", "people", "preferences", "projects", "readyz",
+        "recipients", "redoc", "replay", "reports", "robots.txt", "rotations", "settings", "sign-in", "sign-out",
+        "static", "status", "status-pages", "templates", ".well-known",
     }
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ from query_api.history.checks import Flip, PingRow, Transition
 from query_api.history.deciding_results import Deciding
 from query_api.history.deliveries import EndedRow, FinishedRow, SentRow
 from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, ResultRow, Which
+from query_api.history.past_things import GoneRow, ThenRow
 from query_api.history.reports import Counted, Span3, StateTime, Took, Unacknowledged
 from query_api.history.response_times import Figures, Measured
 from query_api.history.run_times import CheckRunTimes
@@ -126,6 +127,10 @@ class PastThingsReader(Protocol):
     """query_api.history.past_things.PastThings."""
 
     async def project_of(self, thing: str) -> str | None: ...
+
+    async def then(self, things: Sequence[str], projects: Sequence[str], at: Micros) -> list[ThenRow]: ...
+
+    async def gone(self, projects: Sequence[str], at: Micros, limit: int) -> list[GoneRow]: ...
 
 
 class AuditReader(Protocol):

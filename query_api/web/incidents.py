@@ -30,6 +30,7 @@ from query_api.web.viewer import Viewer, ViewerDep, viewer
 from schemas.base import SECOND
 from schemas.duration_words import duration_words
 from schemas.ids import is_uuid
+from schemas.times import exact_iso
 
 router = APIRouter(include_in_schema=False)
 
@@ -127,6 +128,7 @@ async def incident_shown(
         request=request,
         incident=row,
         thing=thing,
+        then=exact_iso(row.started),
         cause=in_reach(row.cause or "The cause is not known", times),
         opened=opened is not None,
         acknowledged=None if opened is None else opened.acknowledged,

@@ -38,6 +38,7 @@ class Link(NamedTuple):
 _PARTS = (
     Link("Overview", "/"),
     Link("Incidents", "/incidents"),
+    Link("Past", "/past"),
     Link("Maintenance", "/maintenance"),
     Link("Channels", "/channels"),
     Link("Escalations", "/escalations"),

@@ -10,11 +10,13 @@ import pytest
 from infra.clickhouse.address import Address
 from infra.clickhouse.client import ClickHouse, connect
 from infra.clickhouse.migrations import migrate
-from processors.history.rows import SPANS, transition_row
+from processors.history.rows import SPANS, THINGS, Row, transition_row
+from query_api.history.past_things import GoneRow, PastThings
 from query_api.history.status_pages import DAY, DayRow, EndedIncident, PageHistory
 from query_api.history.uptime import UP, Span, time_in_states
 from schemas.base import SECOND, Micros, encode
 from schemas.transitions import StatusChanged, VisibleStatus
+from tests.memory_trails import then_row
 
 pytestmark = pytest.mark.stack
 
@@ -29,17 +31,18 @@ class Spans:
         self.address = Address.parse(f"{clickhouse.rstrip('/')}/pages{uuid4().hex[:8]}")
         migrate(f"{clickhouse.rstrip('/')}/{self.address.database}")
 
-    def add(self, thing: str, spans: list[Span], copies: int = 1) -> None:
+    def add(self, thing: str, spans: list[Span], copies: int = 1, project: str = "p") -> list[StatusChanged]:
         """The spans of a thing, as the history writer inserts them; each copy in an insert of its own."""
-        rows = []
+        rows, changes = [], []
         for n, (span, became) in enumerate(zip_longest(spans, spans[1:])):
             ended = f"{thing}-{n}" if span.state == "down" else None
             opened = f"{thing}-{n + 1}" if became is not None and became.state == "down" else None
             changed = StatusChanged(
-                id=f"{thing}-{n}", n=n, thing=thing, project="p", at=span.end, detected_at=span.end, since=span.start,
-                was=span.state, now="new" if became is None else became.state, reason="probe",
-                incident=ended or opened, 
+                id=f"{thing}-{n}", n=n, thing=thing, project=project, at=span.end, detected_at=span.end,
+                since=span.start, was=span.state, now="new" if became is None else became.state, reason="probe",
+                incident=ended or opened, detail=f"detail {n}",
             )  # fmt: skip
+            changes.append(changed)
             told = transition_row(0, n, encode(changed))
             assert told is not None
             assert told[0] is SPANS
@@ -48,6 +51,16 @@ class Spans:
         try:
             for _ in range(copies):
                 client.insert(SPANS.name, rows, column_names=SPANS.columns, column_type_names=SPANS.types)
+        finally:
+            client.close()
+        return changes
+
+    def define(self, *rows: Row) -> None:
+        """Rows of `things`, each in an insert of its own."""
+        client = connect(self.address)
+        try:
+            for row in rows:
+                client.insert(THINGS.name, [row], column_names=THINGS.columns, column_type_names=THINGS.types)
         finally:
             client.close()
 
@@ -61,6 +74,13 @@ def spans(clickhouse_url: str) -> Spans:
 async def history(spans: Spans) -> AsyncIterator[PageHistory]:
     clickhouse = ClickHouse(spans.address)
     yield PageHistory(clickhouse)
+    await clickhouse.close()
+
+
+@pytest.fixture
+async def past(spans: Spans) -> AsyncIterator[PastThings]:
+    clickhouse = ClickHouse(spans.address)
+    yield PastThings(clickhouse)
     await clickhouse.close()
 
 
@@ -147,3 +167,48 @@ async def test_a_thing_that_changes_all_the_time_needs_little_memory(spans: Span
     assert len(rows) == 4 * 87
     assert {(row.up, row.down) for row in rows if row.day < T0 // DAY + 86} == {(DAY // 2, DAY // 2)}
     assert len(await history.ended_incidents(things, T0, 50)) == 50
+
+
+async def test_how_things_were_is_what_their_changes_say_each_counted_once(spans: Spans, past: PastThings) -> None:
+    random = Random(12)
+    told = {
+        f"thing {n}": spans.add(f"thing {n}", unbroken(random, T0, random.randint(1, 40), DAY // 4), copies=1 + n % 3)
+        for n in range(8)
+    }
+    spans.add("theirs", unbroken(random, T0, 5, DAY), project="other")
+    borders = [one.at for changes in told.values() for one in changes]
+    for at in (
+        0,
+        T0,
+        *random.sample(borders, 10),
+        *(random.randint(T0, max(borders)) for _ in range(10)),
+        T0 + 99 * DAY,
+    ):
+        rows = await past.then([*told, "theirs", "unknown"], ["p"], at)
+        assert sorted(rows) == [then_row(changes, at) for changes in told.values()]
+    assert await past.then([], ["p"], T0) == []
+    assert [row.thing for row in await past.then(["theirs"], ["p", "other"], T0)] == ["theirs"]
+
+
+async def test_things_that_are_gone_are_known_for_when_they_were_there(spans: Spans, past: PastThings) -> None:
+    def made(id: str, off: int, project: str = "p") -> Row:
+        return "check", id, 0, off, T0 + off, project, f"name of {id}", [], "simple", T0
+
+    def removed(id: str, off: int) -> Row:
+        return "check", id, 1, off, T0 + off, "", "", [], "", 0
+
+    spans.define(
+        made("here", 1), made("gone", 2), removed("gone", 30), made("theirs", 3, "other"), removed("theirs", 40)
+    )
+    spans.define(
+        made("again", 4), removed("again", 20), made("again", 50, "other"), made("late", 5), removed("late", 60)
+    )
+    gone = [
+        GoneRow("gone", "check", "p", "name of gone", T0 + 30),
+        GoneRow("late", "check", "p", "name of late", T0 + 60),
+    ]
+    assert await past.gone(["p"], T0 + 10, 9) == gone
+    assert await past.gone(["p"], T0 + 10, 1) == gone[:1]
+    assert await past.gone(["p"], T0 + 30, 9) == gone[1:]
+    assert await past.gone(["p"], T0 - 1, 9) == []
+    assert await past.gone([], T0 + 10, 9) == []

@@ -56,7 +56,7 @@
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
       const page = answer.ok && !answer.redirected ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
-      if (page?.getElementById("live")) { swap(page); say("Live"); }
+      if (page?.getElementById("live")) { swap(page); say(part()?.dataset.live ? "Live" : ""); }
       else if (answer.status < 500) { stop(); say("You are signed out, or this page is gone: load it again."); }
       else say("The server does not answer as it should; what is shown is older.");
     } catch { say("The server cannot be reached; what is shown is older."); }
@@ -114,6 +114,21 @@
   };
   for (const form of document.querySelectorAll("form.edit")) { only(form); form.addEventListener("input", () => only(form)); }
   document.getElementById("problem")?.focus();
+  // The slider over the past: what it stands at is shown when it has rested for a moment, and the address names it.
+  const slider = document.getElementById("moment");
+  let moved = 0;
+  slider?.addEventListener("input", () => {
+    clearTimeout(moved);
+    moved = setTimeout(() => {
+      const address = new URL(location.href), at = new Date(slider.value * 1000);
+      if (at > new Date()) address.searchParams.delete("at");
+      else address.searchParams.set("at", at.toISOString().replace(".000Z", "+00:00"));
+      address.searchParams.delete("page");
+      history.replaceState(null, "", address);
+      slider.setAttribute("aria-valuetext", at.toLocaleString());
+      refresh();
+    }, 150);
+  });
 
   const zoneIsNew = keepZone();
   if (!document.hidden) start();
