@@ -65,6 +65,7 @@ from query_api.web import (
     report_settings,
     rotations,
     sign_in,
+    what_if,
 )
 from query_api.web import page as web_page
 from query_api.web.sessions import RenewSessions
@@ -110,6 +111,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     incidents.install(app)
     incident_edit.install(app)
     past.install(app)
+    what_if.install(app)
     downtimes.install(app)
     channel_forms.install(app)
     channels.install(app)

@@ -48,6 +48,7 @@ _WORDS: Mapping[str, str] = {status: word for status, word in STATUS_WORDS.items
     "absent": "not there yet",
 }
 _ORDER: tuple[ThenStatus, ...] = ("down", "not_observed", "late", "unknown", "new", "up", "maintenance", "paused")
+_TROUBLES: tuple[ThenStatus, ...] = ("down", "not_observed", "late", "unknown")
 _WRONG, _UNKNOWN, _REST, _ABSENT = range(4)
 _TITLES = {_WRONG: "Needed attention", _UNKNOWN: "Not known", _ABSENT: "Not there yet"}
 
@@ -129,7 +130,7 @@ async def past(request: Request, deps: DependenciesDep, who: ViewerDep) -> Respo
         counts=_counts(counts, wanted, moment),
         summary=_summary(counts),
         groups=_groups(every[(number - 1) * PER_PAGE : number * PER_PAGE], names, moment, times),
-        nothing_wrong=not (wanted.statuses or asked.missing or any(counts[one] for one in (*RANKS, "unknown"))),
+        nothing_wrong=not (wanted.statuses or asked.missing or any(counts[one] for one in _TROUBLES)),
         found=len(every),
         number=number,
         pages=pages,

@@ -12,6 +12,8 @@ from markupsafe import Markup
 _WIDTH, _HEIGHT = 720, 160
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 8, 8, 18
 _LINES = 4
+# Of lines of time: the height of one with its name, and the width of the shortest that can be seen.
+_LINE, _NARROWEST = 36, 2.0
 
 
 class Bar(NamedTuple):
@@ -28,6 +30,15 @@ class Point(NamedTuple):
     x: float
     y: float
     title: str = ""
+
+
+class Stretch(NamedTuple):
+    """A part of a line of time. look: its class. start, end: as shares of the line, 0 to 1. title: what it means."""
+
+    look: str
+    start: float
+    end: float
+    title: str
 
 
 def bars(of: Sequence[Bar], label: str, height: int = 32) -> Markup:
@@ -86,6 +97,27 @@ def stacks(of: Sequence[tuple[str, Sequence[float]]], label: str, unit: str, end
             width = _number(max(1.0, step - 1))
             ElementTree.SubElement(group, "rect", {"class": f"phase{phase}", "width": width, **spot})
             base += part
+    return _markup(svg)
+
+
+def timelines(lines: Sequence[tuple[str, Sequence[Stretch]]], label: str, ends: Sequence[str] = ()) -> Markup:
+    """Lines of time below each other, each with its name and what lies on it. ends: what stands below them, left and
+    right."""
+    height = _TOP + len(lines) * _LINE + _BOTTOM
+    svg = _svg(_WIDTH, height, label)
+    for number, (name, stretches) in enumerate(lines):
+        top = _TOP + number * _LINE
+        ElementTree.SubElement(svg, "text", {"x": "0", "y": str(top + 10)}).text = name
+        place = {"y": str(top + 14), "height": "16"}
+        ElementTree.SubElement(svg, "rect", {"class": "none", "x": "0", "width": str(_WIDTH), **place})
+        for one in stretches:
+            start, end = (min(max(0.0, share), 1.0) * _WIDTH for share in (one.start, one.end))
+            wide = max(_NARROWEST, end - start)
+            spot = {"x": _number(min(start, _WIDTH - wide)), "width": _number(wide), **place}
+            _titled(svg, "rect", one.title, {"class": one.look, **spot})
+    for end_words, (x, anchor) in zip(ends, ((0, "start"), (_WIDTH, "end")), strict=False):
+        text = ElementTree.SubElement(svg, "text", {"x": str(x), "y": str(height - 3), "text-anchor": anchor})
+        text.text = end_words
     return _markup(svg)
 
 
