@@ -8,6 +8,7 @@ each check has a history of pings.
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -15,6 +16,8 @@ import typer
 from bench.processes import cpu_seconds
 from bench.report import Report, percentile, say, spread
 from bench.stack import Stack, pingfold
+from schemas.base import SECOND
+from schemas.times import exact_iso
 
 _LIMIT_MS = 50.0
 _AT_ONCE = 8
@@ -31,6 +34,7 @@ def pages(
     """Milliseconds of each page, with many things."""
     report = Report("pages", {"things": things, "rounds": rounds})
     with pingfold(None) as stack:
+        began = time.time()
         checks, monitors = _make(stack, things)
         incident = _incident(stack)
         paths = {
@@ -42,6 +46,9 @@ def pages(
             "monitor": f"/monitors/{monitors[0]}",
             "incidents": "/incidents",
             "incident": f"/incidents/{incident}",
+            "past": f"/past?at={_moment(began, 0.5)}",
+            "past of everything": f"/past?at={_moment(began, 1.0)}",
+            "what if, the form": f"/checks/{checks[1]}/what-if",
         }
         auth = ("admin", stack.credentials.admin_password or "")
         web = stack.pids()["web-0"]
@@ -56,6 +63,11 @@ def pages(
             say(f"{name}: {median} ms")
             report.ask(f"{name}: median ms", median, "<=", _LIMIT_MS)
     report.publish()
+
+
+def _moment(began: float, share: float) -> str:
+    """A moment between the first thing that was made and now, as an address has it."""
+    return quote(exact_iso(round(began + share * (time.time() - began)) * SECOND))
 
 
 def _read(stack: Stack, path: str, auth: tuple[str, str]) -> float:

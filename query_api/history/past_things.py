@@ -39,7 +39,12 @@ SELECT id, kind, project, name, toUnixTimestamp64Micro(removed_at)
 FROM (
     SELECT id, kind, argMax(project, (NOT removed, off)) AS project, argMax(name, (NOT removed, off)) AS name,
            argMax(created, (NOT removed, off)) AS made_at, maxIf(at, removed) AS removed_at
-    FROM things WHERE kind IN ('check', 'monitor') GROUP BY kind, id
+    FROM things
+    WHERE (kind, id) IN (
+        SELECT kind, id FROM things
+        WHERE removed AND kind IN ('check', 'monitor') AND at > fromUnixTimestamp64Micro({at:Int64}, 'UTC')
+    )
+    GROUP BY kind, id
     HAVING countIf(NOT removed) > 0 AND countIf(removed) > 0 AND maxIf(off, removed) >= maxIf(off, NOT removed)
 )
 WHERE project IN {projects:Array(String)} AND removed_at > fromUnixTimestamp64Micro({at:Int64}, 'UTC')

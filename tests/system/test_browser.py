@@ -58,6 +58,16 @@ def test_an_outage_is_seen_without_a_reload(equipped: Equipped, browser: Browser
         assert page.evaluate("document.activeElement.id") == "search"
         page.goto(f"{pingfold.url}/checks/{check}")
         assert _is_within(page)
+        _goto_whole(page, f"{pingfold.url}/past?q={check}")
+        expect(thing.locator(".status")).to_have_text("down")
+        page.evaluate("window.stays = true")
+        page.locator("#moment").focus()
+        page.keyboard.press("Home")
+        expect(thing.locator(".status")).to_have_text("not there yet")
+        expect(page).to_have_url(re.compile(r"/past\?q=[0-9a-f-]+&at=20"))
+        assert page.evaluate("window.stays") is True
+        assert page.evaluate("document.activeElement.id") == "moment"
+        assert _is_within(page)
 
 
 def _goto_whole(page: Page, url: str) -> None:
@@ -96,6 +106,7 @@ def test_axe_finds_nothing_wrong(equipped: Equipped, browser: Browser) -> None:
     monitor = _failing_monitor(pingfold)
     paths = ["/", "/?status=down&q=job", "/?wall=1", f"/checks/{check}", "/checks/unknown", "/incidents"]
     paths += [f"/checks/{check}/why", f"/monitors/{monitor}", f"/monitors/{monitor}/why"]
+    paths += ["/past", f"/past?q={check}", f"/checks/{check}/what-if?grace=10m", f"/monitors/{monitor}/what-if"]
     listed = pingfold.get(f"/incidents?thing={monitor}", auth=("admin", _password(pingfold))).text
     incident = re.findall(r'href="/incidents/([0-9a-f-]{36})"', listed)[0]
     paths += [f"/incidents/{incident}", f"/downtimes/{incident.replace('-', '')[:24]}"]

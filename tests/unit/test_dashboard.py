@@ -6,7 +6,7 @@ from base64 import b64encode
 import pytest
 from fastapi.dependencies.models import Dependant
 
-from query_api.web import check_page, dashboard, downtimes, explained, incidents, monitor_page
+from query_api.web import check_page, dashboard, downtimes, explained, incidents, monitor_page, past, what_if
 from query_api.web.viewer import Viewer, viewer
 from schemas.actors import Actor
 from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness
@@ -63,7 +63,7 @@ def test_no_page_is_without_it() -> None:
 
 
 def _endpoints() -> list[object]:
-    pages = (dashboard, check_page, monitor_page, incidents, explained, downtimes)
+    pages = (dashboard, check_page, monitor_page, incidents, explained, downtimes, past, what_if)
     return [route.endpoint for one in pages for route in one.router.routes]
 
 

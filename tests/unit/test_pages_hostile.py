@@ -5,6 +5,8 @@ from urllib.parse import quote
 import pytest
 
 from schemas.ids import derived_id
+from schemas.base import SECOND
+from schemas.times import exact_iso
 from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness
 from tests.page_skeleton import Skeleton
 
@@ -44,6 +46,7 @@ class Story:
         for kind in ("start", "success", "start", "fail"):
             log.ping(check, kind, **said)
             log.tick(5)
+        then = quote(exact_iso(log.now() - SECOND))
         for ok in (True, False):
             log.probe_next(monitor, ok, detail="" if ok else text, address=text)
         incidents = [log.states.state(check), log.monitor_states.state(monitor)]
@@ -54,7 +57,10 @@ class Story:
         return more | {
             "overview": "/", "search": "/?q=a&status=down", "wall": "/?wall=1", "check": f"/checks/{check}",
             "why check": f"/checks/{check}/why", "monitor": f"/monitors/{monitor}", "incidents": "/incidents",
-            "why monitor": f"/monitors/{monitor}/why", "its incidents": f"/incidents?thing={monitor}",
+            "why monitor": f"/monitors/{monitor}/why", "past": f"/past?at={then}",
+            "what if": f"/checks/{check}/what-if",
+            "what if compared": f"/monitors/{monitor}/what-if?confirmations=2&days=7",
+            "its incidents": f"/incidents?thing={monitor}",
             "check's incident": f"/incidents/{ids[0]}", "monitor's incident": f"/incidents/{ids[1]}",
             "edit check": f"/checks/{check}/edit", "edit monitor": f"/monitors/{monitor}/edit",
             "delete check": f"/checks/{check}/delete", "new check": f"/checks/new?project={harness.project}",
@@ -121,6 +127,9 @@ async def test_text_of_others_is_shown_and_nothing_else(text: str) -> None:
      "/channels/new?kind={}", "/keys/{}/new", "/keys/{}/{}/revoke", "/maintenance?month={}&project={}",
      "/maintenance/{}", "/maintenance/new?project={}", "/escalations/{}/edit", "/rotations/{}", "/projects/{}",
      "/audit?project={}&kind={}&thing={}&actor={}&range={}&before={}"],
+     "/checks/{}", "/monitors/{}", "/checks/{}/why?at={}",
+     "/past?at={}&q={}&range={}&tag={}&project={}&status={}&page={}", "/checks/{}/what-if?grace={}",
+     "/checks/{}/pings/{}", "/live?thing={}&x={}"],
 )  # fmt: skip
 async def test_what_stands_in_an_address_is_inert(path: str, text: str) -> None:
     harness = Harness()
