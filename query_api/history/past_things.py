@@ -17,7 +17,8 @@ _AT_ONCE = 2_500
 _PROJECT = "SELECT project FROM spans WHERE thing = {thing:String} ORDER BY n DESC LIMIT 1"
 
 # The changes of a thing are in the order of their numbers, in time, too. A copy of a row changes none of these figures.
-# Nobody is told changes of another project, whatever id they are of.
+# Nobody is told changes of another project, whatever id they are of. A page that is made again while somebody moves a
+# slider takes one core at most.
 _THEN = """
 SELECT thing, max(n), countIf(at <= moment) > 0 AS is_changed,
        if(is_changed, argMaxIf(became, n, at <= moment), argMin(state, n)),
@@ -31,6 +32,7 @@ FROM (
     WHERE project IN {projects:Array(String)}
 )
 GROUP BY thing
+SETTINGS max_threads = 1
 """
 
 # `at` of the record that removes a thing is when it was written.
@@ -96,7 +98,7 @@ class PastThings:
         return str(rows[0][0]) if rows else None
 
     async def then(self, things: Sequence[str], projects: Sequence[str], at: Micros) -> list[ThenRow]:
-        """Things as they were at a moment, by changes in these projects; one question for 2,500 of them."""
+        """Things as they were at a moment, by changes in these projects."""
         found: list[ThenRow] = []
         for begin in range(0, len(things), _AT_ONCE):
             some = list(things[begin : begin + _AT_ONCE])

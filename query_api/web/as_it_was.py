@@ -20,56 +20,62 @@ ThenStatus = VisibleStatus | Literal["unknown", "absent"]
 
 
 class Then(NamedTuple):
-    """status: at the moment. since, until: of that status; 0: not known, or to this day. reason: in words, or empty.
+    """status: at the moment. since, until: of that status; 0: not known, or to this day. reason, detail: why; or empty.
     seen_at: when Pingfold saw it, if that was after the moment, else 0. incident: that was open; or empty."""
 
     status: ThenStatus
     since: Micros = 0
     until: Micros = 0
     reason: str = ""
+    detail: str = ""
     seen_at: Micros = 0
     incident: str = ""
 
+    def words(self, times: ShownTimes) -> str:
+        """Why it was so, for a reader; or empty."""
+        told = [words for words in (REASON_WORDS.get(self.reason, self.reason), in_reach(self.detail, times)) if words]
+        reason = ": ".join(told)
+        return reason[:1].upper() + reason[1:]
 
-def then(thing: Thing, row: ThenRow | None, at: Micros, times: ShownTimes) -> Then:
-    """How a thing that is there now was. row: what history says; None: nothing, or it does not answer."""
+
+def then(thing: Thing, row: ThenRow | None, at: Micros) -> Then:
+    """How a thing that is there now was. row: what history says; None: nothing, or it is not known."""
     state = thing.state
     if state is None:
         return Then("absent" if thing.definition.created > at else "new", thing.definition.created)
     if state.since <= at:  # as it is to this day, also when history does not know that yet
         if row is not None and row.newest == state.changes and row.is_changed:
-            return _told(row, at, times)
+            return _told(row, at)
         incident = state.incident or ""
-        return Then(thing.status, state.since, 0, in_reach(state.cause, times) if incident else "", 0, incident)
+        return Then(thing.status, state.since, detail=state.cause if incident else "", incident=incident)
     if row is None or not row.after:
         # Either it was made later, or the change that ended the status of then is not in history.
         return Then("absent" if state.changes == _first_number(thing) else "unknown")
-    found = _told(row, at, times)
+    found = _told(row, at)
     if row.status == "removed" and thing.definition.created <= at:  # an earlier one with its id was; it is made again
         return Then("new", thing.definition.created, row.after)
     return found
 
 
-def gone_then(row: ThenRow | None, gone: GoneRow, at: Micros, times: ShownTimes) -> Then:
+def gone_then(row: ThenRow | None, gone: GoneRow, at: Micros) -> Then:
     """How a thing was that is gone. It was there."""
     if row is None:
         return Then("new", 0, gone.removed_at)  # it never changed, or its removal was no change of a status
-    found = _told(row, at, times)
+    found = _told(row, at)
     return found._replace(until=found.until or gone.removed_at)
 
 
-def _told(row: ThenRow, at: Micros, times: ShownTimes) -> Then:
+def _told(row: ThenRow, at: Micros) -> Then:
     if row.status == "removed" or (not row.is_changed and row.since > at):
         return Then("absent")
     if not row.is_changed:
         return Then(row.status, row.since, row.after)
-    detail = in_reach(row.detail, times)
-    reason = f"{REASON_WORDS.get(row.reason, row.reason)}{f': {detail}' if detail else ''}"
     return Then(
         row.status,
         row.since,
         row.after,
-        reason[:1].upper() + reason[1:],
+        row.reason,
+        row.detail,
         row.detected_at if row.detected_at > at else 0,
         row.incident if row.status == "down" else "",
     )

@@ -101,7 +101,7 @@ async def past(request: Request, deps: DependenciesDep, who: ViewerDep) -> Respo
     of = [id for id in ([wanted.project] if wanted.project else names) if id in names]
     things = [thing async for thing in things_of(deps, who, of) if wanted.takes(thing)]
     asked, gaps = await asyncio.gather(_asked(deps, who, things, of, moment), _gaps(deps, things, moment, times))
-    every = await asyncio.to_thread(_every, things, asked, wanted, moment, times)
+    every = await asyncio.to_thread(_every, things, asked, wanted, moment)
     counts = Counter(one.was.status for one in every)
     # What was not there is shown only where everything is.
     every = [one for one in every if one.was.status in wanted.statuses or not wanted.statuses]
@@ -109,7 +109,7 @@ async def past(request: Request, deps: DependenciesDep, who: ViewerDep) -> Respo
     pages = max(1, -(-len(every) // PER_PAGE))
     number = min(wanted.page, pages)
     rows = [*asked.rows.values(), *asked.gone_rows.values()]
-    before = max((row.before for row in rows), default=0)
+    before = max((*(row.before for row in rows), *(one.since for one in things if one.since < moment.at)), default=0)
     after = min((row.after for row in rows if row.after), default=0)
     return await page(
         "past.html",
@@ -147,15 +147,15 @@ async def _asked(
     history = deps.past_things
     if history is None:
         return _Past({}, (), {}, True)
+    # What is well, and has been since, the replicas know.
+    unsure = [thing.id for thing in things if thing.since >= moment.at or thing.status in _RANKS]
     found, gone = await asyncio.gather(
-        told(history.then([thing.id for thing in things], projects, moment.at)),
-        told(history.gone(projects, moment.at, MOST_GONE)),
+        told(history.then(unsure, projects, moment.at)), told(history.gone(projects, moment.at, MOST_GONE))
     )
     # An id may have been given again, to another project: that thing is not gone for whoever may see it.
-    gone = [row for row in gone or () if who.may_see(row.project)]
-    gone_rows = await told(history.then([row.thing for row in gone], projects, moment.at)) if gone else []
-    missing = found is None or gone_rows is None
-    return _Past(_by_thing(found), gone, _by_thing(gone_rows), missing)
+    rows = [row for row in gone or () if who.may_see(row.project)]
+    gone_rows = await told(history.then([row.thing for row in rows], projects, moment.at)) if rows else []
+    return _Past(_by_thing(found), rows, _by_thing(gone_rows), None in (found, gone, gone_rows))
 
 
 def _by_thing(rows: Sequence[ThenRow] | None) -> dict[str, ThenRow]:
@@ -183,16 +183,14 @@ def _kept(moment: PastMoment, wanted: OverviewFilter) -> list[tuple[str, str]]:
     return [(name, value) for name, value in named if value] + [("status", one) for one in sorted(wanted.statuses)]
 
 
-def _every(
-    things: Sequence[Thing], asked: _Past, wanted: OverviewFilter, moment: PastMoment, times: ShownTimes
-) -> list[_One]:
+def _every(things: Sequence[Thing], asked: _Past, wanted: OverviewFilter, moment: PastMoment) -> list[_One]:
     every = []
     for thing in things:
-        was = then(thing, asked.rows.get(thing.id), moment.at, times)
+        was = then(thing, asked.rows.get(thing.id), moment.at)
         every.append(_One(thing.id, thing.kind, thing.name, thing.project, thing.path, was, thing.what, thing.tags))
     seen = {one.id for one in every}
     for gone in asked.gone:
-        was = gone_then(asked.gone_rows.get(gone.thing), gone, moment.at, times)
+        was = gone_then(asked.gone_rows.get(gone.thing), gone, moment.at)
         name = gone.name or gone.thing
         is_wanted = all(word in f"{name}\n{gone.thing}".casefold() for word in wanted.words) and not wanted.tag
         if gone.thing not in seen and is_wanted and was.status != "absent":
@@ -230,7 +228,7 @@ def _row(one: _One, moment: PastMoment, times: ShownTimes, project: str) -> dict
         "word": _WORDS[was.status],
         "lasted": duration_words(max(0, moment.at - was.since) / SECOND) if is_there and was.since else "",
         "until": times.short(was.until) if is_there and was.until else "",
-        "reason": was.reason,
+        "reason": was.words(times),
         "seen": times.short(was.seen_at) if was.seen_at else "",
         "incident": was.incident if one.path else "",
         "what": one.what,

@@ -7,10 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from query_api.web.as_it_was import Then, then
-from query_api.web.shown_times import ShownTimes
 from query_api.web.things import Thing, check_thing, monitor_thing
 from schemas.base import Micros
-from schemas.schedules import zone
 from tests.harness import POP_KEY, Harness
 
 KEY = {"Authorization": f"Bearer {POP_KEY}"}
@@ -65,8 +63,7 @@ class World:
     async def shown(self, at: Micros) -> dict[str, Then]:
         history, log = self.harness.app.state.deps.past_things, self.harness.log
         rows = {row.thing: row for row in await history.then([self.check, self.monitor], log.directory.projects, at)}
-        times = ShownTimes(zone("UTC"), "UTC", log.now())
-        return {thing.id: then(thing, rows.get(thing.id), at, times) for thing in self.things()}
+        return {thing.id: then(thing, rows.get(thing.id), at) for thing in self.things()}
 
 
 @settings(deadline=None, max_examples=15)
