@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,9 +37,12 @@ def chromium() -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def visit(browser: Browser, password: str, size: dict[str, int] = DESKTOP, **options: Any) -> Iterator[Page]:
-    """A page of somebody who has signed in; whatever it says on its console as an error fails the test."""
-    credentials = {"username": "admin", "password": password}
-    context: BrowserContext = browser.new_context(viewport=size, http_credentials=credentials, **options)  # type: ignore[arg-type]
+    """A page of the owner of the instance; whatever it says on its console as an error fails the test.
+
+    He shows the password with each request: a browser that waits to be asked for it would be led to `/sign-in`.
+    """
+    shown = {"Authorization": f"Basic {b64encode(f'admin:{password}'.encode()).decode()}"}
+    context: BrowserContext = browser.new_context(viewport=size, extra_http_headers=shown, **options)  # type: ignore[arg-type]
     context.set_default_timeout(_PATIENCE_MS)
     said: list[str] = []
     page = context.new_page()

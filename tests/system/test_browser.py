@@ -74,6 +74,7 @@ def _goto_whole(page: Page, url: str) -> None:
     """Open a page on which nothing is missing: history may be written a moment later."""
     for _ in range(_TRIES):
         page.goto(url)
+        assert "/sign-in" not in page.url
         if page.locator(".missing").count() == 0:
             return
     raise AssertionError(f"{url} says: {page.locator('.missing').first.text_content()}")

@@ -8,18 +8,21 @@ from xml.etree import ElementTree
 import pytest
 
 from query_api.web.plots import Stretch, timelines
+from query_api.web.shown_times import ShownTimes
 from query_api.web.what_if_form import read_form
 from query_api.web.what_if_shown import MOST_LISTED, settings_words, shown
 from query_api.what_if.port import NoAnswer
 from schemas.definitions import Check
 from schemas.monitors import Monitor
-from schemas.schedules import Simple, parse_schedule
-from schemas.times import iso
+from schemas.schedules import Simple, parse_schedule, zone
+from schemas.times import iso, read_iso
 from schemas.what_if.questions import Question
 from tests.harness import ADMIN_PASSWORD, OTHER_KEY, POP_KEY, Harness
-from tests.unit.test_page_plots import HOSTILE, NOW, UTC
 
 AUTH = ("", ADMIN_PASSWORD)
+NOW = read_iso("2026-03-02T12:00:00+00:00")
+UTC = ShownTimes(zone("UTC"), "UTC", NOW)
+HOSTILE = '"><script>alert(1)</script>&'
 CHECK = Check(id="c", project="p", version=1, created=0, schedule=Simple(period=3_600), grace=300)
 MONITOR = Monitor(id="m", project="p", version=1, created=0, revised=0, name="Shop")
 
