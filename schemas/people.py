@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from schemas.base import Fact, Micros
+from schemas.base import SECOND, Fact, Micros
 from schemas.ids import derived_id
 from schemas.recipients import ADDRESS, normalized
 from schemas.request_base import Request
@@ -28,9 +28,21 @@ PersonName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00
 PersonPassword = Annotated[str, Meta(max_length=300, pattern=r"^(\$argon2id\$[!-~]+)?\Z")]
 RecoveryCode = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 RecoveryCodes = Annotated[tuple[RecoveryCode, ...], Meta(max_length=20)]
+# What tells a session from others, and when it would have ended by itself.
+SessionNonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
+EndedSessions = Annotated[tuple[tuple[SessionNonce, Micros], ...], Meta(max_length=100)]
+WrongCodes = Annotated[tuple[Micros, ...], Meta(max_length=10)]
 
 # Of a project, those who are invited among them.
 MOST_MEMBERS = 1_000
+# Of sessions that a person has ended himself so many are remembered; one more ends all of his.
+MOST_ENDED = 50
+# After so many wrong codes within that time no code is right until the first of them is that old.
+MOST_WRONG_CODES = 10
+WRONG_CODES_SPAN: Micros = 3_000 * SECOND
+# The record of the owner of the instance: his name, one-time codes and sessions. His password is a setting, and he
+# owns every project, so he has no memberships. No mail address has this id.
+OWNER = derived_id("person", "the owner of the instance")
 
 
 class Person(Fact, tag="person", frozen=True):
@@ -40,10 +52,13 @@ class Person(Fact, tag="person", frozen=True):
     encrypted; empty: none is asked for. totp_step: the last window (of 30 s) a code of which was used. recovery:
     SHA-256 of the recovery codes that are left. epoch: grows when all his sessions end.
     subject: who he is at the OpenID Connect provider, as a derived id; empty: not known yet.
+    ended: sessions that he has ended one by one. wrong_codes: when the newest wrong codes were shown, oldest first.
+
+    That of the owner of the instance (`OWNER`) has no mail address and no password.
     """
 
     id: str
-    mail: PersonMail
+    mail: Annotated[str, Meta(max_length=200, pattern=rf"{ADDRESS}|^\Z")]
     name: PersonName
     version: int
     created: Micros
@@ -53,6 +68,8 @@ class Person(Fact, tag="person", frozen=True):
     recovery: RecoveryCodes = ()
     epoch: int = 0
     subject: str = ""
+    ended: EndedSessions = ()
+    wrong_codes: WrongCodes = ()
 
 
 class Member(Fact, tag="member", frozen=True):
@@ -139,9 +156,32 @@ class CodeUse(Request, tag="person.code-use", frozen=True):
     recovery: RecoveryCode | None = None
 
 
+class CodeWrong(Request, tag="person.code-wrong", frozen=True):
+    """A wrong one-time code was shown after the right password. After too many no code is right for a while."""
+
+
+class SessionEnd(Request, tag="person.session-end", frozen=True):
+    """One session of a person ends, wherever its cookie may be. until: when it would have ended by itself."""
+
+    nonce: SessionNonce
+    until: Micros
+
+
+class PersonRemove(Request, tag="person.remove", frozen=True):
+    """The person is no more, and all his sessions end. What he is in projects is ended by `member.remove` before.
+
+    Who is invited again by the same address is a new person: nothing that was signed for the former one opens anything.
+    """
+
+
 MemberRequest = MemberInvite | MemberAccept | MemberChange | MemberRemove
-PersonRequest = PersonMade | PersonUpdate | CodeUse
+PersonRequest = PersonMade | PersonUpdate | CodeUse | CodeWrong | SessionEnd | PersonRemove
 PeopleRequest = MemberRequest | PersonRequest
+
+
+def recent_wrong_codes(person: Person, at: Micros) -> tuple[Micros, ...]:
+    """When wrong codes were shown that count at a time; what a clock told wrong, and is still to come, does not."""
+    return tuple(one for one in person.wrong_codes if at - WRONG_CODES_SPAN < one <= at)
 
 
 def person_id(mail: str) -> str:

@@ -52,13 +52,16 @@ from schemas.monitors import (
 from schemas.mutes import MuteUntil
 from schemas.on_call_requests import OnCallRequest
 from schemas.people import CodeUse as CodeUse
+from schemas.people import CodeWrong as CodeWrong
 from schemas.people import MemberAccept as MemberAccept
 from schemas.people import MemberChange as MemberChange
 from schemas.people import MemberInvite as MemberInvite
 from schemas.people import MemberRemove as MemberRemove
 from schemas.people import PeopleRequest
 from schemas.people import PersonMade as PersonMade
+from schemas.people import PersonRemove as PersonRemove
 from schemas.people import PersonUpdate as PersonUpdate
+from schemas.people import SessionEnd as SessionEnd
 from schemas.project_news import ChannelDisabled as ChannelDisabled
 from schemas.project_news import ChannelFailing as ChannelFailing
 from schemas.project_news import MuteEnded as MuteEnded

@@ -1,8 +1,9 @@
 """People and their memberships, as the directory keeps them: by id, by project and by person."""
 
-from schemas.people import Member, Person
+from schemas.people import OWNER, Member, Person
 
 _NOBODY: dict[str, Member] = {}
+_OWNER = Person(id=OWNER, mail="", name="admin", version=0, created=0)
 
 
 class PeopleTable:
@@ -40,16 +41,25 @@ class PeopleTable:
             del self._members[id]
 
     def __bool__(self) -> bool:
-        """Whether there is anybody."""
-        return bool(self._people)
+        """Whether there is anybody besides the owner of the instance."""
+        return len(self._people) > (OWNER in self._people)
 
     def person(self, id: str) -> Person | None:
-        """The person with this id."""
-        return self._people.get(id)
+        """The person with this id. The owner of the instance is there without a record, too."""
+        return self._people.get(id, _OWNER if id == OWNER else None)
+
+    def owner(self) -> Person:
+        """The owner of the instance."""
+        return self._people.get(OWNER, _OWNER)
+
+    def of_subject(self, subject: str) -> Person | None:
+        """Whom the OpenID Connect provider knows by this id."""
+        return next((person for person in list(self._people.values()) if subject and person.subject == subject), None)
 
     def everybody(self) -> list[Person]:
-        """All people, by their mail addresses."""
-        return sorted(list(self._people.values()), key=lambda person: person.mail)
+        """All people but the owner of the instance, by their mail addresses."""
+        people = [person for person in list(self._people.values()) if person.id != OWNER]
+        return sorted(people, key=lambda person: person.mail)
 
     def member(self, id: str) -> Member | None:
         """The membership with this id, be it an invitation."""

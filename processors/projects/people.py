@@ -1,7 +1,11 @@
 """What the `projects` fold decides about people, in the partition that a person belongs to. Pure.
 
 See `schemas.people`. A code is used once: what is used up is in the record of the person, so that no two processes take
-the same one. Whatever changes how he signs in ends all his sessions, by the next epoch.
+the same one. Wrong codes are counted there, too: whatever number of processes is asked, after `MOST_WRONG_CODES` none
+is right for a while. Recovery codes are too long to be guessed, and count all the same.
+
+Whatever changes how he signs in ends all his sessions, by the next epoch. Epoch and version of a new person begin with
+the time, so that they are above those of one who had the address before and was removed.
 """
 
 from msgspec import UNSET
@@ -12,7 +16,22 @@ from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import RequestRejected
 from schemas.base import Micros
-from schemas.people import CodeUse, Person, PersonMade, PersonRequest, PersonUpdate, person_id, person_key
+from schemas.people import (
+    MOST_ENDED,
+    MOST_WRONG_CODES,
+    OWNER,
+    CodeUse,
+    CodeWrong,
+    Person,
+    PersonMade,
+    PersonRemove,
+    PersonRequest,
+    PersonUpdate,
+    SessionEnd,
+    person_id,
+    person_key,
+    recent_wrong_codes,
+)
 from schemas.recipients import normalized
 from schemas.rejections import RejectionCode
 
@@ -29,12 +48,28 @@ class People:
         """Decide a request that is keyed by a person."""
         if isinstance(request, PersonMade):
             return self._make(request, key, at)
+        person = self._person(key, at)
+        match request:
+            case PersonUpdate():
+                return self._update(request, person)
+            case CodeUse():
+                return self._use_code(request, person, at)
+            case CodeWrong():
+                wrong = (*recent_wrong_codes(person, at), at)[-MOST_WRONG_CODES:]
+                return self._put(request, person, replace(person, wrong_codes=wrong))
+            case SessionEnd():
+                return self._end_session(request, person, at)
+            case PersonRemove():
+                return self._remove(request, person)
+
+    def _person(self, key: str, at: Micros) -> Person:
+        """Whoever the key is. The owner of the instance is there from the beginning."""
         person = self._view.get(person_key(key))
-        if not isinstance(person, Person):
-            raise RequestRejected(RejectionCode.PERSON_NOT_FOUND)
-        if isinstance(request, PersonUpdate):
-            return self._update(request, person)
-        return self._use_code(request, person)
+        if isinstance(person, Person):
+            return person
+        if key == OWNER:
+            return Person(id=OWNER, mail="", name="admin", version=0, created=at)
+        raise RequestRejected(RejectionCode.PERSON_NOT_FOUND)
 
     def _make(self, request: PersonMade, key: str, at: Micros) -> list[Effect]:
         if key != person_id(request.mail):
@@ -43,7 +78,13 @@ class People:
         if isinstance(there, Person):
             return [decision(request, "found", key, there.version)]
         person = Person(
-            id=key, mail=normalized(request.mail), name=request.name, version=1, created=at, password=request.password
+            id=key,
+            mail=normalized(request.mail),
+            name=request.name,
+            version=max(1, at),
+            created=at,
+            password=request.password,
+            epoch=at,
         )
         self._view.put(person_key(key), person)
         return [decision(request, "made", key, person.version)]
@@ -54,23 +95,43 @@ class People:
         given = {name: value for name in _CHANGED if (value := getattr(request, name)) is not UNSET}
         changed = replace(person, **given)
         if request.sign_out or (changed.password, changed.totp) != (person.password, person.totp):
-            changed = replace(changed, epoch=person.epoch + 1)
+            changed = _signed_out(changed)
         return self._put(request, person, changed)
 
-    def _use_code(self, request: CodeUse, person: Person) -> list[Effect]:
+    def _end_session(self, request: SessionEnd, person: Person, at: Micros) -> list[Effect]:
+        ended = {nonce: until for nonce, until in person.ended if at < until}
+        if at < request.until:
+            ended[request.nonce] = request.until
+        changed = replace(person, ended=tuple(ended.items()))
+        return self._put(request, person, changed if len(ended) <= MOST_ENDED else _signed_out(changed))
+
+    def _remove(self, request: PersonRemove, person: Person) -> list[Effect]:
+        if person.id == OWNER:
+            raise InvalidEvent("the owner of the instance is not removed")
+        self._view.delete(person_key(person.id))
+        return [decision(request, "removed", person.id, person.version)]
+
+    def _use_code(self, request: CodeUse, person: Person, at: Micros) -> list[Effect]:
         if (request.step is None) == (request.recovery is None):
             raise InvalidEvent("one code is used: of a window, or for recovery")
         if request.step is not None:
+            if len(recent_wrong_codes(person, at)) >= MOST_WRONG_CODES:
+                raise RequestRejected(RejectionCode.LIMIT_REACHED, "too many wrong codes were shown")
             if request.step <= person.totp_step:
                 raise RequestRejected(RejectionCode.CHANGED_MEANWHILE, "the code was used")
-            return self._put(request, person, replace(person, totp_step=request.step))
+            return self._put(request, person, replace(person, totp_step=request.step, wrong_codes=()))
         if request.recovery not in person.recovery:
             raise RequestRejected(RejectionCode.CHANGED_MEANWHILE, "the code was used")
         left = tuple(one for one in person.recovery if one != request.recovery)
-        return self._put(request, person, replace(person, recovery=left))
+        return self._put(request, person, replace(person, recovery=left, wrong_codes=()))
 
     def _put(self, request: PersonRequest, person: Person, changed: Person) -> list[Effect]:
         if changed != person:
             changed = replace(changed, version=person.version + 1)
             self._view.put(person_key(person.id), changed)
         return [decision(request, "updated", person.id, changed.version)]
+
+
+def _signed_out(person: Person) -> Person:
+    """All his sessions end, so that those which he ended one by one need not be remembered."""
+    return replace(person, epoch=person.epoch + 1, ended=())

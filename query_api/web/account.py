@@ -1,7 +1,7 @@
 """`/account`: what a person changes of himself: name, password, and where he is signed in.
 
 Whoever changes the password shows the old one. That ends all his sessions, but for the one that he does it in. The
-owner of the instance has neither: his password is a setting.
+password of the owner of the instance is a setting; everything else he has as others do.
 """
 
 from typing import Annotated, Any
@@ -18,9 +18,10 @@ from query_api.web.page import page
 from query_api.web.person_changes import NotChanged, ask_for, person_seen
 from query_api.web.sessions import begin_session, cookie
 from query_api.web.sign_in import led_to, sentence, with_cookie
-from query_api.web.viewer import Viewer, ViewerDep, person_stamp
+from query_api.web.viewer import Viewer, ViewerDep, guess_admin_password, stamp_of
+from schemas.duration_words import duration_words
 from schemas.ids import new_id
-from schemas.people import Person, PersonName, PersonUpdate
+from schemas.people import OWNER, Person, PersonName, PersonUpdate
 
 router = APIRouter(include_in_schema=False)
 
@@ -33,7 +34,7 @@ def install(app: FastAPI) -> None:
 
 
 async def own_form(deps: DependenciesDep, form: PostedFormDep) -> tuple[Person, PostedForm]:
-    """A person, and the form that he sends about himself. Raises `ApiError` for the owner of the instance."""
+    """A person, and the form that he sends about himself."""
     return own_person(deps, form.viewer), form
 
 
@@ -41,11 +42,18 @@ OwnForm = Annotated[tuple[Person, PostedForm], Depends(own_form)]
 
 
 def own_person(deps: Dependencies, viewer: Viewer) -> Person:
-    """The person that looks. Raises `ApiError` for the owner of the instance, who is none."""
-    person = deps.directory.people.person(viewer.person)
+    """The person that looks. Raises `ApiError` when he was removed a moment ago."""
+    person = deps.directory.people.person(viewer.person or OWNER)
     if person is None:
-        raise ApiError(403, "the owner of the instance is no person: his password is a setting")
+        raise ApiError(403, "you are not known here any more")
     return person
+
+
+async def has_password(request: Request, deps: Dependencies, person: Person, password: str) -> bool:
+    """Whether it is the password that he signs in with. Raises `ApiError` 429 and 503."""
+    if person.id == OWNER:
+        return guess_admin_password(request, deps, password)
+    return await identities_of(request).with_password(request, person.mail, password) is not None
 
 
 @router.get("/account")
@@ -75,12 +83,14 @@ async def change_name(request: Request, deps: DependenciesDep, own: OwnForm) -> 
 async def change_password(request: Request, deps: DependenciesDep, own: OwnForm) -> Response:
     """Another password: `old_password`, `password`, `repeated`."""
     person, form = own
+    if person.id == OWNER:
+        raise ApiError(403, "the password of the owner of the instance is a setting")
     password = form.raw("password")
     if fault := password_fault(password, form.raw("repeated"), person.mail):
         return await _page(request, deps, form.viewer, 400, password_problem=fault)
     identities = identities_of(request)
     try:
-        if await identities.with_password(request, person.mail, form.raw("old_password")) is None:
+        if not await has_password(request, deps, person, form.raw("old_password")):
             return await _page(request, deps, form.viewer, 403, old_problem=WRONG_PASSWORD)
         hashed = await identities.hashed(request, password)
         changed = await change_person(deps, form.viewer, person, password=hashed)
@@ -115,17 +125,21 @@ async def change_person(deps: Dependencies, viewer: Viewer, person: Person, **fi
 
 def renewed(deps: Dependencies, person: Person) -> str:
     """The `Set-Cookie` of a session that goes on where the others of the person have ended."""
-    return begin_session(deps, person.id, person_stamp(person))[1]
+    return begin_session(deps, person.id, stamp_of(deps, person))[1]
 
 
 async def _page(request: Request, deps: Dependencies, viewer: Viewer, status: int = 200, **more: Any) -> Response:
-    person = deps.directory.people.person(viewer.person)
-    projects = [{"id": id, "name": deps.directory.projects[id].name, "role": viewer.role(id)} for id in viewer.projects]
+    person, known = own_person(deps, viewer), deps.directory.projects
+    projects = [{"id": id, "name": known[id].name, "role": viewer.role(id)} for id in viewer.projects if id in known]
     values: dict[str, Any] = {
-        "mail": "" if person is None else person.mail,
-        "name": viewer.name,
-        "codes": person is not None and bool(person.totp),
-        "recovery_left": 0 if person is None else len(person.recovery),
+        "mail": person.mail,
+        "name": person.name,
+        "has_password": bool(person.password),
+        "provider": deps.settings.oidc_name if deps.settings.oidc_issuer is not None else "",
+        "codes": bool(person.totp),
+        "recovery_left": len(person.recovery),
+        "idle": duration_words(deps.settings.session_idle),
+        "longest": duration_words(deps.settings.session_longest),
         "projects": projects,
     }
     return await page("account.html", deps, status, request=request, **(values | more))

@@ -133,5 +133,5 @@ def local_path(text: str) -> str:
     if not text.isascii() or not text.isprintable() or "\\" in text:
         return "/"
     parts = urlsplit(text)
-    is_sign = parts.path.rstrip("/") in ("/sign-in", "/sign-out")
+    is_sign = parts.path.startswith(("/sign-in", "/sign-out"))
     return "/" if parts.scheme or parts.netloc or is_sign else text

@@ -2,7 +2,8 @@
 
 Brakes on passwords: those of `query_api.pages.guessing`, for each name, whether anybody has it or not; and a budget of
 each address over all names. Codes have a budget of their own for each person, which only who knows the password can
-spend. Passwords are hashed in the pool; of one address only a few wait there.
+spend: in each process, and over all of them by what the fold counts (`CodeWrong`). Passwords are hashed in the pool; of
+one address only a few wait there.
 """
 
 import time
@@ -21,8 +22,19 @@ from query_api.http.refusals import ApiError
 from query_api.pages.guessing import PasswordGuessLimiter
 from query_api.web.person_changes import NotChanged, ask_for
 from schemas.actors import Actor
+from schemas.base import SECOND, Micros
 from schemas.ids import new_id
-from schemas.people import CodeUse, Person, person_id
+from schemas.people import (
+    MOST_WRONG_CODES,
+    OWNER,
+    WRONG_CODES_SPAN,
+    CodeUse,
+    CodeWrong,
+    Person,
+    person_id,
+    recent_wrong_codes,
+)
+from schemas.rejections import RejectionCode
 
 LONGEST_PASSWORD, SHORTEST_PASSWORD = 200, 10
 
@@ -41,7 +53,7 @@ class Identities:
 
     async def with_password(self, request: Request, mail: str, password: str) -> Person | None:
         """Who has this mail address and this password; None: nobody. Raises `ApiError` 429 and 503."""
-        id, customer = person_id(mail), _customer(request)
+        id, customer = person_id(mail), customer_of_request(request)
         _must_have_left(self._addresses, customer, "passwords")
         self._guesses.begin(id, request)
         self._addresses.spend(customer)
@@ -62,19 +74,23 @@ class Identities:
 
     async def is_code(self, request: Request, person: Person, code: str) -> bool:
         """Whether it is a code of the person that was not used; from now on it is. Raises `ApiError`, `NotChanged`."""
-        _must_have_left(self._codes, person.id, "codes")
-        self._codes.spend(person.id)
-        use = self._use_of(person, code)
-        if use is None:
-            return False
-        actor = Actor(kind="person", key=person.id, user=person.mail, address=address_of(request))
+        use, now = self._use_of(person, code), self._deps.clock.now()
+        is_short = not is_recovery_code(code)
+        if is_short:  # A recovery code is not guessed: it goes on being taken while somebody else guesses.
+            _must_have_left(self._codes, person.id, "codes")
+            _must_not_be_closed(person, now)
+            self._codes.spend(person.id)
         try:
-            await ask_for(self._deps, person.id, use, actor)
+            await ask_for(self._deps, person.id, use or CodeWrong(request=new_id(), at=now), _actor(request, person))
         except NotChanged as refused:
             if refused.status == 503:
                 self._codes.give_back(person.id)
                 raise
+            if refused.code is RejectionCode.LIMIT_REACHED:
+                raise _too_many("codes", WRONG_CODES_SPAN / MOST_WRONG_CODES / SECOND) from None
             return False  # it was used
+        if use is None:
+            return False
         self._codes.forgive(person.id)
         return True
 
@@ -93,7 +109,9 @@ class Identities:
 
     async def hashed(self, request: Request, password: str) -> str:
         """What is stored of a new password. Raises `ApiError` 503."""
-        return await self._deps.password_pool.run(f"sign-in {_customer(request)}", hash_person_password, password)
+        return await self._deps.password_pool.run(
+            f"sign-in {customer_of_request(request)}", hash_person_password, password
+        )
 
 
 def identities_of(request: Request) -> Identities:
@@ -122,10 +140,27 @@ def password_fault(password: str, repeated: str, mail: str) -> str:
 
 def _must_have_left(budgets: Budgets, key: str, what: str) -> None:
     if (seconds := budgets.wait(key)) > 0:
-        words = f"too many wrong {what}; try again in {ceil(seconds)} s"
-        raise ApiError(429, words, {"Retry-After": str(ceil(seconds)), "Cache-Control": "no-store"})
+        raise _too_many(what, seconds)
 
 
-def _customer(request: Request) -> str:
+def _must_not_be_closed(person: Person, now: Micros) -> None:
+    wrong = recent_wrong_codes(person, now)
+    if len(wrong) >= MOST_WRONG_CODES:
+        raise _too_many("codes", (wrong[0] + WRONG_CODES_SPAN - now) / SECOND)
+
+
+def _too_many(what: str, seconds: float) -> ApiError:
+    words = f"too many wrong {what}; try again in {ceil(seconds)} s"
+    return ApiError(429, words, {"Retry-After": str(ceil(seconds)), "Cache-Control": "no-store"})
+
+
+def _actor(request: Request, person: Person) -> Actor:
+    if person.id == OWNER:
+        return Actor(kind="admin", address=address_of(request))
+    return Actor(kind="person", key=person.id, user=person.mail, address=address_of(request))
+
+
+def customer_of_request(request: Request) -> str:
+    """Who counts as one in budgets of addresses: an address, or the network of an IPv6 customer."""
     address = address_of(request)
     return customer_of(address) or address

@@ -20,7 +20,7 @@ from query_api.web.page import page
 from query_api.web.person_changes import NotChanged, ask_for, member_seen, person_seen
 from query_api.web.sessions import session_of
 from query_api.web.sign_in import led_to, sentence, signed_in
-from query_api.web.viewer import Viewer, person_stamp, viewer_of
+from query_api.web.viewer import Viewer, viewer_of
 from schemas.ids import new_id
 from schemas.people import Member, MemberAccept, PersonName
 
@@ -80,7 +80,7 @@ async def accept(request: Request, deps: DependenciesDep, token: str) -> Respons
     person = deps.directory.people.person(member.person)
     if known is not None or person is None or person.password != hashed:  # who came first has set the password
         return led_to(deps, "/")
-    return await signed_in(request, deps, person.id, person_stamp(person))
+    return await signed_in(request, deps, person)
 
 
 def _open(deps: Dependencies, token: str) -> Member | None:
@@ -101,11 +101,14 @@ def _viewer(request: Request, deps: Dependencies) -> Viewer | None:
 async def _page(
     request: Request, deps: Dependencies, token: str, member: Member, status: int = 200, **more: Any
 ) -> Response:
+    project = deps.directory.projects.get(member.project)
+    if project is None:  # it was removed a moment ago
+        return await _closed(request, deps)
     known = deps.directory.people.person(member.person)
     viewer = _viewer(request, deps)
     values: dict[str, Any] = {
         "token": token,
-        "project": deps.directory.projects[member.project].name,
+        "project": project.name,
         "mail": member.mail,
         "role": member.role,
         "is_new": known is None,

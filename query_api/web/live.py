@@ -3,8 +3,8 @@ made anew for it, tells what.
 
 - `changed`: the things, with the numbers of their newest changes; without `thing` those of whatever a viewer may see,
   with it every event of that one. When more changed than are named, `more` is true.
-- A comment comes at least every `HEARTBEAT` seconds. Then it is looked whether the viewer still may look: a stream ends
-  with his session, and one of his projects fewer is heeded.
+- A comment comes at least every `HEARTBEAT` seconds. Then, and before anything is told, it is looked whether the viewer
+  still may look: a stream ends with his session, and one of his projects fewer is heeded.
 - So many streams are open at once; whoever comes then is answered 503, and tries again. While nothing happens a stream
   costs nothing but its heartbeats.
 """
@@ -23,7 +23,7 @@ from query_api.http.representations import EVENT_STREAM
 from query_api.http.route_index import include
 from query_api.http.verbs import WITHOUT_BODY
 from query_api.state.changes import Changes
-from query_api.web.viewer import Viewer, ViewerDep, viewer
+from query_api.web.viewer import SignInNeeded, Viewer, ViewerDep, viewer
 from schemas.ids import is_uuid
 
 HEARTBEAT = 15.0
@@ -125,7 +125,7 @@ async def live(request: Request, deps: DependenciesDep, who: ViewerDep, thing: s
     async def still() -> Viewer | None:
         try:
             return await viewer(request, deps)
-        except ApiError:
+        except (ApiError, SignInNeeded):
             return None
 
     return StreamingResponse(
@@ -156,17 +156,17 @@ async def events(
     looked = clock()
     while True:
         left = max(0.0, looked + HEARTBEAT - clock())
-        if await deps.states_replica.wait(ear.has_news, left):
-            if (told := ear.take(who)) is not None:
+        has_news = await deps.states_replica.wait(ear.has_news, left)
+        now = await still()
+        if now is None:
+            yield b"event: ended\ndata: {}\n\n"
+            return
+        if has_news:
+            if (told := ear.take(now)) is not None:
                 yield b"event: changed\ndata: " + msgspec.json.encode(told) + b"\n\n"
             await asyncio.sleep(PAUSE)
         if clock() - looked >= HEARTBEAT:
             looked = clock()
-            now = await still()
-            if now is None:
-                yield b"event: ended\ndata: {}\n\n"
-                return
-            who = now
             yield b": still listening\n\n"
 
 

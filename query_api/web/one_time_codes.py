@@ -23,12 +23,12 @@ from infra.secrets.secrets import SecretError
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.refusals import ApiError
 from query_api.http.route_index import include
-from query_api.web.account import WRONG_PASSWORD, OwnForm, change_person, own_person, renewed
-from query_api.web.identity import identities_of, totp_place
+from query_api.web.account import WRONG_PASSWORD, OwnForm, change_person, has_password, own_person, renewed
+from query_api.web.identity import totp_place
 from query_api.web.page import page
 from query_api.web.person_changes import NotChanged
 from query_api.web.sign_in import led_to, sentence, with_cookie
-from query_api.web.viewer import ViewerDep
+from query_api.web.viewer import ADMIN, ViewerDep
 from schemas.people import Person
 
 router = APIRouter(include_in_schema=False)
@@ -65,7 +65,7 @@ async def ask_for_codes(request: Request, deps: DependenciesDep, own: OwnForm) -
         "recovery": tuple(map(hash_recovery_code, codes)),
     }
     try:
-        if await identities_of(request).with_password(request, person.mail, form.raw("password")) is None:
+        if not await has_password(request, deps, person, form.raw("password")):
             return await _page(request, deps, person, secret, 403, password_problem=WRONG_PASSWORD)
         changed = await change_person(deps, form.viewer, person, **fields)
     except ApiError as slowed:
@@ -81,7 +81,7 @@ async def ask_for_no_codes(request: Request, deps: DependenciesDep, own: OwnForm
     """From now on the `password` is enough."""
     person, form = own
     try:
-        if await identities_of(request).with_password(request, person.mail, form.raw("password")) is None:
+        if not await has_password(request, deps, person, form.raw("password")):
             return await _page(request, deps, person, new_secret(), 403, off_problem=WRONG_PASSWORD)
         changed = await change_person(deps, form.viewer, person, totp="", recovery=())
     except ApiError as slowed:
@@ -95,7 +95,7 @@ async def _page(
     request: Request, deps: Dependencies, person: Person, secret: str, status: int = 200, **problems: Any
 ) -> Response:
     drawn = io.BytesIO()
-    link = link_of(secret, person.mail, deps.settings.site_name)
+    link = link_of(secret, person.mail or ADMIN, deps.settings.site_name)
     segno.make(link, error="m", micro=False).save(drawn, kind="svg", scale=5, border=4, xmldecl=False, light="white")
     values: dict[str, Any] = {
         "codes": bool(person.totp),

@@ -5,9 +5,9 @@ state, the nonce and the verifier of PKCE. So nobody is signed in who did not be
 kept here.
 
 The provider proves a mail address. Who has it is the person with that address, from then on by the provider's own name
-for him: another who gets the address later is not let in. Whoever is new must be invited, and his open invitations are
-accepted by it. A password and codes that were set before an address was proved are removed: somebody else may have set
-them, with an invitation that went astray.
+for him: another who gets the address later is not let in, and he himself is with another address. Whoever is new must
+be invited, and his open invitations are accepted by it. A password and codes that were set before an address was proved
+are removed: somebody else may have set them, with an invitation that went astray.
 """
 
 import hmac
@@ -29,11 +29,10 @@ from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.refusals import ApiError
 from query_api.http.route_index import include
 from query_api.web.forms import local_path
-from query_api.web.identity import OF_ADDRESS
+from query_api.web.identity import OF_ADDRESS, customer_of_request
 from query_api.web.person_changes import NotChanged, ask_for, member_seen, person_seen
 from query_api.web.sessions import cookie_name
 from query_api.web.sign_in import sign_in_form, signed_in
-from query_api.web.viewer import person_stamp
 from schemas.actors import Actor
 from schemas.ids import derived_id, new_id
 from schemas.people import MemberAccept, Person, PersonMail, PersonName, PersonUpdate, person_id
@@ -82,6 +81,8 @@ async def back(request: Request, deps: DependenciesDep, code: str = "", state: s
     number, _, next = request.cookies.get(_cookie_name(deps), "").partition(".")
     if len(number) != 2 * _BYTES or not hmac.compare_digest(state.encode(), _part(deps, number, "state").encode()):
         return await sign_in_form(request, deps, 403, next="/", problem="This took too long. Please sign in again.")
+    if not code:  # the person said no, or the provider did
+        return await sign_in_form(request, deps, 403, next="/", problem=_FAILED)
     provider: OpenIdProvider = request.app.state.openid
     try:
         identity = await provider.identity(code, _part(deps, number, "nonce"), _part(deps, number, "verifier"))
@@ -91,7 +92,7 @@ async def back(request: Request, deps: DependenciesDep, code: str = "", state: s
         person = await _person_of(request, deps, identity)
     except NotChanged as refused:
         return await sign_in_form(request, deps, refused.status, next="/", problem=refused.words)
-    answer = await signed_in(request, deps, person.id, person_stamp(person), local_path(unquote(next)))
+    answer = await signed_in(request, deps, person, local_path(unquote(next)))
     answer.headers.append("Set-Cookie", _cookie(deps, "", 0))
     return answer
 
@@ -106,6 +107,12 @@ async def _person_of(request: Request, deps: Dependencies, identity: Identity) -
     if domains and mail.rpartition("@")[2] not in domains:
         raise NotChanged(403, "People with a mail address of this domain do not sign in here by the provider.")
     id, subject = person_id(mail), derived_id("identity", deps.settings.oidc_issuer or "", identity.subject)
+    named, there = deps.directory.people.of_subject(subject), deps.directory.people.person(id)
+    if named is not None and named.id != id:  # he has got another address there; what is invited by it waits
+        return named
+    if there is not None and there.subject not in ("", subject):
+        log.warning("openid.other_subject", person=id)
+        raise NotChanged(403, _OTHER)
     actor = Actor(kind="person", key=id, user=mail, address=address_of(request))
     await _accept_invitations(deps, id, _name(identity, mail), actor)
     person = deps.directory.people.person(id)
@@ -113,9 +120,6 @@ async def _person_of(request: Request, deps: Dependencies, identity: Identity) -
         raise NotChanged(403, _NO_ACCOUNT)
     if person.subject == subject:
         return person
-    if person.subject:
-        log.warning("openid.other_subject", person=id)
-        raise NotChanged(403, _OTHER)
     fields: dict[str, Any] = {"subject": subject, "password": "", "totp": "", "recovery": (), "sign_out": True}
     asked = PersonUpdate(request=new_id(), at=deps.clock.now(), based_on=person.version, **fields)
     decision = await ask_for(deps, id, asked, actor)
@@ -167,10 +171,10 @@ def _cookie(deps: Dependencies, value: str, seconds: int) -> str:
 
 def _spend(request: Request) -> None:
     budgets: Budgets = request.app.state.openid_addresses
-    address = address_of(request)
-    if (seconds := budgets.wait(address)) > 0:
+    customer = customer_of_request(request)
+    if (seconds := budgets.wait(customer)) > 0:
         raise ApiError(429, "too many attempts to sign in; try again later", {"Retry-After": str(int(seconds) + 1)})
-    budgets.spend(address)
+    budgets.spend(customer)
 
 
 async def _refused(request: Request, deps: Dependencies, failed: ProviderFailed, status: int, words: str) -> Response:

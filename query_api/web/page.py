@@ -35,7 +35,13 @@ NOTES = {
     "sent": "Sent.",
     "done": "Done.",
 }
-HEADERS = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # Links of invitations stand in addresses. `no-referrer` would have browsers send forms with `Origin: null`.
+    "Referrer-Policy": "same-origin",
+}
 
 
 class NoPage(QueryApiError):

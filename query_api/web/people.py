@@ -110,12 +110,13 @@ async def _change(
 async def _members(
     request: Request, deps: Dependencies, viewer: Viewer, project: str, status: int = 200, **more: Any
 ) -> Response:
-    if not viewer.may_see(project):
+    known = deps.directory.projects.get(project)
+    if not viewer.may_see(project) or known is None:
         raise ApiError(404, "not found")
     owns = viewer.may_own(project)
     members = [member for member in deps.directory.people.members_of(project) if owns or member.joined is not None]
     rows = [_row(deps, viewer, member) for member in members]
-    name = deps.directory.projects[project].name
+    name = known.name
     values: dict[str, Any] = {
         "project": project,
         "name": name,

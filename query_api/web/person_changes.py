@@ -18,11 +18,11 @@ _WORDS = {
 
 
 class NotChanged(QueryApiError):
-    """Nothing was changed, as far as is known. status: of the answer; words: for people."""
+    """Nothing was changed, as far as is known. status: of the answer; words: for people; code: of what was refused."""
 
-    def __init__(self, status: int, words: str) -> None:
+    def __init__(self, status: int, words: str, code: RejectionCode | None = None) -> None:
         super().__init__(words)
-        self.status, self.words = status, words
+        self.status, self.words, self.code = status, words, code
 
 
 async def ask_for(deps: Dependencies, key: str, request: ProjectsRequest, actor: Actor) -> Decision:
@@ -35,7 +35,7 @@ async def ask_for(deps: Dependencies, key: str, request: ProjectsRequest, actor:
     if rejection is None:
         return decision
     status = 503 if rejection.code in (RejectionCode.WRONG_TIME, RejectionCode.UNKNOWN) else 409
-    raise NotChanged(status, _WORDS.get(rejection.code, f"Nothing was changed: {rejection.reason}."))
+    raise NotChanged(status, _WORDS.get(rejection.code, f"Nothing was changed: {rejection.reason}."), rejection.code)
 
 
 async def person_seen(deps: Dependencies, id: str, version: int) -> None:

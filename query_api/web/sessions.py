@@ -1,8 +1,9 @@
 """The session of a browser: a signed cookie, which says who signed in and when. No process remembers one.
 
 So any web process answers, and a restart signs nobody out. A session ends when the person is not seen for
-`session_idle`, `session_longest` after the sign-in, and when its stamp is not the person's any more: he signed out
-everywhere, or changed what he signs in with. That of the owner of the instance ends with another admin password.
+`session_idle`, `session_longest` after the sign-in, when he signs out of it, and when its stamp is not the person's any
+more: he signed out everywhere, or changed what he signs in with. That of the owner of the instance ends with another
+admin password. Whoever has a copy of the cookie has the same session, which ends with it.
 
 The cookie is HttpOnly and SameSite=Lax. Behind https it is Secure, and its name says so to the browser (`__Host-`).
 """

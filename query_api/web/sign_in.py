@@ -27,22 +27,28 @@ from query_api.web.forms import (
 )
 from query_api.web.identity import Identities, identities_of
 from query_api.web.page import page
-from query_api.web.person_changes import NotChanged
+from query_api.web.person_changes import NotChanged, ask_for, person_seen
 from query_api.web.sessions import begin_session, cookie, session_of
 from query_api.web.viewer import (
     ADMIN,
     SignInNeeded,
+    Viewer,
     ViewerDep,
-    admin_stamp,
     guess_admin_password,
-    person_stamp,
+    stamp_of,
     viewer_of,
 )
 from schemas.base import SECOND, Micros
+from schemas.ids import new_id
+from schemas.people import Person, SessionEnd
 
 router = APIRouter(include_in_schema=False)
 
 _WRONG = "The name or the password is wrong."
+_NOT_ENDED = (
+    "You are signed out in this browser, but the session could not be ended for whoever may have a copy of its cookie. "
+    "Sign in later, and out again."
+)
 _SEE_OTHER = 303
 # So long the second step may follow the first.
 _HALF_VALID: Micros = 300 * SECOND
@@ -75,10 +81,9 @@ async def sign_in(request: Request, deps: DependenciesDep) -> Response:
         return await sign_in_form(request, deps, 400, **shown, problem="Name and password are needed.")
     try:
         if name.lower() == ADMIN:
-            if not guess_admin_password(request, deps, password):
-                return await sign_in_form(request, deps, 403, **shown, problem=_WRONG)
-            return await signed_in(request, deps, "", admin_stamp(deps, deps.admin_password or ""), **_after(shown))
-        person = await identities_of(request).with_password(request, name, password)
+            person = deps.directory.people.owner() if guess_admin_password(request, deps, password) else None
+        else:
+            person = await identities_of(request).with_password(request, name, password)
     except ApiError as slowed:
         return await sign_in_form(
             request, deps, slowed.status, **shown, problem=sentence(slowed), headers=slowed.headers
@@ -86,9 +91,9 @@ async def sign_in(request: Request, deps: DependenciesDep) -> Response:
     if person is None:
         return await sign_in_form(request, deps, 403, **shown, problem=_WRONG)
     if person.totp:
-        half = HalfSignIn(person.id, person_stamp(person), deps.clock.now() + _HALF_VALID)
+        half = HalfSignIn(person.id, stamp_of(deps, person), deps.clock.now() + _HALF_VALID)
         return await _code_form(request, deps, 200, half=deps.people_tokens.half_token(half), **_after(shown))
-    return await signed_in(request, deps, person.id, person_stamp(person), **_after(shown))
+    return await signed_in(request, deps, person, **_after(shown))
 
 
 @router.post("/sign-in/code")
@@ -100,7 +105,7 @@ async def second_step(request: Request, deps: DependenciesDep) -> Response:
     after: dict[str, Any] = {"next": local_path(one(fields, "next")), "packed": one(fields, "carried")}
     half = deps.people_tokens.read_half(token)
     person = None if half is None else deps.directory.people.person(half.person)
-    if half is None or person is None or half.stamp != person_stamp(person) or deps.clock.now() >= half.expires:
+    if half is None or person is None or half.stamp != stamp_of(deps, person) or deps.clock.now() >= half.expires:
         again: dict[str, Any] = {"next": after["next"], "carried": after["packed"]}
         return await sign_in_form(request, deps, 403, **again, problem="This took too long. Please sign in again.")
     try:
@@ -114,7 +119,7 @@ async def second_step(request: Request, deps: DependenciesDep) -> Response:
         return await _code_form(request, deps, 503, token, **after, problem=words, headers={"Retry-After": "1"})
     if not right:
         return await _code_form(request, deps, 403, token, **after, problem="This code is wrong, or was used.")
-    return await signed_in(request, deps, person.id, person_stamp(person), **after)
+    return await signed_in(request, deps, person, **after)
 
 
 @router.get("/sign-out")
@@ -124,16 +129,31 @@ async def sign_out_page(request: Request, deps: DependenciesDep, viewer: ViewerD
 
 
 @router.post("/sign-out")
-async def sign_out(deps: DependenciesDep, form: PostedFormDep) -> Response:
-    """The browser forgets the session."""
+async def sign_out(request: Request, deps: DependenciesDep, form: PostedFormDep) -> Response:
+    """End the session, also for whoever has copied its cookie, and have the browser forget it."""
+    try:
+        await _end_session(deps, form.viewer)
+    except NotChanged:
+        answer = await sign_in_form(request, deps, 503, next="/", problem=_NOT_ENDED)
+        return with_cookie(answer, cookie(deps, None))
     return with_cookie(led_to(deps, "/sign-in"), cookie(deps, None))
 
 
+async def _end_session(deps: Dependencies, viewer: Viewer) -> None:
+    session = viewer.session
+    if session is None:  # of HTTP Basic
+        return
+    until = session.began + deps.settings.session_longest * SECOND
+    request = SessionEnd(request=new_id(), at=deps.clock.now(), nonce=session.nonce.hex(), until=until)
+    decision = await ask_for(deps, session.person, request, viewer.actor)
+    await person_seen(deps, session.person, decision.version)
+
+
 async def signed_in(
-    request: Request, deps: Dependencies, person: str, stamp: bytes, next: str = "/", packed: str = ""
+    request: Request, deps: Dependencies, person: Person, next: str = "/", packed: str = ""
 ) -> Response:
     """Give the browser a new session, and lead it on, or to the form that it had sent without one."""
-    session, header = begin_session(deps, person, stamp)
+    session, header = begin_session(deps, person.id, stamp_of(deps, person))
     viewer = viewer_of(request, deps, session)
     waiting = carried(deps, packed)
     if waiting is None or viewer is None:

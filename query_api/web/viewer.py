@@ -3,8 +3,9 @@
 A person shows the session that his sign-in began (`query_api.web.sessions`). Whoever shows none is led to `/sign-in`,
 and from there to where he wanted to go; a form that he sent is carried through. The owner of the instance signs in as
 `admin` with the admin password: `admin_password` of credentials.json, or `PINGFOLD_ADMIN_PASSWORD`. Scripts show it by
-HTTP Basic, with any user name; what shows `Authorization` is answered 401, never led elsewhere. Without such a password
-and without people there are no pages (404).
+HTTP Basic, with any user name; what shows `Authorization` is answered 401, never led elsewhere. Once the owner has
+one-time codes, that is not enough: then only a session counts. Without such a password and without people there are no
+pages (404).
 
 What a person may do follows from his roles in the projects, looked up for every request: who is taken out of a project
 sees nothing of it from then on.
@@ -25,12 +26,13 @@ from query_api.pages.guessing import PasswordGuessLimiter
 from query_api.pages.page_password import given_password
 from query_api.web.sessions import session_of
 from schemas.actors import Actor
-from schemas.people import Person, Role
+from schemas.people import OWNER, Person, Role
 
 ADMIN = "admin"
 
 _ASK = {"WWW-Authenticate": 'Basic realm="Pingfold", charset="UTF-8"'}
 _NEEDED = "the admin password is needed: admin_password in credentials.json, or PINGFOLD_ADMIN_PASSWORD"
+_CODES = "the owner of the instance has one-time codes, so the password alone opens nothing: sign in at /sign-in"
 
 
 class SignInNeeded(QueryApiError):
@@ -65,6 +67,11 @@ class Viewer:
         """Whether forms let him change what is in a project."""
         return project in self.editable
 
+    @property
+    def is_owner_of_instance(self) -> bool:
+        """Whether he is the one whose password is a setting."""
+        return not self.person
+
     def may_own(self, project: str) -> bool:
         """Whether he says who else may see and change a project."""
         return project in self.owned
@@ -88,11 +95,14 @@ async def viewer(request: Request, deps: DependenciesDep) -> Viewer:
 
 async def _signed_in(request: Request, deps: Dependencies) -> Viewer:
     _must_have_pages(deps)
-    if request.headers.get("authorization") is not None:
+    shows_password = request.headers.get("authorization") is not None
+    if shows_password and not deps.directory.people.owner().totp:
         _must_know(request, deps)
         return admin_viewer(request, deps, None)
     session = session_of(request, deps)
     found = None if session is None else viewer_of(request, deps, session)
+    if found is None and shows_password:
+        raise ApiError(403, _CODES)
     if found is None:
         raise SignInNeeded(await request.body() if request.method == "POST" else b"")
     return found
@@ -103,17 +113,21 @@ ViewerDep = Annotated[Viewer, Depends(viewer)]
 
 def viewer_of(request: Request, deps: Dependencies, session: Session) -> Viewer | None:
     """Whose session it is; None when it has ended."""
-    if not session.person:
-        is_his = deps.admin_password is not None and session.stamp == admin_stamp(deps, deps.admin_password)
-        return admin_viewer(request, deps, session) if is_his else None
     person = deps.directory.people.person(session.person)
-    if person is None or session.stamp != person_stamp(person):
+    if person is None or session.stamp != stamp_of(deps, person):
         return None
-    return _person_viewer(request, deps, person, session)
+    nonce = session.nonce.hex()
+    if any(ended == nonce for ended, _ in person.ended):
+        return None
+    if person.id != OWNER:
+        return _person_viewer(request, deps, person, session)
+    return None if deps.admin_password is None else admin_viewer(request, deps, session)
 
 
-def person_stamp(person: Person) -> bytes:
-    """The stamp of sessions of a person."""
+def stamp_of(deps: Dependencies, person: Person) -> bytes:
+    """The stamp of sessions of a person; that of the owner of the instance changes with his password, too."""
+    if person.id == OWNER:
+        return deps.people_tokens.stamp_of(f"admin {person.epoch} {deps.admin_password or ''}")
     return person.epoch.to_bytes(8)
 
 
@@ -136,12 +150,8 @@ def admin_viewer(request: Request, deps: Dependencies, session: Session | None) 
     """The owner of the instance, who may do everything."""
     projects = tuple(deps.directory.projects)
     actor = Actor(kind="admin", address=address_of(request))
-    return Viewer(ADMIN, projects, frozenset(projects), actor, frozenset(projects), session=session)
-
-
-def admin_stamp(deps: Dependencies, password: str) -> bytes:
-    """The stamp of sessions of the owner of the instance."""
-    return deps.people_tokens.stamp_of(f"admin {password}")
+    name = deps.directory.people.owner().name
+    return Viewer(name, projects, frozenset(projects), actor, frozenset(projects), session=session)
 
 
 def guess_admin_password(request: Request, deps: Dependencies, given: str) -> bool:

@@ -1,5 +1,6 @@
 """What people change of themselves, and one-time codes as the second step of a sign-in."""
 
+import asyncio
 import re
 
 import httpx
@@ -10,10 +11,10 @@ from infra.secrets import one_time_codes
 from infra.secrets.one_time_codes import WINDOW_SECONDS, hash_recovery_code, window_of
 from infra.secrets.person_passwords import hash_person_password, is_person_password
 from infra.secrets.secrets import Vault
-from query_api.web.identity import OF_CODES
+from query_api.web.identity import OF_CODES, Identities
 from schemas.base import SECOND
-from schemas.people import person_id
-from tests.harness import Harness
+from schemas.people import MOST_WRONG_CODES, person_id
+from tests.harness import ADMIN_PASSWORD, Harness
 from tests.people_world import ANN, PASSWORD, member, owner, person
 from tests.web_browser import Browser, form_of
 
@@ -38,11 +39,11 @@ class Phone:
         return self._codes.generate_otp(self._log.time // SECOND // WINDOW_SECONDS + windows)
 
 
-async def with_codes(harness: Harness, browser: Browser) -> tuple[Phone, list[str]]:
+async def with_codes(harness: Harness, browser: Browser, password: str = PASSWORD) -> tuple[Phone, list[str]]:
     """Ask for codes from now on; the phone, and the recovery codes."""
     page = await browser.get("/account/codes")
     phone = Phone(harness, page.text)
-    answer = await browser.send_form_of(page, {"code": phone.code(), "password": PASSWORD}, "/codes")
+    answer = await browser.send_form_of(page, {"code": phone.code(), "password": password}, "/codes")
     assert answer.status_code == 200, answer.text
     return phone, re.findall(r"<li><code>([a-z0-9-]+)</code></li>", answer.text)
 
@@ -94,13 +95,70 @@ async def test_signed_out_everywhere(harness: Harness) -> None:
     assert [await is_signed_in(one) for one in (ann, elsewhere)] == [False, False]
 
 
-async def test_the_owner_of_the_instance_is_no_person(harness: Harness) -> None:
+async def test_signing_out_ends_the_session_for_copies_too(harness: Harness) -> None:
+    ann, elsewhere = await member(harness, "viewer"), Browser(harness)
+    await elsewhere.sign_in(ANN, PASSWORD)
     boss = await owner(harness)
-    assert "PINGFOLD_ADMIN_PASSWORD" in (await boss.get("/account")).text
-    assert (await boss.get("/account/codes")).status_code == 403
-    token = form_of((await boss.get("/sign-out")).text)[1]
-    for path in ("name", "password", "sign-out-everywhere", "codes", "codes/off"):
-        assert (await boss.post(f"/account/{path}", data=token)).status_code == 403
+    for browser in (ann, boss):
+        copied = Browser(harness)
+        copied.cookies.update(browser.cookies)
+        page = await copied.get("/account")
+        assert page.status_code == 200
+        harness.log.tick(120)
+        copied.cookies.update((await copied.get("/")).cookies)  # renewed meanwhile
+        assert (await browser.send_form("/sign-out", {})).headers["Location"] == "/sign-in"
+        assert not await is_signed_in(copied)
+        assert (await copied.send_form_of(page, {}, "/sign-out-everywhere")).status_code == 403
+    assert await is_signed_in(elsewhere)
+
+
+async def test_while_kafka_is_away_a_sign_out_says_what_it_did_not_do(harness: Harness) -> None:
+    ann = await member(harness, "viewer")
+    page = await ann.get("/sign-out")
+    harness.log.broken = True
+    answer = await ann.send_form_of(page, {})
+    assert (answer.status_code, "could not be ended" in answer.text) == (503, True)
+    assert dict(ann.cookies) == {}
+
+
+async def test_the_owner_of_the_instance_has_a_name_and_no_password_here(harness: Harness) -> None:
+    boss = await owner(harness)
+    page = await boss.get("/account")
+    assert "PINGFOLD_ADMIN_PASSWORD" in page.text
+    assert "/account/password" not in page.text
+    assert (await boss.post("/account/password", data=form_of(page.text, "/name")[1])).status_code == 403
+    assert (await boss.send_form_of(page, {"name": "Olga"}, "/name")).status_code == 303
+    assert "<bdi>Olga</bdi>" in (await boss.get("/account")).text
+    assert harness.log.directory.people.everybody() == []
+
+
+async def test_the_owner_of_the_instance_signs_out_everywhere(harness: Harness) -> None:
+    boss, elsewhere = await owner(harness), await owner(harness)
+    assert (await boss.send_form("/account", {}, "/sign-out-everywhere")).status_code == 303
+    assert not await is_signed_in(elsewhere)
+    assert await is_signed_in(await owner(harness))
+
+
+async def test_the_owner_of_the_instance_may_have_codes(harness: Harness) -> None:
+    """Then the password alone opens nothing, be it by HTTP Basic."""
+    boss, elsewhere = await owner(harness), await owner(harness)
+    basic = httpx.BasicAuth("me", ADMIN_PASSWORD)
+    assert (await Browser(harness).get("/account", auth=basic)).status_code == 200
+    phone, recovery = await with_codes(harness, boss, ADMIN_PASSWORD)
+    assert [await is_signed_in(one) for one in (boss, elsewhere)] == [True, False]
+    for auth in (basic, httpx.BasicAuth("me", "wrong")):
+        answer = await Browser(harness).get("/", auth=auth)
+        assert (answer.status_code, "sign in at /sign-in" in answer.text) == (403, True)
+    assert (await boss.get("/account", auth=basic)).status_code == 200  # as a browser that remembers it
+    harness.log.tick(WINDOW_SECONDS)
+    for code in (phone.code(), recovery[0]):
+        browser = Browser(harness)
+        page = await browser.sign_in()
+        assert (page.status_code, await is_signed_in(browser)) == (200, False)
+        assert (await browser.send_form_of(page, {"code": code})).status_code == 303
+        assert await is_signed_in(browser)
+    assert (await boss.send_form("/account/codes", {"password": ADMIN_PASSWORD}, "/off")).status_code == 303
+    assert await is_signed_in(await owner(harness))
 
 
 async def test_a_code_is_asked_for_after_the_password(harness: Harness) -> None:
@@ -155,6 +213,32 @@ async def test_codes_are_guessed_slowly(harness: Harness) -> None:
     other, page = await half_way(harness)
     answer = await other.send_form_of(page, {"code": phone.code()})
     assert (answer.status_code, "try again in" in answer.text) == (429, True)
+
+
+async def test_wrong_codes_count_over_all_processes(harness: Harness) -> None:
+    """Another process has budgets of its own; what was shown to this one counts there all the same."""
+    phone, recovery = await with_codes(harness, await member(harness, "viewer"))
+    harness.log.tick(WINDOW_SECONDS)
+    browser, page = await half_way(harness)
+    guesses = asyncio.gather(
+        *(browser.send_form_of(page, {"code": f"{number:06}"}) for number in range(MOST_WRONG_CODES))
+    )
+    assert {answer.status_code for answer in await guesses} <= {403}
+    harness.app.state.identities = Identities(harness.app.state.deps)
+    answer = await browser.send_form_of(page, {"code": phone.code()})
+    assert (answer.status_code, "try again in" in answer.text) == (429, True)
+    # Who has the recovery codes is not kept out by somebody who guesses.
+    assert (await browser.send_form_of(page, {"code": recovery[0]})).status_code == 303
+    assert person(harness).wrong_codes == ()
+
+
+async def test_a_code_that_two_processes_are_shown_at_once_signs_in_once(harness: Harness) -> None:
+    phone, recovery = await with_codes(harness, await member(harness, "viewer"))
+    harness.log.tick(WINDOW_SECONDS)
+    for code in (phone.code(), recovery[0]):
+        browsers = [await half_way(harness) for _ in range(5)]
+        answers = await asyncio.gather(*(one.send_form_of(page, {"code": code}) for one, page in browsers))
+        assert sorted(answer.status_code for answer in answers) == [303, 403, 403, 403, 403]
 
 
 async def test_the_second_step_ends_with_what_it_follows(harness: Harness) -> None:
@@ -214,7 +298,8 @@ async def test_while_kafka_is_away_no_code_is_taken(harness: Harness) -> None:
     assert (await browser.send_form_of(page, {"code": phone.code()})).status_code == 303
 
 
-async def test_one_address_does_not_try_every_name(harness: Harness) -> None:
+async def test_one_address_does_not_try_every_name(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("query_api.web.identity.is_person_password", lambda _password, _stored: False)
     browser = Browser(harness)
     statuses = [(await browser.sign_in(f"p{number}@example.org", "x")).status_code for number in range(52)]
     assert statuses == [403] * 50 + [429] * 2

@@ -15,8 +15,13 @@ from schemas.decisions import Decision
 from schemas.definitions import Project
 from schemas.ids import derived_id, new_id
 from schemas.people import (
+    MOST_ENDED,
     MOST_MEMBERS,
+    MOST_WRONG_CODES,
+    OWNER,
+    WRONG_CODES_SPAN,
     CodeUse,
+    CodeWrong,
     Member,
     MemberAccept,
     MemberChange,
@@ -24,7 +29,9 @@ from schemas.people import (
     MemberRemove,
     Person,
     PersonMade,
+    PersonRemove,
     PersonUpdate,
+    SessionEnd,
     member_id,
     member_key,
     person_id,
@@ -214,13 +221,13 @@ def test_what_changes_how_he_signs_in_ends_his_sessions() -> None:
     ):
         assert change(desk, **fields).outcome == "updated"
         epochs.append(person(desk).epoch)
-    assert epochs == [0, 0, 1, 2, 3, 3, 4]
+    assert [epoch - NOW for epoch in epochs] == [0, 0, 1, 2, 3, 3, 4]
 
 
 def test_a_change_is_made_to_what_was_shown() -> None:
     desk = Desk()
     join(desk)
-    assert change(desk, name="B", based_on=1).version == 2
+    assert change(desk, name="B", based_on=NOW).version == NOW + 1
     assert change(desk, name="C", based_on=1).code is RejectionCode.CHANGED_MEANWHILE
     assert person(desk).name == "B"
     assert change(desk, BOB, name="x").code is RejectionCode.PERSON_NOT_FOUND
@@ -238,6 +245,64 @@ def test_a_code_is_used_once() -> None:
         used = desk.ask(CodeUse(request=new_id(), at=NOW, recovery=code * 64), person_id(ANN))
         assert used.outcome == outcome
     assert person(desk).recovery == ()
+
+
+def test_after_wrong_codes_none_is_right_for_a_while() -> None:
+    desk = Desk()
+    join(desk)
+    change(desk, totp="sealed", totp_step=100, recovery=("a" * 64,))
+    ann = person_id(ANN)
+
+    def use(step: int, after: int) -> str:
+        return desk.ask(CodeUse(request=new_id(), at=NOW + after, step=step), ann).outcome
+
+    for number in range(MOST_WRONG_CODES + 5):
+        assert desk.ask(CodeWrong(request=new_id(), at=NOW + number), ann).outcome == "updated"
+    assert len(person(desk).wrong_codes) == MOST_WRONG_CODES
+    assert use(101, WRONG_CODES_SPAN) == "refused"
+    assert use(102, 5 + WRONG_CODES_SPAN) == "updated"
+    assert person(desk).wrong_codes == ()
+
+
+def test_a_session_is_ended_alone() -> None:
+    desk = Desk()
+    join(desk)
+    epoch = person(desk).epoch
+    for number in range(MOST_ENDED):
+        end = SessionEnd(request=new_id(), at=NOW, nonce=f"{number:016x}", until=NOW + 10 + number)
+        assert desk.ask(end, person_id(ANN)).outcome == "updated"
+    assert (len(person(desk).ended), person(desk).epoch) == (MOST_ENDED, epoch)
+    # What has ended by itself is forgotten, and what is over already is not remembered.
+    late = SessionEnd(request=new_id(), at=NOW + 20, nonce="f" * 16, until=NOW + 20)
+    desk.ask(late, person_id(ANN))
+    assert len(person(desk).ended) == MOST_ENDED - 11
+    for number in range(MOST_ENDED):
+        desk.ask(SessionEnd(request=new_id(), at=NOW + 20, nonce=f"{number:015x}e", until=NOW + 90), person_id(ANN))
+    assert (person(desk).epoch, len(person(desk).ended) < MOST_ENDED) == (epoch + 1, True)
+
+
+def test_who_has_the_address_of_one_who_was_removed_is_another() -> None:
+    desk = Desk()
+    id = join(desk)
+    before = person(desk)
+    desk.ask(MemberRemove(request=new_id(), at=NOW, id=id))
+    desk.at = NOW + 1
+    assert desk.ask(PersonRemove(request=new_id(), at=NOW + 1), person_id(ANN)).outcome == "removed"
+    assert desk.session.view.get(person_key(person_id(ANN))) is None
+    assert desk.ask(PersonRemove(request=new_id(), at=NOW + 1), person_id(ANN)).code is RejectionCode.PERSON_NOT_FOUND
+    join(desk)
+    assert person(desk).epoch > before.epoch
+    assert person(desk).version > before.version
+
+
+def test_the_owner_of_the_instance_is_there_from_the_beginning() -> None:
+    desk = Desk()
+    assert desk.ask(PersonUpdate(request=new_id(), at=NOW, name="Olga", based_on=0), OWNER).outcome == "updated"
+    olga = desk.session.view.get(person_key(OWNER))
+    assert isinstance(olga, Person)
+    assert (olga.name, olga.mail, olga.epoch) == ("Olga", "", 0)
+    assert "not removed" in desk.refusal(PersonRemove(request=new_id(), at=NOW), OWNER)
+    assert OWNER not in (person_id(mail) for mail in ("", "admin", ANN))
 
 
 def test_what_is_no_request_about_people_is_a_dead_letter() -> None:
