@@ -44,6 +44,7 @@ from query_api.web import (
     dashboard,
     downtimes,
     escalations,
+    everybody,
     explained,
     incident_edit,
     incidents,
@@ -96,6 +97,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     openid.install(app, deps)
     invitations.install(app)
     people.install(app)
+    everybody.install(app)
     account.install(app)
     one_time_codes.install(app)
     web_page.install(app, deps)

@@ -1,12 +1,12 @@
 """The `deliveries` journal and the records of `delivery-states`, both keyed so that one channel is one partition.
 
 State keys: `endpoint/<channel id>` (definition), `health/<channel id>` (counters), `delivery/<id>` (one that is not
-finished), `mailbox/<mailbox id>` (requests to confirm that were mailed to it), `template/<id>`
+finished), `mailbox/<mailbox id>` (requests to confirm and invitations that were mailed to it), `template/<id>`
 (copies of message templates), `gathering/<channel id>` and `quiet/<channel id>` (what is gathered for one list),
 `kept/<channel id>/<notice>` (what a channel that is muted is told when that is over), `partition`.
 
-A request to confirm is keyed by the mailbox that it goes to, in place of a channel: `endpoint/` and `health/` of that
-id are those of the mailbox.
+A request to confirm, and an invitation, is keyed by the mailbox that it goes to, in place of a channel: `endpoint/` and
+`health/` of that id are those of the mailbox.
 """
 
 from typing import Annotated, Any
@@ -138,6 +138,25 @@ class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
     language: str = ""
 
 
+class InvitationRequested(Fact, tag="invitation.requested", frozen=True):
+    """An owner of a project invites somebody, who gets a mail with a link to join. Keyed by the mailbox.
+
+    member: id of the membership; invitation: which one of it; role: that it gives. expires: end of the validity of the
+    link. name: of the project. site: that the link leads to. language: of the mail; empty: English.
+    """
+
+    at: Micros
+    member: str
+    invitation: str
+    project: str
+    address: Address
+    role: str
+    expires: Micros
+    name: str = ""
+    site: str = ""
+    language: str = ""
+
+
 class MailboxAnswered(Fact, tag="mailbox.answered", frozen=True):
     """The owner of a mailbox answered a confirmation request, or an operator did so for them. Keyed by the mailbox.
 
@@ -194,6 +213,7 @@ DeliveriesEvent = (
     | EndpointRemoved
     | DeliveryRequested
     | ConfirmationRequested
+    | InvitationRequested
     | MailboxAnswered
     | DeliveryReplayed
     | DeliveryAttempted

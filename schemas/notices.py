@@ -62,7 +62,7 @@ TEAM_NOTICES: tuple[Notice, ...] = (*DEFAULT_NOTICES, ACKNOWLEDGED)
 
 # What notices there are: those of a monitor or check, which a channel chooses from, and those that it gets whatever it
 # chose: that another channel was given up, or, by mail, that it is failing; the list that stands for many of its
-# notices; and the reports that are sent to it. A request to confirm goes to an address, to no channel.
+# notices; and the reports that are sent to it. Requests to confirm and invitations go to an address, to no channel.
 AnyNotice = Literal[
     Notice,
     "channel.disabled",
@@ -71,6 +71,7 @@ AnyNotice = Literal[
     "channel.digest",
     "project.report",
     "recipient.confirmation",
+    "member.invitation",
 ]
 DIGEST: AnyNotice = "channel.digest"
 REPORT: Final = "project.report"

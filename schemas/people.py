@@ -28,9 +28,8 @@ PersonName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00
 PersonPassword = Annotated[str, Meta(max_length=300, pattern=r"^(\$argon2id\$[!-~]+)?\Z")]
 RecoveryCode = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 RecoveryCodes = Annotated[tuple[RecoveryCode, ...], Meta(max_length=20)]
-# What tells a session from others, and when it would have ended by itself.
+# What tells a session from others.
 SessionNonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
-EndedSessions = Annotated[tuple[tuple[SessionNonce, Micros], ...], Meta(max_length=100)]
 WrongCodes = Annotated[tuple[Micros, ...], Meta(max_length=10)]
 
 # Of a project, those who are invited among them.
@@ -43,6 +42,16 @@ WRONG_CODES_SPAN: Micros = 3_000 * SECOND
 # The record of the owner of the instance: his name, one-time codes and sessions. His password is a setting, and he
 # owns every project, so he has no memberships. No mail address has this id.
 OWNER = derived_id("person", "the owner of the instance")
+
+
+class EndedSession(Fact, tag=False, frozen=True):
+    """A session that its person has ended. until: when it would have ended by itself."""
+
+    nonce: SessionNonce
+    until: Micros
+
+
+EndedSessions = Annotated[tuple[EndedSession, ...], Meta(max_length=100)]
 
 
 class Person(Fact, tag="person", frozen=True):
@@ -76,6 +85,7 @@ class Member(Fact, tag="member", frozen=True):
     """The record `member/<id>` in `definitions`: what a person is in a project, or is invited to be.
 
     joined: when he accepted; None: he is invited. invitation, expires: the invitation that opens, and until when.
+    mailed: when a mail with it was asked for; None: it was not.
     """
 
     id: str
@@ -88,17 +98,21 @@ class Member(Fact, tag="member", frozen=True):
     joined: Micros | None = None
     invitation: str = ""
     expires: Micros | None = None
+    mailed: Micros | None = None
 
 
 class MemberInvite(Request, tag="member.invite", frozen=True):
     """Invites whoever has a mail address; an earlier invitation of his opens nothing any more.
 
-    The id of the request is that of the invitation.
+    The id of the request is that of the invitation. site: the invitation is mailed, with a link to this address of the
+    installation; empty: it is not, be it that no mail can be sent. language: of that mail; empty: English.
     """
 
     mail: PersonMail
     role: Role
     expires: Micros
+    site: Annotated[str, Meta(max_length=1_000)] = ""
+    language: Annotated[str, Meta(max_length=20)] = ""
 
 
 class MemberAccept(Request, tag="member.accept", frozen=True):

@@ -1,4 +1,4 @@
-"""Recipients of mail: what the owner of an address has answered to a project, and the limits of asking.
+"""Recipients of mail: what the owner of an address has answered to a project, and the limits of asking and inviting.
 
 A project asks the owner of an address once, by a mail with a link, whether it may send mail there. Two spellings of an
 address that differ in case are one recipient. Limits over all projects hold for a mailbox: the addresses of which mail
@@ -41,10 +41,11 @@ _GMAIL = frozenset(("gmail.com", "googlemail.com"))
 
 
 class Recipient(Fact, tag="recipient", frozen=True):
-    """An address that a project sent a confirmation request to, and the answer of its owner.
+    """An address that a project sent a confirmation request or an invitation to, and the answer of its owner.
 
     address: in lower case. times: number of requests; asked: times of the newest requests, oldest first.
     confirmed_at, blocked_at: the newest answer; one of them is set, or none before the first answer.
+    invited: when the newest invitations to the project were mailed to it, oldest first.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Recipient(Fact, tag="recipient", frozen=True):
     asked: tuple[Micros, ...] = ()
     confirmed_at: Micros | None = None
     blocked_at: Micros | None = None
+    invited: tuple[Micros, ...] = ()
 
 
 def normalized(address: str) -> str:

@@ -22,6 +22,7 @@ from schemas.deliveries import (
     DeliveryStatesRecord,
     EndpointDefined,
     EndpointRemoved,
+    InvitationRequested,
     MailboxAnswered,
 )
 from schemas.escalations import EscalationDefined, EscalationRemoved
@@ -146,7 +147,8 @@ DELIVERIES = Topic(
     fold="deliveries",
     ticked=True,
     from_folds=(
-        *(EndpointDefined, EndpointRemoved, DeliveryRequested, ConfirmationRequested, MailboxAnswered),
+        *(EndpointDefined, EndpointRemoved, DeliveryRequested),
+        *(ConfirmationRequested, InvitationRequested, MailboxAnswered),
         *(TemplateDefined, TemplateRemoved),
     ),
 )

@@ -18,6 +18,8 @@ from schemas.ids import is_uuid
 
 _ID_BYTES, _STAMP_BYTES, _TIME_BYTES, _NONCE_BYTES = 16, 8, 5, 8
 _NOBODY = bytes(_ID_BYTES)
+# What a link of an invitation has between the address of this Pingfold and the token.
+INVITATIONS = "/invitations/"
 
 
 class Session(NamedTuple):

@@ -12,6 +12,7 @@ from infra.log.sink import Sink
 from infra.process.tasks import persistent
 from infra.secrets.confirmation_links import confirmation_links
 from infra.secrets.incident_links import incident_links
+from infra.secrets.people_tokens import people_tokens
 from infra.secrets.secrets import Vault
 from infra.settings.settings import Settings
 from pingfold.addresses import kafka_of
@@ -46,7 +47,7 @@ def work(settings: Settings, slot: str) -> None:
         guard = guard_of(settings)
         client = WebhookClient(guard, resolver=resolver)
         services = Services(WebhookClient(guard, resolver=resolver, headers={}).exchange, AppriseLibrary().ask)
-        mail = MailClient(settings, resolver, links=confirmation_links(vault))
+        mail = MailClient(settings, resolver, links=confirmation_links(vault), invitations=people_tokens(vault))
         decrypt, ceiling = vault.decrypt, connections(CEILING)
         sender = Sender(
             client.post,

@@ -1,8 +1,9 @@
-"""Requests to confirm an address: which of them are mailed, and what is not sent for want of a confirmation. Pure.
+"""Mails that nobody has agreed to: requests to confirm an address, and invitations. Which of them are sent, and what is
+not sent for want of a confirmation. Pure.
 
-A request is a delivery to a mailbox: it is tried again, ends and is recorded like one to a channel. The limit of a
-mailbox holds over all projects, whatever spelling of its address they know. A request beyond it, or to a mailbox whose
-owner wants no more of them, is recorded and not sent.
+Each is a delivery to a mailbox: it is tried again, ends and is recorded like one to a channel. The limit of a mailbox
+holds over all projects, whatever spelling of its address they know. A mail beyond it, or to a mailbox whose owner wants
+no more of them, is recorded and not sent.
 """
 
 from typing import Any
@@ -19,6 +20,7 @@ from schemas.deliveries import (
     Delivery,
     Endpoint,
     EndpointHealth,
+    InvitationRequested,
     Mailbox,
     MailboxAnswered,
     delivery_id,
@@ -28,6 +30,7 @@ from schemas.deliveries import (
     mailbox_key,
 )
 from schemas.ids import derived_id
+from schemas.notices import AnyNotice
 from schemas.recipients import LINK_VALID, MAILBOX_SPAN, MOST_MAILS, mailbox_id
 
 # Of the addresses of a mailbox so many are remembered: no more requests can be pending.
@@ -48,13 +51,16 @@ class Confirmations:
     def __init__(self, view: View, ends: DeliveryEnds) -> None:
         self._view, self._ends = view, ends
 
-    def requested(self, key: str, event: ConfirmationRequested, now: Micros) -> list[Effect]:
-        """Mail a request to confirm, or record why not."""
+    def requested(self, key: str, event: ConfirmationRequested | InvitationRequested, now: Micros) -> list[Effect]:
+        """Mail a request to confirm, or an invitation; or record why not."""
         if mailbox_id(event.address) != key:
             raise InvalidEvent("the address is not of the mailbox of the key")
         mailbox: Mailbox = self._view.get(mailbox_key(key)) or Mailbox()
         recent = tuple(at for at in mailbox.requested if now - MAILBOX_SPAN < at <= now)
-        delivery = _delivery(key, event, now)
+        if isinstance(event, InvitationRequested):
+            delivery = _invitation(key, event, now)
+        else:
+            delivery = _confirmation(key, event, now)
         if self._view.get(delivery_key(delivery.id)) is not None:
             return []
         if mailbox.blocked_at is not None:
@@ -74,7 +80,7 @@ class Confirmations:
         self._view.put(mailbox_key(key), Mailbox(requested=mailbox.requested, blocked_at=blocked_at))
         return self._ends.end_all(key, _BLOCKED, now) if event.blocked else []
 
-    def _endpoint(self, key: str, event: ConfirmationRequested) -> Endpoint:
+    def _endpoint(self, key: str, event: ConfirmationRequested | InvitationRequested) -> Endpoint:
         """Where the sender finds the addresses: the new one, and those to which requests may be pending."""
         before: Endpoint | None = self._view.get(endpoint_key(key))
         known = before.addresses if before is not None else ()
@@ -91,20 +97,39 @@ class Confirmations:
         )
 
 
-def _delivery(key: str, event: ConfirmationRequested, now: Micros) -> Delivery:
+def _confirmation(key: str, event: ConfirmationRequested, now: Micros) -> Delivery:
     name = derived_id(event.recipient, "confirmation", event.n)
-    data: dict[str, Any] = {
-        "recipient": {"id": event.recipient, "address": event.address, "expires": min(event.expires, now + LINK_VALID)},
-        "project": {"id": event.project, "name": event.name},
+    expires = min(event.expires, now + LINK_VALID)
+    told = {"recipient": {"id": event.recipient, "address": event.address, "expires": expires}}
+    return _mail(key, event, "recipient.confirmation", name, told, now)
+
+
+def _invitation(key: str, event: InvitationRequested, now: Micros) -> Delivery:
+    # Nothing in it opens anything: the link is signed when the mail is written.
+    told = {
+        "member": {"id": event.member, "address": event.address, "role": event.role},
+        "invitation": {"id": event.invitation, "expires": event.expires},
     }
+    return _mail(key, event, "member.invitation", derived_id(event.invitation, "invitation"), told, now)
+
+
+def _mail(
+    key: str,
+    event: ConfirmationRequested | InvitationRequested,
+    notice: AnyNotice,
+    name: str,
+    told: dict[str, Any],
+    now: Micros,
+) -> Delivery:
+    data = told | {"project": {"id": event.project, "name": event.name}}
     if event.language:
         data["language"] = event.language
     return Delivery(
         id=delivery_id(name, key),
         event=name,
         channel=key,
-        notice="recipient.confirmation",
-        body=render_body("recipient.confirmation", event.at, data),
+        notice=notice,
+        body=render_body(notice, event.at, data),
         first_due=now,
         to=(event.address,),
     )

@@ -64,6 +64,7 @@ from schemas.deliveries import (
     EndpointDefined,
     EndpointHealth,
     EndpointRemoved,
+    InvitationRequested,
     MailboxAnswered,
     delivery_id,
     delivery_key,
@@ -169,7 +170,7 @@ class _Deliveries:
             return self._replayed(channel, event, context)
         if isinstance(event, EndpointDefined):
             return self._defined(channel, event, self._moment(event.at, context))
-        if isinstance(event, ConfirmationRequested):
+        if isinstance(event, ConfirmationRequested | InvitationRequested):
             return self._confirmations.requested(channel, event, self._moment(event.at, context))
         if isinstance(event, MailboxAnswered):
             return self._confirmations.answered(channel, event, self._moment(event.at, context))

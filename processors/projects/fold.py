@@ -40,6 +40,7 @@ from processors.projects.outages import ProjectOutageNews
 from processors.projects.packed_records import PACKER
 from processors.projects.people import People
 from processors.projects.project_channels import ProjectChannels
+from processors.projects.recipients import ProjectRecipients
 from processors.projects.reports import ProjectReports
 from processors.projects.rotations import ProjectRotations
 from processors.projects.status_pages import ProjectPages
@@ -142,7 +143,7 @@ class ProjectsPartition:
         self._tokens = ProjectTokens(view, partition)
         self._checks = ProjectChecks(view, self.index, self._tokens)
         self._claims = IdClaims(view)
-        self._people, self._members = People(view), ProjectMembers(view)
+        self._people, self._members = People(view), ProjectMembers(view, ProjectRecipients(view, self.index))
         self._monitors = ProjectMonitors(view, self.index, self._tokens)
         self._maintenance = ProjectMaintenance(view, self.index)
         self._escalations = ProjectEscalations(view, self.index)

@@ -168,7 +168,7 @@ class ProjectIndex:
             for id in old.depends_on:
                 self._dependents.remove(id, old.id)
         elif isinstance(old, Recipient) and _is_open(old):
-            self._asked.remove(old.project, (old.asked[-1], old.id))
+            self._asked.remove(old.project, (_last_mailed(old), old.id))
         elif isinstance(old, RevokedKey):
             self._revoked.remove(old.project, (old.revoked, old.id))
         if isinstance(new, Check):
@@ -210,7 +210,7 @@ class ProjectIndex:
 
     def _add_recipient(self, recipient: Recipient) -> None:
         if _is_open(recipient):
-            self._asked.add(recipient.project, (recipient.asked[-1], recipient.id))
+            self._asked.add(recipient.project, (_last_mailed(recipient), recipient.id))
 
     def project(self, id: str) -> Project:
         """The project with this id."""
@@ -346,7 +346,8 @@ class ProjectIndex:
         return tuple(self._channels_with.get((project, normalized(address))))
 
     def asked_between(self, project: str, start: Micros, end: Micros) -> set[str]:
-        """Ids of the recipients asked after `start`, at the latest at `end`, but for those that have confirmed."""
+        """Ids of the recipients asked or invited after `start`, at the latest at `end`, but for those that have
+        confirmed."""
         asked = self._asked.get(project)
         return {id for _, id in asked[bisect_left(asked, (start + 1, "")) : bisect_left(asked, (end + 1, ""))]}
 
@@ -387,7 +388,11 @@ def _addresses(channel: Channel) -> set[str]:
 
 
 def _is_open(recipient: Recipient) -> bool:
-    return bool(recipient.asked) and recipient.confirmed_at is None
+    return bool(recipient.asked or recipient.invited) and recipient.confirmed_at is None
+
+
+def _last_mailed(recipient: Recipient) -> Micros:
+    return max(recipient.asked[-1:] + recipient.invited[-1:])
 
 
 def _places(check: Check) -> tuple[object, ...]:

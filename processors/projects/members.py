@@ -13,6 +13,7 @@ from processors.fold.contract import Effect
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import RequestRejected
+from processors.projects.recipients import ProjectRecipients
 from schemas.base import Micros
 from schemas.definitions import Project
 from schemas.people import (
@@ -37,10 +38,10 @@ _OF_THE_INSTANCE = ("admin", "cli")
 
 
 class ProjectMembers:
-    """The people of one partition's projects."""
+    """The people of one partition's projects. recipients: what may be mailed to whom."""
 
-    def __init__(self, view: View) -> None:
-        self._view = view
+    def __init__(self, view: View, recipients: ProjectRecipients) -> None:
+        self._view, self._recipients = view, recipients
         # Ids by project: an index that follows the view.
         self._of: dict[str, set[str]] = {}
         for key, record in view.items_but_packed():
@@ -88,14 +89,17 @@ class ProjectMembers:
             invitation=request.request,
             expires=request.expires,
         )
+        mails = self._recipients.invite(request, member, project, at) if request.site else []
+        if mails:
+            member = replace(member, mailed=at)
         self._view.put(member_key(id), member)
-        return [decision(request, "made" if there is None else "updated", id, member.version)]
+        return [*mails, decision(request, "made" if there is None else "updated", id, member.version)]
 
     def _accept(self, request: MemberAccept, member: Member, at: Micros) -> list[Effect]:
         is_open = member.expires is not None and at < member.expires
         if member.joined is not None or member.invitation != request.invitation or not is_open:
             raise RequestRejected(RejectionCode.CHANGED_MEANWHILE, "the invitation was used, withdrawn or has expired")
-        joined = replace(member, joined=at, invitation="", expires=None, version=member.version + 1)
+        joined = replace(member, joined=at, invitation="", expires=None, mailed=None, version=member.version + 1)
         self._view.put(member_key(member.id), joined)
         made = PersonMade(
             request=request.request,

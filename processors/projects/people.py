@@ -22,6 +22,7 @@ from schemas.people import (
     OWNER,
     CodeUse,
     CodeWrong,
+    EndedSession,
     Person,
     PersonMade,
     PersonRemove,
@@ -99,10 +100,10 @@ class People:
         return self._put(request, person, changed)
 
     def _end_session(self, request: SessionEnd, person: Person, at: Micros) -> list[Effect]:
-        ended = {nonce: until for nonce, until in person.ended if at < until}
+        ended = {one.nonce: one for one in person.ended if at < one.until}
         if at < request.until:
-            ended[request.nonce] = request.until
-        changed = replace(person, ended=tuple(ended.items()))
+            ended[request.nonce] = EndedSession(request.nonce, request.until)
+        changed = replace(person, ended=tuple(ended.values()))
         return self._put(request, person, changed if len(ended) <= MOST_ENDED else _signed_out(changed))
 
     def _remove(self, request: PersonRemove, person: Person) -> list[Effect]:

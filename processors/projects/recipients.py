@@ -16,7 +16,8 @@ from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import Micros
 from schemas.definitions import Channel, Project, definition_key
-from schemas.deliveries import ConfirmationRequested, MailboxAnswered
+from schemas.deliveries import ConfirmationRequested, InvitationRequested, MailboxAnswered
+from schemas.people import Member, MemberInvite
 from schemas.recipients import (
     ADDRESSES_SPAN,
     LINK_VALID,
@@ -59,6 +60,31 @@ class ProjectRecipients:
     def ask_again(self, request: ConfirmationResend, channel: Channel, project: Project, at: Micros) -> list[Effect]:
         effects = self._ask(channel, project, at, again=True)
         return [*effects, decision(request, "updated", channel.id)]
+
+    def invite(self, request: MemberInvite, member: Member, project: Project, at: Micros) -> list[Effect]:
+        """The mail with an invitation; nothing where its address has had enough, or wants none.
+
+        It has the limits of requests to confirm: an invitation, too, goes to somebody who has not asked for it.
+        """
+        recipient = self._known(project.id, member.mail, at)
+        recent = _lately(recipient.invited, at)
+        lately = self._index.asked_between(project.id, at - ADDRESSES_SPAN, at) | {recipient.id}
+        if recipient.blocked_at is not None or len(recent) >= MOST_REQUESTS or len(lately) > MOST_ADDRESSES:
+            return []
+        self._view.put(definition_key(recipient), replace(recipient, invited=(*recent, at)))
+        mailed = InvitationRequested(
+            at=at,
+            member=member.id,
+            invitation=member.invitation,
+            project=project.id,
+            address=member.mail,
+            role=member.role,
+            expires=request.expires,
+            name=project.name,
+            site=request.site,
+            language=request.language,
+        )
+        return [Effect(DELIVERIES, mailbox_id(member.mail), mailed)]
 
     def confirm(self, request: RecipientConfirm, recipient: Recipient, project: Project, at: Micros) -> list[Effect]:
         self._view.put(definition_key(recipient), replace(recipient, confirmed_at=at, blocked_at=None))
@@ -103,7 +129,7 @@ class ProjectRecipients:
                 and recipient.address not in known
             ):
                 asked[address] = recipient
-        if any(len(_recent(recipient, at)) >= MOST_REQUESTS for recipient in asked.values()):
+        if any(len(_lately(recipient.asked, at)) >= MOST_REQUESTS for recipient in asked.values()):
             raise RequestRejected(RejectionCode.TOO_MANY_CONFIRMATIONS)
         lately = self._index.asked_between(project.id, at - ADDRESSES_SPAN, at)
         if asked and len(lately | {recipient.id for recipient in asked.values()}) > MOST_ADDRESSES:
@@ -149,12 +175,12 @@ class ProjectRecipients:
 
 def _is_to_be_asked(recipient: Recipient, at: Micros, again: bool) -> bool:
     """Whether it has no request whose link is valid, or is to be asked all the same."""
-    return again or not _recent(recipient, at)
+    return again or not _lately(recipient.asked, at)
 
 
-def _recent(recipient: Recipient, at: Micros) -> list[Micros]:
-    """When it was asked lately; times that a clock told wrong, and which are still to come, do not count."""
-    return [moment for moment in recipient.asked if at - LINK_VALID < moment <= at]
+def _lately(times: tuple[Micros, ...], at: Micros) -> tuple[Micros, ...]:
+    """Those of the days before; what a clock told wrong, and is still to come, does not count."""
+    return tuple(moment for moment in times if at - LINK_VALID < moment <= at)
 
 
 def _marked(channel: Channel, same: str, blocked: bool) -> Addresses:

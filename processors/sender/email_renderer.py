@@ -12,13 +12,14 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.policy import compat32
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import msgspec
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from infra.secrets.confirmation_links import PATH, ConfirmationLinks
+from infra.secrets.people_tokens import INVITATIONS, Invitation
 from infra.settings.senders import parse_sender
 from processors.sender.mail_headers import address_header, one_line, text_header, url_header, verified
 from processors.sender.notice_facts import facts_for, reading_of
@@ -28,7 +29,7 @@ from schemas.base import SECOND, Micros
 from schemas.deliveries import Delivery, Endpoint
 from schemas.languages.catalogues import ENGLISH, LANGUAGES
 from schemas.languages.reading import Reading
-from schemas.notices import REPORT
+from schemas.notices import REPORT, AnyNotice
 from schemas.recipients import recipient_id
 from schemas.times import read_iso, to_minute, utc
 
@@ -49,18 +50,36 @@ _NOT_IN_A_NAME = re.compile(r"[^\w -]")
 # So long the way out of a mail leads somewhere.
 _WAY_OUT_VALID: Micros = 90 * 86_400 * SECOND
 _ID = re.compile(r"[^0-9A-Za-z-]")
+INVITATION: AnyNotice = "member.invitation"
+# What no channel has chosen has no way out of it.
+_UNASKED = ("confirmation", "invitation")
+
+
+class InvitationTokens(Protocol):
+    """Who signs links of invitations."""
+
+    def invitation_token(self, invitation: Invitation) -> str:
+        """The token of an invitation. Raises `ValueError` for an id that is none."""
 
 
 class EmailRenderer:
     """Renders mails. sender: an address, with or without a name. links: creates the links in confirmation requests.
+    invitations: makes the token in the link of an invitation; without it none can be written.
 
     asks: recipients are asked before anything is sent to them, so each has a page on which to answer.
     """
 
     def __init__(
-        self, site_name: str, sender: str, links: ConfirmationLinks | None = None, *, asks: bool = True
+        self,
+        site_name: str,
+        sender: str,
+        links: ConfirmationLinks | None = None,
+        *,
+        asks: bool = True,
+        invitations: InvitationTokens | None = None,
     ) -> None:
         name, address = parse_sender(sender)
+        self._invitations = invitations
         self._site_name, self._links, self._asks = site_name, links, asks
         self._from = one_line(name) or site_name, address
         self._domain = address.rpartition("@")[2] or "localhost"
@@ -74,6 +93,8 @@ class EmailRenderer:
         moment, data = utc(read_iso(notice["timestamp"])), object_of(notice["data"])
         if delivery.notice == "recipient.confirmation":
             template, facts = "confirmation", self._request_to_confirm(endpoint, data)
+        elif delivery.notice == INVITATION:
+            template, facts = "invitation", self._invitation(endpoint, data)
         else:
             template = "report" if delivery.notice == REPORT else "mail"
             facts = self._facts(delivery, endpoint, notice)
@@ -91,7 +112,7 @@ class EmailRenderer:
             # Of no mail: the first of an incident may have gone to others. All name it, which makes them one thread.
             thread = self._id(f"incident-{incident}")
             head |= {name: text_header(name, thread) for name in ("In-Reply-To", "References")}
-        if template != "confirmation":
+        if template not in _UNASKED:
             head["List-Unsubscribe"] = url_header("List-Unsubscribe", self._ways_out(endpoint, notice["timestamp"]))
         # Quoted-printable text holds no "=_": no text can end its part.
         body = MIMEMultipart("alternative", boundary=f"=_pingfold-{_ID.sub('', delivery.event)}")
@@ -148,10 +169,41 @@ class EmailRenderer:
             "tells": reading.says,
             "language": reading.language if reading.language in LANGUAGES else ENGLISH,
             "to": [text_of(recipient, "address")],
-            "project": " ".join(_NOT_IN_A_NAME.sub(" ", text_of(object_of(data.get("project")), "name")).split())[:40],
+            "project": _harmless_name(data),
             "link": f"{endpoint.site}{PATH}{self._links.token(text_of(recipient, 'id'), expires)}",
             "until": f"{to_minute(expires)} UTC",
         }
+
+    def _invitation(self, endpoint: Endpoint, data: dict[str, Any]) -> dict[str, Any]:
+        """Who is invited has not asked for it: of what people choose he sees his address and a harmless name, too."""
+        member, invitation = object_of(data["member"]), object_of(data["invitation"])
+        reading = Reading(text_of(data, "language") or ENGLISH)
+        if self._invitations is None:
+            raise LookupError("no links can be made here")
+        expires, ids = invitation["expires"], (text_of(member, "id"), text_of(invitation, "id"))
+        return {
+            "site_name": self._site_name,
+            "says": reading.says("invite.says", site=self._site_name),
+            "tells": reading.says,
+            "language": reading.language if reading.language in LANGUAGES else ENGLISH,
+            "to": [text_of(member, "address")],
+            "project": _harmless_name(data),
+            "link": f"{endpoint.site}{INVITATIONS}{self._invitations.invitation_token(Invitation(*ids, expires))}",
+            "stop": self._no_more(endpoint, data, text_of(member, "address"), expires),
+            "until": f"{to_minute(expires)} UTC",
+        }
+
+    def _no_more(self, endpoint: Endpoint, data: dict[str, Any], address: str, expires: Micros) -> str:
+        """The page on which an address says that it wants no mail; empty: there is none."""
+        if self._links is None or not self._asks:
+            return ""
+        recipient = recipient_id(text_of(object_of(data["project"]), "id"), address)
+        return f"{endpoint.site}{PATH}{self._links.token(recipient, expires)}"
+
+
+def _harmless_name(data: dict[str, Any]) -> str:
+    """The name of the project, as far as nothing in it is more than a name."""
+    return " ".join(_NOT_IN_A_NAME.sub(" ", text_of(object_of(data.get("project")), "name")).split())[:40]
 
 
 def _texts(template: str, facts: dict[str, Any]) -> tuple[str, str]:

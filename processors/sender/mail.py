@@ -26,7 +26,7 @@ from infra.egress.resolver import ASKER, LookupTimedOut, NotResolved
 from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.settings.senders import parse_sender
 from infra.settings.settings import Settings
-from processors.sender.email_renderer import EmailRenderer
+from processors.sender.email_renderer import EmailRenderer, InvitationTokens
 from processors.sender.mail_answers import meaning_of
 from processors.sender.webhooks import DeliveryResult
 from schemas.deliveries import Delivery, Endpoint
@@ -62,7 +62,8 @@ class MailClient:
 
     resolver: asked for the name of the server; the caller's to close. seconds: limit of a whole mail. connect: limit of
     look-up and connection, and of the TLS handshake, inside the former. tls: what certificates of the server are
-    trusted, the system's when not given. links: makes those of requests to confirm; without it none can be sent.
+    trusted, the system's when not given. links, invitations: make the links of requests to confirm and of invitations;
+    without them none can be sent.
     """
 
     def __init__(
@@ -74,12 +75,15 @@ class MailClient:
         connect: float = 10.0,
         tls: ssl.SSLContext | None = None,
         links: ConfirmationLinks | None = None,
+        invitations: InvitationTokens | None = None,
     ) -> None:
         self._settings, self._resolver = settings, resolver
         self._seconds, self._connect, self._tls = seconds, connect, tls
         # Without a sender nothing is sent; see `send`.
         sender = settings.smtp_from or "nobody@localhost"
-        self._renderer = EmailRenderer(settings.site_name, sender, links, asks=settings.mail_confirmation == "on")
+        self._renderer = EmailRenderer(
+            settings.site_name, sender, links, asks=settings.mail_confirmation == "on", invitations=invitations
+        )
         self._address = parse_sender(sender).address
         # Who we are to the server stands in what recipients get: not the name of this host.
         self._name = self._address.rpartition("@")[2] if settings.smtp_from else "[127.0.0.1]"

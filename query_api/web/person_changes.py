@@ -48,6 +48,16 @@ async def person_seen(deps: Dependencies, id: str, version: int) -> None:
     await wait_until(deps.definitions_replica, is_there)
 
 
+async def person_gone(deps: Dependencies, id: str, version: int) -> None:
+    """Wait until this process shows a person in no version up to this one any more, within the usual bound."""
+
+    def is_gone() -> bool:
+        person = deps.directory.people.person(id)
+        return person is None or person.version > version
+
+    await wait_until(deps.definitions_replica, is_gone)
+
+
 async def member_seen(deps: Dependencies, id: str, version: int, *, gone: bool = False) -> None:
     """Wait until this process shows a membership in a version, or does not show it any more, within the usual bound."""
 

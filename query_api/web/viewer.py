@@ -117,7 +117,7 @@ def viewer_of(request: Request, deps: Dependencies, session: Session) -> Viewer 
     if person is None or session.stamp != stamp_of(deps, person):
         return None
     nonce = session.nonce.hex()
-    if any(ended == nonce for ended, _ in person.ended):
+    if any(one.nonce == nonce for one in person.ended):
         return None
     if person.id != OWNER:
         return _person_viewer(request, deps, person, session)

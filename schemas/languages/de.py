@@ -69,6 +69,13 @@ SENTENCES = {
     "confirm.how": "Um zuzustimmen, oder um zu sagen, dass dies nicht für Sie ist und Sie nie wieder so "
     "gefragt werden möchten, öffnen Sie diese Seite und wählen Sie:",
     "confirm.until": "Die Seite kann bis {until} benutzt werden. Ohne Antwort wird nichts gesendet.",
+    "invite.says": "Sie sind zu {site} eingeladen",
+    "invite.named": "Sie sind eingeladen, mit anderen zu sehen, was das Projekt „{project}“ bei {site} überwacht.",
+    "invite.unnamed": "Sie sind eingeladen, mit anderen zu sehen, was ein Projekt bei {site} überwacht.",
+    "invite.how": "Um beizutreten, öffnen Sie diese Seite:",
+    "invite.until": "Die Seite kann bis {until} benutzt werden. Wenn Sie nicht wissen, wer Sie "
+    "einlädt, tun Sie nichts: Dann geschieht nichts.",
+    "invite.stop": "Um keine solchen Mails mehr zu bekommen, wer auch immer Sie einlädt, öffnen Sie diese Seite:",
     # Seiten, die Links in Nachrichten öffnen.
     "page.link_invalid": "Dieser Link ist ungültig. Bitte prüfen Sie, ob er vollständig ist.",
     "page.link_expired": "Dieser Link ist abgelaufen. Wer Ihnen Alarme senden möchte, kann einen neuen anfordern.",

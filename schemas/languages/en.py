@@ -72,6 +72,13 @@ SENTENCES = {
     "confirm.how": "To agree, or to say that this is not for you and never to get such a request again, "
     "open this page and choose:",
     "confirm.until": "The page can be used until {until}. Without an answer nothing is sent.",
+    "invite.says": "You are invited to {site}",
+    "invite.named": 'You are invited to see, with others, what the project "{project}" at {site} watches.',
+    "invite.unnamed": "You are invited to see, with others, what a project at {site} watches.",
+    "invite.how": "To join, open this page:",
+    "invite.until": "The page can be used until {until}. If you do not know who invites you, do "
+    "nothing: then nothing happens.",
+    "invite.stop": "To get no more mail of this kind, whoever invites you, open this page:",
     # Pages that links in messages open.
     "page.link_invalid": "This link is not valid. Please check that it is complete.",
     "page.link_expired": "This link has expired. Whoever wants to send you alerts can ask for a new one.",

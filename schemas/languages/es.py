@@ -69,6 +69,13 @@ SENTENCES = {
     "confirm.how": "Para aceptar, o para decir que esto no es para usted y no recibir nunca más tal "
     "solicitud, abra esta página y elija:",
     "confirm.until": "La página se puede usar hasta {until}. Sin respuesta no se envía nada.",
+    "invite.says": "Le invitan a {site}",
+    "invite.named": "Le invitan a ver, junto con otras personas, lo que vigila el proyecto «{project}» en {site}.",
+    "invite.unnamed": "Le invitan a ver, junto con otras personas, lo que vigila un proyecto en {site}.",
+    "invite.how": "Para unirse, abra esta página:",
+    "invite.until": "La página se puede usar hasta {until}. Si no sabe quién le invita, no haga "
+    "nada: entonces no pasa nada.",
+    "invite.stop": "Para no recibir más correos de este tipo, le invite quien le invite, abra esta página:",
     # Páginas que abren los enlaces de los mensajes.
     "page.link_invalid": "Este enlace no es válido. Compruebe, por favor, que está completo.",
     "page.link_expired": "Este enlace ha caducado. Quien quiera enviarle alertas puede pedir uno nuevo.",

@@ -69,6 +69,14 @@ SENTENCES = {
     "confirm.how": "Pour accepter, ou pour dire que cela ne vous concerne pas et ne plus jamais recevoir "
     "une telle demande, ouvrez cette page et choisissez :",
     "confirm.until": "La page peut être utilisée jusqu'au {until}. Sans réponse, rien n'est envoyé.",
+    "invite.says": "Vous êtes invité à rejoindre {site}",
+    "invite.named": "Vous êtes invité à voir, avec d'autres, ce que surveille le projet « {project} » sur {site}.",
+    "invite.unnamed": "Vous êtes invité à voir, avec d'autres, ce que surveille un projet sur {site}.",
+    "invite.how": "Pour le rejoindre, ouvrez cette page :",
+    "invite.until": "La page peut être utilisée jusqu'au {until}. Si vous ne savez pas qui vous "
+    "invite, ne faites rien : rien ne se passera.",
+    "invite.stop": "Pour ne plus recevoir de tels messages, quelle que soit la personne qui vous "
+    "invite, ouvrez cette page :",
     # Pages qu'ouvrent les liens des messages.
     "page.link_invalid": "Ce lien n'est pas valide. Merci de vérifier qu'il est complet.",
     "page.link_expired": "Ce lien a expiré. Qui veut vous envoyer des alertes peut en demander un nouveau.",

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from infra.secrets.confirmation_links import ConfirmationLinks
+from infra.secrets.people_tokens import Invitation, PeopleTokens
 from processors.sender.own_links import OwnLinks
 from schemas.deliveries import (
     ConfirmationRequested,
     Delivery,
     DeliveryReplayed,
+    InvitationRequested,
 )
 from schemas.ids import derived_id
-from schemas.recipients import LINK_VALID, mailbox_id
+from schemas.recipients import LINK_VALID, mailbox_id, recipient_id
 from tests.mail_server import DATA, SITE, MailBench, Server, bench, settings_of, smtp, text_of
 from tests.sender_bench import Receiver, receiver, self_signed
 
@@ -380,6 +382,34 @@ async def test_a_request_to_confirm_holds_the_link_and_nothing_that_others_can_m
     [done] = run.finished
     assert (done.outcome, done.notice) == ("delivered", "recipient.confirmation")
     assert token not in done.body  # the link stands in the mail, and nowhere else
+
+
+async def test_an_invitation_holds_the_link_to_join_and_the_way_to_get_no_more() -> None:
+    tokens, member, invitation = PeopleTokens(str.encode), derived_id("member"), derived_id("invitation")
+    server, address = Server(), "ann@example.org"
+    async with smtp(server) as port, bench(settings_of(port), links=LINKS, invitations=tokens) as run:
+        expires = run.now + LINK_VALID
+        name = "Buy <b>now</b> at https://evil.example/x\r\nBcc: c@example.org"
+        event = InvitationRequested(
+            at=run.now, member=member, invitation=invitation, project="p", address=address, role="editor",
+            expires=expires, name=name, site=SITE, language="de",
+        )  # fmt: skip
+        run.feed((mailbox_id(address), event))
+        await run.until(lambda: bool(run.finished))
+    [(recipients, mail, content)] = server.mails
+    assert (recipients, mail["To"]) == ([address], address)
+    assert mail["Subject"] == "[Pingfold] Sie sind zu Pingfold eingeladen"
+    assert "Bcc" not in mail
+    token = tokens.invitation_token(Invitation(member, invitation, expires))
+    for kind in ("plain", "html"):
+        said = text_of(mail, kind)
+        assert f"{SITE}/invitations/{token}" in said
+        assert f"{SITE}/recipients/{LINKS.token(recipient_id('p', address), expires)}" in said
+        assert "evil.example" not in said
+    assert content.isascii()
+    [done] = run.finished
+    assert (done.outcome, done.notice) == ("delivered", "member.invitation")
+    assert token not in done.body
 
 
 async def test_requests_to_one_mailbox_reach_the_addresses_that_were_asked_and_a_retry_holds_the_same_link() -> None:

@@ -1,5 +1,6 @@
 """People in memory: invited, joined, signed in; what they see, what they may change, and who says so."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -7,8 +8,9 @@ import httpx
 import pytest
 
 from infra.secrets.people_tokens import Invitation
-from schemas.people import person_id
-from schemas.topics import DEFINITIONS, PROJECTS, TRANSITIONS
+from schemas.people import OWNER, person_id
+from schemas.recipients import MOST_REQUESTS
+from schemas.topics import DEFINITIONS, DELIVERIES, PROJECTS, TRANSITIONS
 from tests.harness import ADMIN_PASSWORD, Harness
 from tests.people_world import ANN, PASSWORD, invited, joined, member, membership, owner, person
 from tests.web_browser import Browser
@@ -240,3 +242,107 @@ async def test_an_invitation_sent_twice_makes_one_person(harness: Harness) -> No
         outcomes.append((await browser.send_form_of(page, fields)).status_code)
     assert outcomes == [303, 404]
     assert (await Browser(harness).sign_in(ANN, "first password")).status_code == 303
+
+
+async def test_an_invitation_is_mailed_where_mail_is_sent() -> None:
+    harness = Harness(smtp_host="mail.example", smtp_from="watch@example.org", public_url="https://up.example")
+    boss = Browser(harness, site="https://up.example")
+    await boss.sign_in()
+    path = f"/people/{harness.project}"
+    for _ in range(MOST_REQUESTS + 1):
+        answer = await boss.send_form(path, {"mail": "Ann@example.org", "role": "viewer", "language": "fr"}, "/invite")
+        assert answer.status_code == 303, answer.text
+    # Nobody is written to more often than a request to confirm would be.
+    mails = [one for _, one in harness.log.of(DELIVERIES) if one["type"] == "invitation.requested"]
+    assert [(one["address"], one["role"], one["language"], one["site"]) for one in mails] == [
+        (ANN, "viewer", "fr", "https://up.example")
+    ] * MOST_REQUESTS
+    assert "and not by mail" in (await boss.get(path)).text
+    await boss.send_form(path, {"mail": "bob@example.org", "role": "viewer"}, "/invite")
+    assert "by a mail of" in (await boss.get(path)).text
+    assert (await boss.send_form(path, {"mail": ANN, "role": "viewer", "language": "xx"}, "/invite")).status_code == 400
+
+
+async def test_without_mail_the_owner_passes_the_link_on(harness: Harness) -> None:
+    boss = await owner(harness)
+    await invited(boss, harness.project)
+    page = (await boss.get(f"/people/{harness.project}")).text
+    assert ("you pass the link on" in page, "Pass this link on" in page, "by a mail" in page) == (True, True, False)
+    assert membership(harness).mailed is None
+
+
+async def test_the_owner_of_the_instance_removes_people_altogether(harness: Harness) -> None:
+    ann = await member(harness, "owner")
+    boss = await owner(harness)
+    page = await boss.get("/people")
+    assert ANN in page.text
+    unsure = await boss.send_form_of(page, {"sure": ""}, "/delete")
+    assert (unsure.status_code, "say that you are sure" in unsure.text) == (400, True)
+    ann_id = person(harness).id
+    assert (await ann.post(f"/people/{ann_id}/delete", data=_token(await ann.get("/sign-out")))).status_code == 403
+    assert (await boss.send_form_of(page, {}, "/delete")).status_code == 303
+    people = harness.log.directory.people
+    assert (people.everybody(), people.members_of(harness.project)) == ([], [])
+    assert (await ann.get("/account")).status_code == 303
+    assert (await boss.send_form_of(page, {}, "/delete")).status_code == 409
+    assert (await boss.post(f"/people/{OWNER}/delete", data=_token(page) | {"sure": "yes"})).status_code == 400
+    harness.log.tick(1)
+    # Who is invited by the same address is somebody else, whatever cookies the former one has.
+    again = await member(harness, "viewer")
+    assert [(await one.get("/account")).status_code for one in (ann, again)] == [303, 200]
+
+
+async def test_a_project_that_is_removed_meanwhile_is_no_fault(harness: Harness) -> None:
+    """Its people and invitations are looked for in vain, whatever was open in a browser."""
+    ann = await member(harness, "owner")
+    bobs = await invited(ann, harness.project, "bob@example.org")
+    page = await ann.get(f"/people/{harness.project}")
+    harness.log.directory.projects.pop(harness.project)
+    for path in (f"/people/{harness.project}", bobs):
+        assert (await ann.get(path)).status_code == 404
+    answer = await ann.send_form_of(page, {"mail": "eve@example.org", "role": "viewer"}, "/invite")
+    assert answer.status_code == 404
+    assert (await ann.get("/account")).status_code == 200
+
+
+async def test_who_takes_himself_out_is_led_to_what_he_still_sees(harness: Harness) -> None:
+    ann = await member(harness, "editor")
+    boss = await owner(harness)
+    assert (
+        await boss.send_form(f"/people/{harness.project}", {"role": "owner"}, f"{membership(harness).id}/role")
+    ).status_code == 303
+    await joined(harness, await invited(boss, harness.project, "bob@example.org", "owner"))
+    answer = await ann.send_form(f"/people/{harness.project}", {}, f"{membership(harness).id}/remove")
+    assert answer.headers["Location"] == "/people"
+    assert "You are in no project" in (await ann.get("/people")).text
+
+
+async def test_two_owners_who_take_each_other_out_leave_one(harness: Harness) -> None:
+    boss = await owner(harness)
+    both = []
+    for mail in (ANN, "bob@example.org"):
+        both.append(await joined(harness, await invited(boss, harness.project, mail, "owner")))
+    pages = [await one.get(f"/people/{harness.project}") for one in both]
+    others = [membership(harness, "bob@example.org").id, membership(harness).id]
+    asked = zip(both, pages, others, strict=True)
+    answers = await asyncio.gather(*(one.send_form_of(page, {}, f"{id}/remove") for one, page, id in asked))
+    assert len(harness.log.directory.people.members_of(harness.project)) == 1, answers
+
+
+async def test_an_invitation_that_two_follow_at_once_is_of_the_first(harness: Harness) -> None:
+    path = await invited(await owner(harness), harness.project)
+    browsers = [Browser(harness) for _ in range(3)]
+    pages = [await one.get(path) for one in browsers]
+    fields = [{"name": f"P{n}", "password": f"password no. {n}", "repeated": f"password no. {n}"} for n in range(3)]
+    asked = zip(browsers, pages, fields, strict=True)
+    answers = await asyncio.gather(*(one.send_form_of(page, given) for one, page, given in asked))
+    assert sorted(answer.status_code for answer in answers) == [303, 409, 409]
+    signed_in = [(await one.get("/account")).status_code == 200 for one in browsers]
+    assert signed_in == [answer.status_code == 303 for answer in answers]
+    assert person(harness).name == fields[signed_in.index(True)]["name"]
+
+
+def _token(page: httpx.Response) -> dict[str, str]:
+    found = re.search(r'name="form_token" value="([^"]*)"', page.text)
+    assert found is not None
+    return {"form_token": found[1]}
