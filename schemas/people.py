@@ -34,6 +34,8 @@ WrongCodes = Annotated[tuple[Micros, ...], Meta(max_length=10)]
 
 # Of a project, those who are invited among them.
 MOST_MEMBERS = 1_000
+# So long an invitation opens.
+INVITATION_VALID: Micros = 7 * 86_400 * SECOND
 # Of sessions that a person has ended himself so many are remembered; one more ends all of his.
 MOST_ENDED = 50
 # After so many wrong codes within that time no code is right until the first of them is that old.

@@ -1,4 +1,7 @@
-"""`pingfold people`: who signs in, and a new password for whoever has lost his. They reach Kafka itself."""
+"""`pingfold people`: who signs in, inviting and removing people, and help for whoever has lost his password or phone.
+
+They reach Kafka itself. `admin` stands for the owner of the instance, whose password is a setting.
+"""
 
 import json as json_module
 from typing import Annotated, Any
@@ -10,17 +13,33 @@ from msgspec import UNSET
 from infra.clock import SYSTEM_CLOCK
 from infra.log.people_table import PeopleTable
 from infra.log.reading import ends_of, read_to_end
+from infra.secrets.people_tokens import INVITATIONS, Invitation, people_tokens
 from infra.secrets.person_passwords import hash_person_password
-from infra.secrets.secrets import new_password
+from infra.secrets.secrets import Vault, new_password
 from infra.settings.settings import Settings
 from pingfold.addresses import answering_kafka_of
 from pingfold.commands import admin
-from pingfold.commands.options import Json
-from pingfold.commands.tables import print_table
+from pingfold.commands.options import Json, ProjectOption, project_of
+from pingfold.commands.tables import print_table, show
+from pingfold.errors import CommandFailed
 from schemas.definitions import Definition, Project
 from schemas.ids import new_id
-from schemas.people import PersonUpdate, person_id
+from schemas.people import (
+    INVITATION_VALID,
+    OWNER,
+    MemberInvite,
+    MemberRemove,
+    PersonMail,
+    PersonRemove,
+    PersonUpdate,
+    Role,
+    member_id,
+    person_id,
+)
+from schemas.recipients import normalized
 from schemas.topics import DEFINITIONS
+
+ADMIN = "admin"
 
 _decode: Any = msgspec.json.Decoder(Definition).decode
 _READ = ("person/", "member/", "project/")
@@ -47,6 +66,8 @@ def reset_password(
 
     Example: pingfold people reset-password ann@example.org --without-codes
     """
+    if mail == ADMIN:
+        raise CommandFailed("the password of admin is a setting: PINGFOLD_ADMIN_PASSWORD, or credentials.json")
     password = new_password()
     request = PersonUpdate(
         request=new_id(),
@@ -58,6 +79,66 @@ def reset_password(
     )
     admin.ask(Settings(), person_id(mail), request)
     typer.echo(f"the password of {mail} is {password}")
+
+
+def reset_codes(
+    mail: Annotated[str, typer.Argument(help="The mail address of the person; admin: the owner of the instance.")],
+) -> None:
+    """Ask a person who has lost his phone for no one-time codes any more. All sessions of the person end.
+
+    Example: pingfold people reset-codes admin
+    """
+    request = PersonUpdate(request=new_id(), at=SYSTEM_CLOCK.real(), totp="", recovery=(), sign_out=True)
+    admin.ask(Settings(), OWNER if mail == ADMIN else person_id(mail), request)
+    typer.echo(f"{mail} signs in without codes")
+
+
+def invite(
+    mail: Annotated[str, typer.Argument(help="The mail address of whoever is invited.")],
+    role: Annotated[Role, typer.Option(help="What the person may do in the project.")] = "viewer",
+    mailed: Annotated[bool, typer.Option("--mail/--no-mail", help="Mail the link, if mail is set up.")] = True,
+    project: ProjectOption = None,
+    json: Json = False,
+) -> None:
+    """Invite somebody to a project. The link to join is shown; it opens once, for 7 days.
+
+    Example: pingfold people invite ann@example.org --role editor
+    """
+    try:
+        address = normalized(msgspec.convert(mail, PersonMail))
+    except msgspec.ValidationError:
+        raise CommandFailed(f"{mail} is no mail address that can be invited") from None
+    settings, now = Settings(), SYSTEM_CLOCK.real()
+    id = project_of(settings, project)
+    expires = now + INVITATION_VALID
+    site = settings.base_url if mailed and settings.mail_needs is None else ""
+    request = MemberInvite(request=new_id(), at=now, mail=address, role=role, expires=expires, site=site)
+    admin.ask(settings, id, request)
+    member = member_id(id, person_id(address))
+    token = people_tokens(Vault.open(settings)).invitation_token(Invitation(member, request.request, expires))
+    show({"project": id, "mail": address, "role": role, "link": f"{settings.base_url}{INVITATIONS}{token}"}, json)
+
+
+def remove(
+    mail: Annotated[str, typer.Argument(help="The mail address of the person.")],
+    project: Annotated[
+        str | None, typer.Option(help="Id of a project. Default: all, for good.")
+    ] = None,
+) -> None:
+    """Take somebody out of all projects for good, or out of one. An open invitation is withdrawn.
+
+    Example: pingfold people remove ann@example.org
+    """
+    settings, id = Settings(), person_id(mail)
+    people, _ = _read(settings)
+    memberships = [one for one in people.memberships_of(id) if project in (None, one.project)]
+    if not memberships and (project is not None or people.person(id) is None):
+        raise CommandFailed(f"{mail} is not in the project" if project else f"nobody here has the address {mail}")
+    for member in memberships:
+        admin.ask(settings, member.project, MemberRemove(request=new_id(), at=SYSTEM_CLOCK.real(), id=member.id))
+    if project is None and people.person(id) is not None:
+        admin.ask(settings, id, PersonRemove(request=new_id(), at=SYSTEM_CLOCK.real()))
+    typer.echo(f"{mail} was removed")
 
 
 def people_rows(people: PeopleTable, projects: dict[str, str]) -> list[dict[str, Any]]:

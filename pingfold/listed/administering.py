@@ -27,7 +27,7 @@ COMMANDS: dict[str, Lazy | Group] = {
         MANAGE,
     ),
     "people": Group(
-        "See who signs in, and give a new password to whoever has lost his.",
+        "See who signs in, invite and remove people, and help whoever has lost his password or phone.",
         {
             "list": Lazy(
                 "pingfold.commands.people:list_people",
@@ -36,6 +36,18 @@ COMMANDS: dict[str, Lazy | Group] = {
             "reset-password": Lazy(
                 "pingfold.commands.people:reset_password",
                 "Give a person another password, which is shown once. All sessions of the person end.",
+            ),
+            "reset-codes": Lazy(
+                "pingfold.commands.people:reset_codes",
+                "Ask a person who has lost his phone for no one-time codes any more. All sessions of the person end.",
+            ),
+            "invite": Lazy(
+                "pingfold.commands.people:invite",
+                "Invite somebody to a project. The link to join is shown; it opens once, for 7 days.",
+            ),
+            "remove": Lazy(
+                "pingfold.commands.people:remove",
+                "Take somebody out of all projects for good, or out of one. An open invitation is withdrawn.",
             ),
         },
         MANAGE,

@@ -20,10 +20,10 @@ from query_api.web.page import NoPage, page
 from query_api.web.person_changes import NotChanged, ask_for, member_seen
 from query_api.web.sign_in import led_to
 from query_api.web.viewer import Viewer, ViewerDep
-from schemas.base import SECOND, Micros
 from schemas.ids import new_id
 from schemas.languages.catalogues import LANGUAGES
 from schemas.people import (
+    INVITATION_VALID,
     Member,
     MemberChange,
     MemberInvite,
@@ -39,8 +39,6 @@ from schemas.times import to_second
 router = APIRouter(include_in_schema=False)
 
 ROLES: tuple[Role, ...] = get_args(Role)
-# So long an invitation opens.
-VALID: Micros = 7 * 86_400 * SECOND
 
 
 def install(app: FastAPI) -> None:
@@ -78,7 +76,7 @@ async def invite(request: Request, deps: DependenciesDep, form: PostedFormDep, p
         at=at,
         mail=normalized(mail),
         role=_role(form),
-        expires=at + VALID,
+        expires=at + INVITATION_VALID,
         site="" if deps.settings.mail_needs else deps.settings.base_url,
         language=_language(form),
     )
