@@ -126,7 +126,17 @@ class CheckState(Value, tag="check-state"):
     excused: Micros | None = None
 
 
-def visible_status(state: CheckState) -> VisibleStatus:
+class CheckStanding(Struct, frozen=True, gc=False):
+    """What a check is, and since when: some fields of its state."""
+
+    status: Status
+    late: bool
+    unobserved: bool
+    maintained: bool
+    since: Micros
+
+
+def visible_status(state: CheckState | CheckStanding) -> VisibleStatus:
     """The visible status. APIs without a word for `not_observed` present it as late."""
     if state.maintained and state.status in ("new", "up"):
         return "maintenance"

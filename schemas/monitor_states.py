@@ -163,7 +163,16 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     confirmed_by: tuple[ConfirmingResult, ...] = ()
 
 
-def visible_status(state: MonitorState) -> VisibleStatus:
+class MonitorStanding(Struct, frozen=True, gc=False):
+    """What a monitor is, and since when: some fields of its state."""
+
+    status: MonitorStatus
+    unobserved: bool
+    maintained: bool
+    since: Micros
+
+
+def visible_status(state: MonitorState | MonitorStanding) -> VisibleStatus:
     """The visible status. A monitor without results is not observed, unless it was down before; nor is one whose status
     is a word of a later version."""
     if state.status not in _STATUSES:

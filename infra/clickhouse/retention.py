@@ -32,6 +32,8 @@ def table_ttls(settings: Settings) -> dict[str, str]:
     pieces = ["forget", *_ttl("toDateTime(at)", of_days, "kind IN (1, 4)")]
     pieces += _ttl("toDateTime(at)", days, "kind IN (2, 5)")
     pieces += _ttl("toDateTime(at)", transitions, "kind = 3")
+    rows = ["forget", *_ttl("toDateTime(at)", days, "kind = 1")]
+    rows += _ttl("toDateTime(at)", settings.history_months, "kind = 0")
     run_times = [*_ttl("begin", of_days, "length = 3600"), *_ttl("begin", days, "length = 86400")]
     return {
         "pings": "".join(_ttl("inserted_at", settings.history_pings)),
@@ -50,6 +52,7 @@ def table_ttls(settings: Settings) -> dict[str, str]:
         "uptime_days": "".join(_ttl("day", days)),
         "uptime_months": "".join(_ttl("month", settings.history_months)),
         "uptime_pieces": ", ".join(pieces),
+        "uptime_rows": ", ".join(rows),
     }
 
 
@@ -85,8 +88,8 @@ def _alterations(settings: Settings, found: dict[str, tuple[str, str]]) -> Itera
         match = _TABLE_TTL.search(engine)
         if (match[1] if match else "") == wanted:
             continue
-        if table == "uptime_pieces":
-            # Its parts hold hours that are forgotten as a whole; rows that go one by one need the other way.
+        if table in ("uptime_pieces", "uptime_rows"):
+            # Their parts hold hours or days that are forgotten as a whole; rows that go one by one need the other way.
             whole = int(wanted == "forget")
             yield f"{table} settings", f"ALTER TABLE {table} MODIFY SETTING ttl_only_drop_parts = {whole}"
         yield table, f"ALTER TABLE {table} " + (f"MODIFY TTL {wanted}" if wanted else "REMOVE TTL")

@@ -1,4 +1,4 @@
-"""What is rolled up of a few things, and what is new, by one plain question, summed up here.
+"""What is rolled up of a few things, and what is new, by one plain question of one table, summed up here.
 
 What ClickHouse needs for it is mostly its planning, so nothing is computed there. Of many things that would be more
 than it saves (query_api/history/uptimes.py).
@@ -10,32 +10,21 @@ from typing import NamedTuple
 
 from query_api.history.time_parts import DAY, Parts, Slice
 from query_api.history.uptime_sums import Day, Month, Piece
-from schemas.base import Micros
-from schemas.times import to_day
+from schemas.base import SECOND, Micros
 from schemas.transitions import VisibleStatus
 
 _MONTH, _DAY, _SPAN = 0, 1, 2
+_DAY_SECONDS = DAY // SECOND
 
+# Numbers are written out: parameters cost planning, too. FINAL drops copies.
 _QUESTION = """
-SELECT 0 AS kind, thing, toUInt64(toUInt32(month)) AS at, totals, goods, ups, downs, not_observed,
-       CAST([], 'Array(Tuple(UInt64, Int64, Int64, String))') AS pieces
-FROM uptime_months FINAL PREWHERE thing IN {{things:Array(String)}} AND month IN {months}
-UNION ALL
-SELECT 1, thing, toUInt64(toUInt32(day)), totals, goods, [], [], [],
-       arrayMap(piece -> (piece.1, piece.2, piece.3, CAST(piece.4, 'String')), pieces)
-FROM uptime_days FINAL PREWHERE day IN {days} AND thing IN {{things:Array(String)}}
-UNION ALL
-SELECT 2, thing, toUInt64(0), [], [], [], [], [],
-       [(n, toUnixTimestamp64Micro(since), toUnixTimestamp64Micro(spans.at), CAST(state, 'String'))]
-FROM spans
-WHERE inserted_at >= toDateTime({{rolled_to:UInt32}}, 'UTC') AND thing IN {{things:Array(String)}} AND spans.at > since
-  AND spans.at > fromUnixTimestamp64Micro({{start:Int64}}, 'UTC')
-  AND since < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC')
+SELECT kind, thing, at, totals, goods, ups, downs, not_observed, pieces FROM uptime_rows FINAL
+PREWHERE thing IN {{things:Array(String)}} AND ((kind, at) IN ({rolled_up}) OR kind = {span} AND at >= {rolled_to})
 """
 
 
 class FewRow(NamedTuple):
-    """A month, a day, or a new span of a thing. at: number of the first day, or of the day."""
+    """A month, a day, or a new span of a thing (infra/clickhouse/tables/0028_uptime_rows.sql). at: seconds."""
 
     kind: int
     thing: str
@@ -48,14 +37,11 @@ class FewRow(NamedTuple):
     pieces: list[tuple[int, Micros, Micros, VisibleStatus]]
 
 
-def question(parts: Parts) -> str:
-    """The question for all rows. Parameters: `things`, `rolled_to` in seconds, `start` and `end` in microseconds."""
-    return _QUESTION.format(months=dates(parts.months), days=dates(parts.cut_days))
-
-
-def dates(days: Sequence[int] | dict[int, list[Slice]]) -> str:
-    """Days as ClickHouse reads them; of none a day that has nothing."""
-    return "(" + ", ".join(f"'{to_day(day * DAY)}'" for day in days or [0]) + ")"
+def question(parts: Parts, rolled_to: int) -> str:
+    """The question for all rows: of spans those inserted since `rolled_to`, in seconds. Parameter: `things`."""
+    wanted = [(_MONTH, month) for month in parts.months] + [(_DAY, day) for day in parts.cut_days]
+    rolled_up = ", ".join(f"({kind}, {day * _DAY_SECONDS})" for kind, day in wanted)
+    return _QUESTION.format(rolled_up=rolled_up, span=_SPAN, rolled_to=rolled_to)
 
 
 def sorted_out(rows: Sequence[FewRow], parts: Parts) -> tuple[dict[str, list[Piece]], list[Month], list[Day]]:
@@ -64,16 +50,17 @@ def sorted_out(rows: Sequence[FewRow], parts: Parts) -> tuple[dict[str, list[Pie
     months, days = [], []
     places = {month: number for number, month in enumerate(parts.months, 1)}
     for row in rows:
-        pieces = [Piece(*piece) for piece in row.pieces]
+        pieces, number = [Piece(*piece) for piece in row.pieces], row.at // _DAY_SECONDS
         if row.kind == _SPAN:
-            new[row.thing] += pieces
+            if its := [one for one in pieces if one.until > max(one.since, parts.start) and one.since < parts.end]:
+                new[row.thing] += its
         elif row.kind == _DAY:
-            slices = parts.quarters(row.at)
-            days.append(Day(row.thing, row.at, _sums(row.totals, slices), _sums(row.goods, slices), pieces))
+            slices = parts.quarters(number)
+            days.append(Day(row.thing, number, _sums(row.totals, slices), _sums(row.goods, slices), pieces))
         else:
             lists = (row.totals, row.goods, row.ups, row.downs, row.not_observed)
-            sums = (_sums(one, parts.months[row.at]) for one in lists)
-            months.append(Month(row.thing, places[row.at], *sums))
+            sums = (_sums(one, parts.months[number]) for one in lists)
+            months.append(Month(row.thing, places[number], *sums))
     return new, months, days
 
 

@@ -6,12 +6,13 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
-from infra.clickhouse.uptime_days import QUARTER, QUARTERS
+from infra.clickhouse import uptime_days
+from infra.clickhouse.uptime_days import QUARTERS
 from schemas.base import SECOND, Micros
 
 HOUR: Micros = 3_600 * SECOND
 DAY: Micros = 24 * HOUR
-_QUARTER: Micros = QUARTER * SECOND
+QUARTER: Micros = uptime_days.QUARTER * SECOND
 _FIRST = date(1970, 1, 1)
 
 
@@ -34,6 +35,12 @@ class Parts:
     def is_one(self) -> bool:
         """Whether there is only one part."""
         return len(self.borders) == 2
+
+    @property
+    def in_quarters(self) -> tuple[tuple[Micros, Micros], ...]:
+        """The quarter of an hour of each border, as its beginning and its end: days, months and quarters are the same
+        wherever in their quarters the borders lie."""
+        return tuple((border // QUARTER, -(-border // QUARTER)) for border in self.borders)
 
     @property
     def all_days(self) -> range:
@@ -66,12 +73,12 @@ class Parts:
         """The quarters of an hour of a day, each in the part in which it begins; the first part also has the quarter in
         which that begins itself."""
         begin = day * DAY
-        first = max(0, (self.start - begin) // _QUARTER)
-        last = min(QUARTERS, -(-(self.end - begin) // _QUARTER))
+        first = max(0, (self.start - begin) // QUARTER)
+        last = min(QUARTERS, -(-(self.end - begin) // QUARTER))
         found: list[Slice] = []
         while first < last:
-            part = self._part(begin + first * _QUARTER)
-            after = min(last, max(first + 1, -(-(self.borders[part + 1] - begin) // _QUARTER)))
+            part = self._part(begin + first * QUARTER)
+            after = min(last, max(first + 1, -(-(self.borders[part + 1] - begin) // QUARTER)))
             found.append(Slice(first + 1, after - first, part))
             first = after
         return found

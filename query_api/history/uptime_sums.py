@@ -1,14 +1,18 @@
 """Puts together what roll-ups of months and days, and spans since then, say of things in parts of time. Pure.
 
 Of the pieces of spans, the one with the greater number counts from where it begins; the open span last of all.
+
+What roll-ups say is summed up once (`rolled_up`) and is the same wherever the borders of the parts lie within their
+quarters of an hour: whoever asks again some seconds later has only the spans added that a border cuts, and the open
+ones (`put_together`).
 """
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from query_api.history.time_parts import Parts
+from query_api.history.time_parts import QUARTER, Parts
 from query_api.history.uptime import UP, Span, apart
 from schemas.base import Micros
 from schemas.transitions import VisibleStatus
@@ -64,74 +68,100 @@ class AllDays(NamedTuple):
     pieces: list[Piece]
 
 
-class Sums:
-    """What is summed for each thing, part by part."""
+class Rolled(NamedTuple):
+    """What roll-ups say of a thing, in lists by part in the order of the fields of `Part`.
 
-    def __init__(self, parts: Parts, things: Iterable[str]) -> None:
-        self.parts = parts
-        many = len(parts.borders) - 1
-        self._sums = {thing: [[0] * many for _ in Part._fields] for thing in things}
+    days: counts, and the times of whole days. settled: these and the times of all pieces of cut days that no border
+    cuts. loose: the other pieces, apart from each other. pieces: all of them. until: where the last of them ends.
+    """
 
-    def add_times(self, thing: str, part: int, *more: Micros) -> None:
-        """Up, down and not observed."""
-        for its, number in zip(self._sums[thing], more, strict=False):
-            its[part] += number
-
-    def add_counts(self, thing: str, part: int, total: int, good: int) -> None:
-        """Results or signals."""
-        sums = self._sums[thing]
-        sums[3][part] += total
-        sums[4][part] += good
-
-    def add_spans(self, thing: str, spans: Iterable[Span]) -> None:
-        """Spans that do not overlap; of each its share in every part."""
-        borders, sums = self.parts.borders, self._sums[thing]
-        for start, end, state in spans:
-            if (which := _WHICH.get(state)) is None or end <= borders[0] or start >= borders[-1]:
-                continue
-            its, part = sums[which], max(0, bisect_right(borders, start) - 1)
-            while part < len(its) and borders[part] < end:
-                its[part] += min(end, borders[part + 1]) - max(start, borders[part])
-                part += 1
-
-    def result(self) -> dict[str, list[Part]]:
-        """The parts of each thing."""
-        return {thing: [Part(*one) for one in zip(*sums, strict=True)] for thing, sums in self._sums.items()}
+    days: list[list[int]]
+    settled: list[list[int]]
+    loose: list[Span]
+    pieces: list[Piece]
+    until: Micros
 
 
-_WHICH = dict.fromkeys(UP, 0) | {"down": 1, "not_observed": 2}
+def rolled_up(parts: Parts, things: Iterable[str], months: Iterable[Month], days: Iterable[Day]) -> dict[str, Rolled]:
+    """What months and days say of each of these things."""
+    sums = {thing: [[0] * (len(parts.borders) - 1) for _ in Part._fields] for thing in things}
+    of_month = list(parts.months.values())
+    for thing, place, *lists in months:
+        its = sums[thing]
+        for (_, _, part), total, good, *times in zip(of_month[place - 1], *lists, strict=True):
+            for column, number in zip(its, (*times, total, good), strict=True):
+                column[part] += number
+    pieces: dict[str, list[Piece]] = defaultdict(list)
+    days = list(days)
+    quarters = {day: parts.quarters(day) for day in {one.place for one in days}}
+    for thing, day, totals, goods, some in days:
+        its = sums[thing]
+        for (_, _, part), total, good in zip(quarters[day], totals, goods, strict=True):
+            its[3][part] += total
+            its[4][part] += good
+        pieces[thing] += some
+    first = [-(-border // QUARTER) * QUARTER for border in parts.borders]
+    last = [border // QUARTER * QUARTER for border in parts.borders]
+    return {thing: _settled(its, sorted(set(pieces[thing])), first, last) for thing, its in sums.items()}
+
+
+def _settled(days: list[list[int]], pieces: list[Piece], first: Sequence[Micros], last: Sequence[Micros]) -> Rolled:
+    """first, last: the end of the quarter in which each border lies, and its beginning."""
+    settled, loose = [list(column) for column in days], list[Span]()
+    for span in apart(Span(one.since, one.until, one.state) for one in pieces):
+        if (which := _WHICH.get(span.state)) is None or span.end <= last[0] or span.start >= first[-1]:
+            continue
+        part = bisect_right(first, span.start) - 1
+        if part < 0 or part + 1 == len(last) or span.end > last[part + 1]:
+            loose.append(span)
+        else:
+            settled[which][part] += span.end - span.start
+    return Rolled(days, settled, loose, pieces, max((one.until for one in pieces), default=0))
 
 
 def put_together(
-    sums: Sums,
-    months: Iterable[Month],
-    days: Iterable[Day],
+    parts: Parts,
+    rolled: Mapping[str, Rolled],
     anew: Iterable[AllDays],
     new: Mapping[str, list[Piece]],
     current: Mapping[str, Span],
 ) -> dict[str, list[Part]]:
     """new: spans that may not be rolled up, of things whose times are made `anew` from the pieces of all days."""
-    parts = sums.parts
-    of_month = list(parts.months.values())
-    for thing, place, *lists in months:
-        for (_, _, part), total, good, *times in zip(of_month[place - 1], *lists, strict=True):
-            sums.add_counts(thing, part, total, good)
-            if thing not in new:
-                sums.add_times(thing, part, *times)
-    pieces: dict[str, list[Piece]] = defaultdict(list)
-    for thing, day, totals, goods, its in days:
-        for (_, _, part), total, good in zip(parts.quarters(day), totals, goods, strict=True):
-            sums.add_counts(thing, part, total, good)
-        if thing not in new:
-            pieces[thing] += its
+    known = {thing: {piece.n for piece in its} for thing, its in new.items()}
+    made = {thing: list(its) for thing, its in new.items()}
     for thing, its in anew:
-        known = {piece.n for piece in new[thing]}
-        pieces[thing] += (piece for piece in its if piece.n not in known)
-    for thing, its in new.items():
-        pieces[thing] += its
-    for thing in {*pieces, *current}:
-        spans = [Span(one.since, one.until, one.state) for one in sorted(set(pieces[thing]))]
-        if (now := current.get(thing)) is not None:
-            spans.append(now)
-        sums.add_spans(thing, apart(spans))
-    return sums.result()
+        made[thing] += (piece for piece in its if piece.n not in known[thing])
+    found, none = {}, [0] * (len(parts.borders) - 1)
+    for thing, it in rolled.items():
+        now = current.get(thing)
+        if thing in new:
+            sums = [list(none), list(none), list(none), *it.days[3:]]
+            spans = _apart(made[thing], now)
+        elif now is None or now.start >= it.until:
+            sums = [list(column) for column in it.settled]
+            spans = it.loose if now is None else [*it.loose, now]
+        else:
+            sums = [list(column) for column in it.days]
+            spans = _apart(it.pieces, now)
+        _add(sums, parts.borders, spans)
+        found[thing] = list(map(Part, *sums))
+    return found
+
+
+def _apart(pieces: Iterable[Piece], now: Span | None) -> list[Span]:
+    spans = [Span(one.since, one.until, one.state) for one in sorted(set(pieces))]
+    return apart(spans if now is None else [*spans, now])
+
+
+def _add(sums: Sequence[list[int]], borders: Sequence[Micros], spans: Iterable[Span]) -> None:
+    """Spans that do not overlap; of each its share in every part."""
+    for start, end, state in spans:
+        if (which := _WHICH.get(state)) is None or end <= borders[0] or start >= borders[-1]:
+            continue
+        its, part = sums[which], max(0, bisect_right(borders, start) - 1)
+        while part < len(its) and borders[part] < end:
+            its[part] += min(end, borders[part + 1]) - max(start, borders[part])
+            part += 1
+
+
+_WHICH = dict.fromkeys(UP, 0) | {"down": 1, "not_observed": 2}

@@ -30,7 +30,9 @@ from query_api.poppaping.uptime_object import (
 from query_api.poppaping.uptimes import PERIODS, Period
 from schemas import check_states, monitor_states
 from schemas.base import Micros
+from schemas.check_states import CheckStanding
 from schemas.definitions import ApiKey, Check
+from schemas.monitor_states import MonitorStanding
 from schemas.monitors import Monitor
 from schemas.time_bins import BinKind, borders
 from schemas.times import iso
@@ -259,11 +261,11 @@ def _current(deps: Dependencies, things: list[Monitor | Check]) -> Iterator[tupl
     now = deps.clock.now()
     for thing in things:
         if isinstance(thing, Monitor):
-            running = deps.monitor_states.state(thing.id)
+            running = deps.monitor_states.part(thing.id, MonitorStanding)
             if running is not None:
                 yield thing.id, Span(running.since, now, monitor_states.visible_status(running))
-        elif (state := deps.states.state(thing.id)) is not None:
-            yield thing.id, Span(state.since, now, check_states.visible_status(state))
+        elif (standing := deps.states.part(thing.id, CheckStanding)) is not None:
+            yield thing.id, Span(standing.since, now, check_states.visible_status(standing))
 
 
 def _name(thing: Monitor | Check) -> str:

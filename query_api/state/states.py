@@ -5,7 +5,7 @@ partition's own record last in each transaction, so whoever sees `applied` at an
 """
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from schemas.packing import Packing, id_key
 from schemas.ticks import PROGRESS_KEY, Progress
 
 S = TypeVar("S", CheckState, MonitorState)
+P = TypeVar("P", bound=msgspec.Struct)
 
 # Fields that nobody but the fold reads.
 _FOR_THE_FOLD = ("stamped", "last_start")
@@ -31,6 +32,7 @@ class States(Generic[S]):
         self.changes = Changes()
         self._decode: Callable[[bytes], S] = msgspec.json.Decoder(kind).decode
         self._packing: Packing[S] = Packing(kind, without=_FOR_THE_FOLD)
+        self._parts: dict[type[Any], Callable[[bytes], Any]] = {}
         self._states: dict[int | str, bytes] = {}
         self._progress: dict[int, Progress] = {}
 
@@ -62,6 +64,16 @@ class States(Generic[S]):
         """The running state of a thing; None before the fold has seen it."""
         packed = self._states.get(id_key(id))
         return None if packed is None else self._packing.unpack(packed)
+
+    def part(self, id: str, kind: type[P]) -> P | None:
+        """Some fields of the running state, those of `kind`: for questions about very many things."""
+        packed = self._states.get(id_key(id))
+        if packed is None:
+            return None
+        if (read := self._parts.get(kind)) is None:
+            read = self._parts[kind] = self._packing.part(kind)
+        found: P = read(packed)
+        return found
 
     def packed(self, id: str) -> bytes | None:
         """What is kept of the running state of a thing: another object after each of its events."""

@@ -136,10 +136,10 @@ def test_each_table_of_rows_has_a_setting(url: str, client: Client) -> None:
 
 def test_tables_are_altered_where_they_differ(url: str) -> None:
     assert apply(url, Settings()) == [], "what migrations make is what the defaults say"
-    assert len(apply(url, Settings(**LIMITS))) == 17
+    assert len(apply(url, Settings(**LIMITS))) == 19
     assert apply(url, Settings(**LIMITS)) == []
     assert apply(url, Settings(**LIMITS | {"history_ping_bodies": "3d"})) == ["pings.body"]
-    assert len(apply(url, Settings())) == 17
+    assert len(apply(url, Settings())) == 19
     assert apply(url, Settings()) == []
 
 

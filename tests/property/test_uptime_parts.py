@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from query_api.history.time_parts import DAY, Parts
 from query_api.history.uptime import Span
-from query_api.history.uptime_sums import AllDays, Day, Month, Part, Piece, Sums, put_together
+from query_api.history.uptime_sums import AllDays, Day, Month, Part, Piece, Rolled, put_together, rolled_up
 from schemas.base import SECOND, Micros
 from schemas.time_bins import BinKind, borders
 from schemas.transitions import VisibleStatus
@@ -60,7 +60,13 @@ def test_agree_with_a_look_at_every_second(
     current = Span((begin + past[-1][0]) * SECOND, end * SECOND, past[-1][1])
     cuts = borders(by, tz, (begin + range_[0]) * SECOND, (begin + range_[1]) * SECOND, 1_000)
     new = data.draw(st.integers(0, len(closed)))  # so many spans are not rolled up yet
-    told = of_roll_ups(closed[: len(closed) - new], closed[len(closed) - new :], cuts, current)
+    rolled, fresh = closed[: len(closed) - new], closed[len(closed) - new :]
+    told = of_roll_ups(rolled, fresh, cuts, current)
+    # Summed up for other borders in the same quarters.
+    moved = [data.draw(within_quarter(cut)) for cut in cuts]
+    if moved == sorted(set(moved)):
+        assert Parts(moved).in_quarters == Parts(cuts).in_quarters
+        assert of_roll_ups(rolled, fresh, cuts, current, summed_for=moved) == told
     by_second: dict[int, VisibleStatus] = {}
     for since, until, state in [*(piece[1:] for piece in closed), current]:
         by_second |= dict.fromkeys(range(since // SECOND, until // SECOND), state)
@@ -70,8 +76,26 @@ def test_agree_with_a_look_at_every_second(
         assert part[:3] == tuple(SECOND * sum(column) for column in zip(*sums, strict=True))
 
 
-def of_roll_ups(rolled: list[Piece], new: list[Piece], cuts: list[Micros], current: Span) -> list[Part]:
-    """What roll-ups of some spans, and others that came later, give."""
+def within_quarter(border: Micros) -> st.SearchStrategy[Micros]:
+    """Borders in the same quarter of an hour; at its beginning, that only."""
+    quarter = 900 * SECOND
+    begin = border // quarter * quarter
+    return st.just(border) if border == begin else st.integers(begin + 1, begin + quarter - 1)
+
+
+def of_roll_ups(
+    rolled: list[Piece], new: list[Piece], cuts: list[Micros], current: Span, summed_for: list[Micros] | None = None
+) -> list[Part]:
+    """What roll-ups of some spans, and others that came later, give; those of roll-ups summed up for these borders."""
+    fresh = {"a": list(new)} if new else {}
+    summed, days = summed_up(rolled, summed_for or cuts)
+    parts = Parts(cuts)
+    anew = [AllDays("a", pieces) for day, pieces in days.items() if day in parts.all_days] if new else []
+    return put_together(parts, {"a": summed}, anew, fresh, {"a": current})["a"]
+
+
+def summed_up(rolled: list[Piece], cuts: list[Micros]) -> tuple[Rolled, dict[int, list[Piece]]]:
+    """What is rolled up, and the pieces of each day."""
     parts = Parts(cuts)
     days: dict[int, list[Piece]] = {}
     for piece in rolled:
@@ -92,9 +116,7 @@ def of_roll_ups(rolled: list[Piece], new: list[Piece], cuts: list[Micros], curre
         for day in parts.cut_days
         if (slices := parts.quarters(day)) is not None
     ]
-    anew = [AllDays("a", pieces) for day, pieces in days.items() if day in parts.all_days] if new else []
-    fresh = {"a": list(new)} if new else {}
-    return put_together(Sums(parts, ["a"]), months, cut_days, anew, fresh, {"a": current})["a"]
+    return rolled_up(parts, ["a"], months, cut_days)["a"], days
 
 
 @given(st.sampled_from(BEGINS), ranges, st.sampled_from(ZONES), st.sampled_from(KINDS))
