@@ -13,6 +13,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
+from pingfold.importing import importing
+
 
 class Lazy(NamedTuple):
     """A command. place: `module:function`. help: the first sentences of the function's docstring. panel: the heading
@@ -42,7 +44,9 @@ class _Unloaded(TyperCommand):
         """The command itself."""
         module, _, function = self._lazy.place.partition(":")
         holder = typer.Typer()
-        holder.command(self.name)(getattr(import_module(module), function))
+        with importing():
+            loaded = import_module(module)
+        holder.command(self.name)(getattr(loaded, function))
         return get_group(holder).commands[str(self.name)]
 
 

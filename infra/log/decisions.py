@@ -31,7 +31,8 @@ class Decisions:
         self._loop = asyncio.get_running_loop()
         self._sink, self._partitions = sink, partitions
         self._asked: dict[str, asyncio.Future[Decision]] = {}
-        self._replica = Replica(bootstrap, partitions, {DECISIONS: self._heard}, from_end=True)
+        # A decision is told as soon as it is there; nobody asks for the end of them.
+        self._replica = Replica(bootstrap, partitions, {DECISIONS: self._heard}, from_end=True, wait_ms=500)
 
     async def start(self) -> None:
         """Begin to listen."""

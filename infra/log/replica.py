@@ -85,6 +85,8 @@ class Replica:
         # 0 is found at once, or reset to the earliest; asking for "the beginning" costs half a second.
         begin = {tp: ends[tp] if self._from_end else 0 for tp in self._assigned}
         self._consumer.assign([TopicPartition(*tp, offset) for tp, offset in begin.items()])
+        if self._from_end:  # nothing is read of what is there: no answer of the broker is needed to know so
+            self.positions.update(ends)
         self._thread.start()
         catching_up = CatchingUp("replica.loading", topics=sorted(self._applies))
         catching_up.expect(sum(ends.values()))

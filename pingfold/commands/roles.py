@@ -18,6 +18,7 @@ from infra.process.liveness import Check
 from infra.settings.settings import Settings
 from pingfold.addresses import clickhouse_of, kafka_of
 from pingfold.faults import MENDABLE
+from pingfold.importing import importing
 
 Slot = Annotated[
     str, typer.Option(help="Identifies this process among those of its role. Must be unique and stable over restarts.")
@@ -31,7 +32,8 @@ def up() -> None:
 
     Example: PINGFOLD_PORT=8080 pingfold up
     """
-    from pingfold.supervisor.up import up as start
+    with importing():
+        from pingfold.supervisor.up import up as start
 
     start(Settings())
 
@@ -46,8 +48,9 @@ def _kafka() -> dict[str, Check]:
 
 
 def _serve(role: str, slot: str, pings: bool, api: bool) -> NoReturn:
-    from pingfold.roles.listeners import open_listeners
-    from pingfold.roles.web import serve
+    with importing():
+        from pingfold.roles.listeners import open_listeners
+        from pingfold.roles.web import serve
 
     settings = Settings()
     logs.configure(f"{role}-{slot}", settings.log_format)
@@ -83,7 +86,8 @@ def worker(slot: Slot = "0") -> None:
 
     Example: pingfold worker --slot 1
     """
-    from pingfold.roles.worker import work
+    with importing():
+        from pingfold.roles.worker import work
 
     logs.configure(f"worker-{slot}", Settings().log_format)
     work(Settings(), slot)
@@ -94,7 +98,8 @@ def ticker(slot: Slot = "0") -> None:
 
     Example: pingfold ticker --slot 1
     """
-    from pingfold.roles.ticker import tick
+    with importing():
+        from pingfold.roles.ticker import tick
 
     logs.configure(f"ticker-{slot}", Settings().log_format)
     run("ticker", slot, partial(tick, Settings(), slot), _kafka())
@@ -107,7 +112,8 @@ def prober(
 
     Example: pingfold prober --region oslo --slot oslo-1
     """
-    from pingfold.roles.prober import serve_prober
+    with importing():
+        from pingfold.roles.prober import serve_prober
 
     logs.configure(f"prober-{slot}", Settings().log_format)
     run("prober", slot, partial(serve_prober, Settings(), region, slot), _kafka())
@@ -118,7 +124,8 @@ def writer(slot: Slot = "0") -> None:
 
     Example: pingfold writer --slot 1
     """
-    from pingfold.roles.writer import write_history
+    with importing():
+        from pingfold.roles.writer import write_history
 
     logs.configure(f"writer-{slot}", Settings().log_format)
     clickhouse = partial(clickhouse_answers, Address.parse(clickhouse_of(Settings())))
@@ -130,7 +137,8 @@ def dns(slot: Slot = "0") -> None:
 
     Example: PINGFOLD_DNS_ZONE=nodes.example.org pingfold dns
     """
-    from pingfold.roles.dns import bind_dns, serve_dns
+    with importing():
+        from pingfold.roles.dns import bind_dns, serve_dns
 
     settings = Settings()
     logs.configure(f"dns-{slot}", settings.log_format)

@@ -87,6 +87,17 @@ async def test_it_is_given_up_when_nothing_comes_any_more() -> None:
         await start(20)
 
 
+async def test_one_that_reads_from_now_on_waits_for_no_answer() -> None:
+    """The broker holds the first one back as long as any."""
+    Consumer.until = 0
+    replica = Replica("127.0.0.1:1", 1, {CHECK_STATES: lambda *_: None}, from_end=True, wait_ms=500)
+    try:
+        await replica.start(stall=0.5)
+    finally:
+        await replica.close()
+    assert replica.positions[PLACE] == 60
+
+
 async def test_a_look_at_the_log_waits_for_nobody_elses_threads() -> None:
     """Whoever keeps all of asyncio's threads busy (password hashes, renderings) makes nothing unknown."""
     Consumer.until = 60
