@@ -1,6 +1,8 @@
 """Answers of servers that are not by the book, and bodies that end in odd ways: real probes over real sockets."""
 
 import asyncio
+import socket
+import struct
 from typing import Any
 
 import pytest
@@ -93,7 +95,8 @@ async def test_what_curl_or_browsers_take_is_taken(answer: bytes) -> None:
 REFUSED: list[tuple[str, bytes, str]] = [
     ("HTTP/0.9", b"<html>well</html>\n", "begins with '<html>well</html>': that is not HTTP, or a version before 1.0"),
     ("another protocol", b"SSH-2.0-OpenSSH_9.0\r\n", "begins with 'SSH-2.0-OpenSSH_9.0': that is not HTTP"),
-    ("an alert of TLS", b"\x15\x03\x01\x00\x02\x02\x46", r"begins with '\x15\x03\x01\x00\x02\x02F': that is not HTTP"),
+    ("an alert of TLS", b"\x15\x03\x01\x00\x02\x02\x46", "that is TLS: the URL must begin with https://"),
+    ("HTTP/2 only", b"\0\0\x06\x04\0\0\0\0\0", "that is HTTP/2, and this port takes no HTTP/1.1"),
     ("a status of letters", b"HTTP/1.1 abc\r\n\r\n", "begins with 'HTTP/1.1 abc', which is no status line"),
     ("a status of two digits", b"HTTP/1.1 20 OK\r\n\r\n", "'HTTP/1.1 20 OK', which is no status line"),
     ("a status of four digits", b"HTTP/1.1 2000 OK\r\n\r\n", "'HTTP/1.1 2000 OK', which is no status line"),
@@ -126,6 +129,37 @@ async def test_no_content_has_no_body_whatever_comes(status: int) -> None:
     answer = b"HTTP/1.1 %d X\r\nContent-Length: 4\r\n\r\nwell" % status
     assert seen(await answered(answering(answer, then=silent), **WELL)) == "keyword"
     assert seen(await answered(answering(answer, then=silent), keyword="well", keyword_absent=True)) == "ok"
+
+
+# ---- heads that are cut off
+
+HEADS_CUT_OFF = [OK, OK + b"X: y\r\n", OK + b"X: y\r\nContent-Le", b"HTTP/1.1 200\n", OK + b"Content-Length: 4\r\n"]
+
+
+@pytest.mark.parametrize("answer", HEADS_CUT_OFF)
+@on_uvloop
+async def test_the_whole_lines_of_a_head_that_is_cut_off_count_and_prove_no_body(answer: bytes) -> None:
+    there, *read = await all_answered(answering(answer), {}, WELL, NO_ILL)
+    assert (seen(there), there.status) == ("ok", 200)
+    for result in read:
+        assert (seen(result), result.detail) == ("closed", "in the head of the answer")
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK", b"HTTP/1.1 100 C\r\n", b"HTTP/1.1 100 C\r\n\r\n"])
+@on_uvloop
+async def test_a_head_without_a_whole_line_is_no_answer(answer: bytes) -> None:
+    assert seen(await answered(answering(answer))) == "closed"
+
+
+@on_uvloop
+async def test_a_head_that_is_cut_off_by_a_reset_is_no_answer() -> None:
+    async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.1)  # so that the head has come: a reset drops what is on its way
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    result = await answered(answering(OK + b"X: y\r\n", then=reset))
+    assert seen(result) == "closed"
 
 
 # ---- bodies that are cut off

@@ -101,7 +101,11 @@ def test_what_charset_a_page_is_in() -> None:
         (b"<!-- <meta charset=koi8-r> --><meta name=x charset=big5>", html, "big5hkscs"),
         (b'<meta name=description content="charset=koi8-r">', html, None),
         (b'<meta http-equiv="Content-Type" content="text/html; charset=x-sjis">', html, "cp932"),
+        (b"\xff\xfe\0\0x\0\0\0", html, "utf-32-le"),
+        (b"\0\0\xfe\xff\0\0\0x", html, "utf-32-be"),
         (b"<meta charset=utf-16>", html, "utf-8"),
+        (b"<?xml version='1.0' encoding='UTF-16'?>", html, "utf-8"),
+        (b"<?xml version='1.0' encoding=\"UCS-2\"?>", "text/xml", "utf-8"),
         (b"<meta charset=x-user-defined>", html, "cp1252"),
         (b" " * 1010 + b"<meta charset=koi8-r>", html, None),
         (b"<?xml version='1.0' encoding='ISO-8859-2'?>", "application/rss+xml", "iso8859-2"),
@@ -136,10 +140,20 @@ def test_what_browsers_refuse_to_show_is_read() -> None:
 
 def test_a_page_that_is_not_what_it_says() -> None:
     word, other = "Ошибка", "Störung"
-    page = f"<p>{word}</p>".encode("cp1251")
-    for wanted in (word, other):  # a charset that is said and known is believed, as by browsers
-        absent = read(wanted, page, f"{HTML}; charset=utf-8")
-        assert (absent.found, absent.unreadable) == (False, "")
+    said = "it says that it is utf-8, and it is not: read as {} it holds the keyword"
+    for page, wanted, why in [
+        (word.encode("cp1251"), word, said.format("cp1251")),
+        (word.encode("koi8-r"), word, said.format("koi8-r")),
+        (word.encode("gb18030"), word, said.format("gb18030")),
+        (other.encode("latin-1"), other, said.format("cp1252")),
+        # A letter that is broken makes no other charset of a page; and what it holds nowhere is absent.
+        ("größer ".encode() * 3 + b"\xff", word, ""),
+        (word.encode("cp1251"), other, ""),
+        (word.encode("cp1251"), "Error", ""),
+    ]:
+        for size in (0, TRIED):
+            absent = read(wanted, b" " * size + page, f"{HTML}; charset=utf-8")
+            assert (absent.found, absent.unreadable) == (False, why)
     assert read(other, f"<p>{other}</p>".encode(), f"{HTML}; charset=iso-8859-1").found
 
 
@@ -241,6 +255,8 @@ def test_what_cannot_be_read_says_why(number: int) -> None:
         (b"", []),
         (b"", ["Content-Encoding: gzip"]),
         (b"all is well", ["Content-Encoding: utf-8"]),
+        (b"all is well", ["Content-Encoding: aws-chunked"]),
+        (b"all is well", ["Content-Encoding: null"]),
         (b"all is well", ["Content-Encoding: identity", "Content-Encoding:"]),
         ("größer".encode(), [HTML + "; charset=unheard-of"]),
         (b"{}", ["Content-Type: application/json"]),

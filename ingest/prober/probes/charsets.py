@@ -12,7 +12,14 @@ import webencodings
 
 # As far as browsers look for what a page says of itself.
 PRESCAN = 1024
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+# That of UTF-32 begins as that of UTF-16 does. Browsers do not know it; the text can be read all the same.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 # What browsers decode more of than Python does under that name.
 _WIDER = {
     "gbk": "gb18030",
@@ -99,7 +106,7 @@ def _of_page(content_type: str, begins: bytes) -> str:
     if not is_markup(content_type):
         return ""
     if declared := _XML.match(begins):
-        return declared[1].decode("ascii")
+        return _in_ascii(declared[1])
     for meta in _META.finditer(_COMMENT.sub(b"", begins)):
         said = meta[1]
         found = _META_CHARSET.search(_CONTENT.sub(b"", said))
@@ -107,7 +114,11 @@ def _of_page(content_type: str, begins: bytes) -> str:
             found = _META_CHARSET.search(said)
         if found is None:
             continue
-        label = found[1].decode("latin-1")
-        # Whoever could read this was not reading UTF-16.
-        return "utf-8" if label.lower().startswith("utf-16") else label
+        return _in_ascii(found[1])
     return ""
+
+
+def _in_ascii(said: bytes) -> str:
+    """The name that a page says in letters of ASCII: whoever could read it was not reading UTF-16."""
+    label = said.decode("latin-1")
+    return "utf-8" if label.lower().replace("_", "-").startswith(("utf-16", "utf-32", "ucs-2", "ucs-4")) else label

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.head_first import run_head_first
@@ -20,7 +20,7 @@ from ingest.prober.probes.http_head import Head
 from ingest.prober.probes.http_response import Exchange, HttpResponse
 from ingest.prober.probes.outcome import ProbeFailed, Trace
 from ingest.prober.probes.page import Page
-from ingest.prober.probes.redirects import ChainCookies, harmless, without_credentials
+from ingest.prober.probes.redirects import ChainCookies, harmless, resolved, without_credentials
 from schemas.host_names import ascii_url
 from schemas.monitors import FRAMING_HEADERS, ProbeTarget, Sealed
 from schemas.origins import may_be_sent_to, origin_of
@@ -160,7 +160,7 @@ def _joined(url: str, location: bytes) -> str:
     target = escaped(location.strip(b" \t"))
     try:
         # What is too long is not even taken apart: the standard library remembers what it was given.
-        joined = urljoin(url, target) if len(target) <= _LONGEST_URL else target
+        joined = resolved(url, target) if len(target) <= _LONGEST_URL else target
     except ValueError:
         raise ProbeFailed("protocol", "redirected to what is no http URL") from None
     if len(joined) > _LONGEST_URL:

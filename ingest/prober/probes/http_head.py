@@ -19,6 +19,12 @@ _BEGINNINGS = (b"http", b"icy ")
 _BLANK_LINE = re.compile(rb"\n\r{0,2}\n")
 _FOLD = re.compile(rb"\r{0,2}\n[ \t]+")
 _SHOWN = 40
+_NOT_HTTP = "not HTTP, or a version before 1.0"
+# How other protocols begin: a frame of SETTINGS on stream 0, an alert of TLS.
+_OTHERS = (
+    (re.compile(rb"\0[\0-\x40].\x04\0\0\0\0\0", re.DOTALL), "HTTP/2, and this port takes no HTTP/1.1"),
+    (re.compile(rb"\x15\x03[\0-\x04]"), "TLS: the URL must begin with https://"),
+)
 
 
 class Head(NamedTuple):
@@ -93,9 +99,8 @@ def parse_head(received: bytes | bytearray, seen: int = 0) -> Head | None:
 def _must_begin_well(received: bytes | bytearray) -> None:
     begins = bytes(received[:64]).lstrip()[:4].lower()
     if not any(beginning.startswith(begins) for beginning in _BEGINNINGS):
-        raise ProbeFailed(
-            "protocol", f"the answer begins with {_shown(received)}: that is not HTTP, or a version before 1.0"
-        )
+        found = next((what for sign, what in _OTHERS if sign.match(received)), _NOT_HTTP)
+        raise ProbeFailed("protocol", f"the answer begins with {_shown(received)}: that is {found}")
 
 
 def _shown(received: bytes | bytearray) -> str:

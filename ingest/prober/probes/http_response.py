@@ -20,6 +20,7 @@ _PIECES = 50_000
 # A body that comes slowly is looked at so often, and between looks at a large one others have their turn.
 _LOOK_SECONDS = 0.02
 _NEVER_HAVE_BODIES = (101, 204, 304)
+_IN_HEAD = "in the head of the answer"
 
 
 class HttpResponse(NamedTuple):
@@ -70,7 +71,9 @@ class Exchange(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         framing = self._framing
         if self.head is None:
-            self._fail("closed", "without an answer" if self.first_byte is None else "in the head of the answer")
+            if exc is None:
+                self._take_ended_head()
+            self._fail("closed", "without an answer" if self.first_byte is None else _IN_HEAD)
         elif framing is not None:
             missing = framing.cut_off or ("the connection was reset" if exc is not None else "")
             if missing:
@@ -100,6 +103,18 @@ class Exchange(asyncio.Protocol):
             return
         self._framing = Framing(head)
         self._read_body(rest)
+
+    def _take_ended_head(self) -> None:
+        """The connection has ended in the head: its whole lines count, as with curl, and no body has come."""
+        lines = bytes(self._begun[: self._begun.rfind(b"\n") + 1])
+        try:
+            head = parse_head(lines + b"\r\n") if lines.strip() else None
+        except ProbeFailed as failed:
+            self._fail(failed.failure, failed.detail)
+            return
+        if head is not None and head.status >= 200:
+            self.head, self.page = head, self._page_of(head)
+            self._finish("closed", _IN_HEAD)
 
     def _read_body(self, data: bytes) -> None:
         framing, page = self._framing, self.page

@@ -7,6 +7,7 @@ Work is done in steps of 32 KB, between which others have their turn.
 """
 
 import asyncio
+import contextlib
 import unicodedata
 
 from ingest.prober.probes.charsets import LEGACY, PRESCAN, charset_of, is_markup
@@ -25,8 +26,13 @@ _BINARY = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r\x1b")
 _ONE_IN = 50
 # What begins letters beyond ASCII in ISO-2022-JP; terminals know other sequences.
 _ESCAPED_JAPANESE = (b"\x1b$", b"\x1b(I")
-# Codings that are none, which servers say all the same: charsets, and how mail is sent.
-_NO_CODINGS = frozenset({"none", "binary", "7bit", "8bit", "utf-8", "utf8", "us-ascii", "iso-8859-1", "windows-1252"})
+# Codings that are none, which servers say all the same: charsets, how mail is sent, how a file once came to its store.
+_NO_CODINGS = frozenset(
+    {
+        "none", "null", "binary", "7bit", "8bit", "utf-8", "utf8", "us-ascii", "iso-8859-1", "windows-1252",
+        "aws-chunked",
+    }
+)  # fmt: skip
 
 
 class Page:
@@ -45,6 +51,7 @@ class Page:
         self._codec = "utf-8"
         self._charset_unknown = ""
         self._is_declared = self._is_settled = self._tried_in_part = False
+        self._misread = ""  # the charset in which it holds the keyword, and which it does not say
         self.found = self.is_whole = False
 
     @property
@@ -104,6 +111,16 @@ class Page:
                     self.found = True
                     return
                 await asyncio.sleep(0)
+        if self._is_declared and search.mostly_replaced:
+            await self._look_in_others()
+
+    async def _look_in_others(self) -> None:
+        """For the keyword's bytes in other charsets: another than this one is declared, and that is not true."""
+        for form, codec in _legacy_forms(self._keyword).items():
+            if form in self._bytes:
+                self._misread = codec
+                return
+            await asyncio.sleep(0)
 
     @property
     def unreadable(self) -> str:
@@ -115,6 +132,8 @@ class Page:
         replaced = self._search is not None and self._search.replaced
         if self._charset_unknown and replaced:
             return f"its charset {self._charset_unknown[:40]!r} is unknown"
+        if self._misread:
+            return f"it says that it is {self._codec}, and it is not: read as {self._misread} it holds the keyword"
         if self._is_binary(replaced):
             return "it is not text"
         if self._tried_in_part:
@@ -190,6 +209,15 @@ def _utf16_forms(keyword: str) -> set[bytes]:
     """The keyword as bytes of UTF-16. They are looked for as they are: to decode a page costs more than all else."""
     texts = {keyword, *(unicodedata.normalize(form, keyword) for form in ("NFC", "NFD"))}
     return {text.encode(codec, "surrogatepass") for text in texts for codec in ("utf-16-le", "utf-16-be")}
+
+
+def _legacy_forms(keyword: str) -> dict[bytes, str]:
+    """The keyword as bytes of each other charset that has its letters, and the first one that writes it so."""
+    forms: dict[bytes, str] = {}
+    for codec in () if keyword.isascii() else LEGACY:
+        with contextlib.suppress(UnicodeEncodeError):
+            forms.setdefault(composed(keyword).encode(codec), codec)
+    return forms
 
 
 def _has(codec: str, keyword: str) -> bool:

@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from publicsuffixlist import PublicSuffixList
 
@@ -39,6 +39,8 @@ _ATTRIBUTES = {
     "path": re.compile(r"/.*"),
     "secure": re.compile(r".*"),
 }
+# Too many slashes, or too few, in front of a host.
+_HOST_FOLLOWS = re.compile(r"(?:(https?):/+|/{3,})(?=[^/])", re.IGNORECASE)
 _SUFFIXES: list[PublicSuffixList] = []
 
 
@@ -49,6 +51,23 @@ def harmless(headers: Mapping[str, str]) -> dict[str, str]:
         for name, value in headers.items()
         if name.lower() in _HARMLESS or name.lower().startswith(_HARMLESS_BEGINNINGS)
     }
+
+
+def resolved(url: str, location: str) -> str:
+    """Where a Location of `url` leads, as RFC 3986 says it; what the standard library reads otherwise is spelled out.
+
+    Slashes that follow each other in a path stay. `http:///host/` and `///host/` lead to the host, as in browsers and
+    curl, and so does `https:/host/` from http. Raises ValueError where it leads to no URL.
+    """
+    base = urlsplit(url)
+    if found := _HOST_FOLLOWS.match(location):
+        scheme = (found[1] or base.scheme).lower()
+        if scheme != base.scheme or not found[0].endswith(":/"):
+            location = f"{scheme}://{location[found.end() :]}"
+    parts = urlsplit(location)
+    if parts.path and not parts.scheme and not parts.netloc and not parts.path.startswith("/"):
+        location = (base.path or "/").rpartition("/")[0] + "/" + location
+    return urljoin(url, location)
 
 
 def without_credentials(url: str) -> tuple[str, str]:

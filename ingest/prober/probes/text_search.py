@@ -40,10 +40,11 @@ def _too_many_marks() -> re.Pattern[str]:
 
 
 class TextSearch:
-    """found: the text was in what came. replaced: what came is not all of this charset. markup, json: what it is."""
+    """found: the text was in what came. markup, json: what it is."""
 
     def __init__(self, wanted: str, codec: str, markup: bool = False, json: bool = False) -> None:
-        self.found = self.replaced = False
+        self.found = False
+        self._broken = self._letters = 0  # of all letters outside ASCII, those that are not of this charset
         self._wanted, self._markup, self._json = composed(wanted), markup, json
         longest = _TAKEN_APART * LONGEST_ESCAPE if json else _REFERENCE if markup else _TAKEN_APART
         self._keeps = (len(wanted) + 1) * longest
@@ -54,11 +55,22 @@ class TextSearch:
         """The next bytes. last: there are no more."""
         text = self._decoder.decode(data, last)
         if not text.isascii():
-            self.replaced = self.replaced or _REPLACED in text
+            self._broken += text.count(_REPLACED)
+            self._letters += len(text) - len(text.encode("ascii", "ignore"))
         window = self._tail + text
         self.found = self.found or self._is_in(window)
         start = max(0, len(window) - self._keeps)
         self._tail = window[whole_escapes(window, start) if self._json else start :]
+
+    @property
+    def replaced(self) -> bool:
+        """What came is not all of this charset."""
+        return self._broken > 0
+
+    @property
+    def mostly_replaced(self) -> bool:
+        """It is another charset: of most letters outside ASCII nothing could be made."""
+        return 2 * self._broken > self._letters
 
     def _is_in(self, text: str) -> bool:
         if self._wanted in text or self._wanted in composed(text):
