@@ -24,6 +24,7 @@ from infra.errors import InfraError
 from infra.http_server.bounds import (
     BODY_TOO_SLOW,
     HEAD_TOO_LARGE,
+    INVALID,
     TOO_MANY_PIPELINED,
     URL_TOO_LONG,
     Refusal,
@@ -178,6 +179,8 @@ class BoundedConnection(HttpToolsProtocol):
         """A client that has nothing more to send, such as netcat, may wait for its answer all the same."""
         if self._part is Part.HEAD and self.scheme != "https" and not self._ending and not self._is_busy():
             self._end_head()
+        if self._part is Part.BODY and self.scheme != "https" and not self._ending:
+            self._refuse(INVALID.saying("the connection ended within the body of the request"))
         if self._part is not Part.NONE or not self._is_busy() or self.scheme == "https" or self.cycle.response_started:
             return None  # the transport closes itself
         self._ending = True

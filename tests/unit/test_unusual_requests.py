@@ -104,10 +104,6 @@ def test_a_client_that_closes_its_side_gets_its_answer(server: HttpServer) -> No
         connection.shutdown(socket.SHUT_WR)
         assert answer_of(connection).endswith(b"OK")
         assert is_closed(connection)
-    half = server.connect()
-    half.sendall(b"POST /p HTTP/1.1\r\nContent-Length: 5\r\n\r\nha")
-    half.shutdown(socket.SHUT_WR)
-    assert is_closed(half)
     wait_until(lambda: not server.limiter.members)
 
 
@@ -162,6 +158,28 @@ def test_a_head_that_is_cut_off_within_a_line_is_not_guessed(server: HttpServer,
     assert b"the connection ended within '" + sent.partition(b"\r\n")[0].partition(b"\n")[0] in answer
     assert is_closed(connection)
     assert not app.seen
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 9\r\n\r\nhalf",
+        b"Content-Length: 9\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n4\r\nha",
+        b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n",
+    ],
+)
+def test_a_body_that_is_cut_off_is_told(server: HttpServer, app: App, body: bytes) -> None:
+    connection = server.connect()
+    connection.sendall(b"POST /cut-off HTTP/1.1\r\nHost: x\r\n" + body)
+    connection.shutdown(socket.SHUT_WR)
+    answer = answer_of(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b"invalid HTTP request: the connection ended within the body of the request")
+    assert is_closed(connection)
+    assert not app.seen
+    wait_until(lambda: not server.limiter.members)
 
 
 def test_who_sends_nothing_at_all_is_told_nothing(server: HttpServer) -> None:
