@@ -146,6 +146,10 @@ class ConnectionLimiter:
         """So much time has passed since the last call."""
         self.now += min(seconds, _LONGEST_STEP)
 
+    def is_proxy(self, host: str) -> bool:
+        """Whether it is a trusted proxy, on any host: several clients may come over one of its connections."""
+        return self._forwarded.is_trusted(host)
+
     def is_remote_proxy(self, host: str) -> bool:
         """Whether it is a trusted proxy on another host: on this one there are clients without a proxy, too."""
         return self._forwarded.is_trusted(host) and not is_loopback(host)

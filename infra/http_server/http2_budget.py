@@ -41,6 +41,10 @@ class Budget:
             self.earn(self._bytes // _BYTES_FOR_ONE)
             self._bytes %= _BYTES_FOR_ONE
 
+    def renew(self) -> None:
+        """Fill it up, whatever was done."""
+        self._left = self._most
+
     def pass_time(self, seconds: float) -> None:
         """So much time has passed."""
         self.earn(int(_A_SECOND * seconds))

@@ -146,9 +146,19 @@ class Http2Connection(Http2Sending):
             with contextlib.suppress(H2Error):  # what came with it may have ended the request already
                 self._heeder.heed(event)
             if self.budget.is_used_up:
-                self.end(TOO_MANY_FRAMES, ErrorCodes.ENHANCE_YOUR_CALM)
+                self._calm_down()
             if self._over:
                 return
+
+    def _calm_down(self) -> None:
+        """Too many frames without use have come. A proxy speaks for many, of whom one sent them: what others have begun is
+        read to its end, with one more budget, and the proxy goes on over another connection."""
+        if self._leaving or not self._limiter.is_proxy(self._host):
+            self.end(TOO_MANY_FRAMES, ErrorCodes.ENHANCE_YOUR_CALM)
+            return
+        self._limiter.count(TOO_MANY_FRAMES)
+        self.budget.renew()
+        self.shutdown()
 
     def request(self, id: int, fields: Headers, has_body: bool) -> None:
         """A head has come: call the application, or refuse."""

@@ -9,14 +9,14 @@ import pytest
 import uvicorn
 from h2 import events
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import ConnectionState, H2Connection
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from hpack import Encoder
 from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame, SettingsFrame
 from uvicorn.server import ServerState
 
-from infra.http_server.bounds import BOUNDS, TOO_MANY_STREAMS
+from infra.http_server.bounds import BOUNDS, TOO_MANY_FRAMES, TOO_MANY_STREAMS
 from infra.http_server.connection import Connection
 from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.http2_connection import Http2Connection
@@ -102,6 +102,7 @@ class Talk:
                     self.reset[id] = int(code or 0)
                 case events.ConnectionTerminated():
                     self.good_bye = event
+                    self.reader.state_machine.state = ConnectionState.CLIENT_OPEN  # a client may wait for answers
 
     async def begin(self) -> None:
         await self.send(PREFACE + SettingsFrame(0).serialize())
@@ -179,6 +180,37 @@ async def test_who_sends_nothing_but_what_is_no_request_is_cut_off() -> None:
             break
     assert talk.good_bye is not None
     assert talk.good_bye.error_code == ErrorCodes.ENHANCE_YOUR_CALM
+
+
+async def test_what_a_proxy_has_begun_for_others_is_read_to_its_end_when_one_is_cut_off() -> None:
+    limiter = ConnectionLimiter(trusted=(ip_network("192.0.2.0/28"),))
+    talk = Talk(limiter)
+    await talk.begin()
+    await talk.send(talk.head(1, POST, ended=False) + DataFrame(1, b"half").serialize())
+    id = 3
+    while talk.good_bye is None and id < 3 * BOUNDS.nuisances:
+        await talk.send(talk.head(id, GET[:3]))
+        id += 2
+    assert talk.good_bye is not None
+    assert (talk.good_bye.error_code, talk.good_bye.last_stream_id) == (ErrorCodes.NO_ERROR, id - 2)
+    assert limiter.refused[TOO_MANY_FRAMES] == 1
+    await talk.send(talk.head(id, GET))
+    assert talk.reset[id] == ErrorCodes.REFUSED_STREAM
+    await talk.send(talk.body(1, b" and half"))
+    assert (talk.statuses[1], talk.bodies[1]) == ("200", b"half and half")
+
+
+async def test_a_proxy_that_goes_on_is_cut_off_all_the_same() -> None:
+    limiter = ConnectionLimiter(trusted=(ip_network("192.0.2.0/28"),))
+    talk = Talk(limiter)
+    await talk.begin()
+    await talk.send(talk.head(1, POST, ended=False))
+    for id in range(3, 8 * BOUNDS.nuisances, 2):
+        await talk.send(talk.head(id, GET[:3]))
+        if talk.wire.closed:
+            break
+    assert talk.wire.closed
+    assert 1 not in talk.statuses
 
 
 async def test_few_requests_are_read_before_those_that_are_too_many_are_refused(
