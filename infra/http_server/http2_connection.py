@@ -151,8 +151,11 @@ class Http2Connection(Http2Sending):
                 return
 
     def _calm_down(self) -> None:
-        """Too many frames without use have come. A proxy speaks for many, of whom one sent them: what others have begun is
-        read to its end, with one more budget, and the proxy goes on over another connection."""
+        """Too many frames without use have come.
+
+        A proxy speaks for many, of whom one sent them: what others have begun is read to its end, with one more budget,
+        and the proxy goes on over another connection.
+        """
         if self._leaving or not self._limiter.is_proxy(self._host):
             self.end(TOO_MANY_FRAMES, ErrorCodes.ENHANCE_YOUR_CALM)
             return
