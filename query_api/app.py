@@ -29,8 +29,10 @@ from query_api.pages import (
     project_metrics,
     recipients,
     status,
+    subscriptions,
     tag_badges,
 )
+from query_api.pages.own_domains import OwnDomains
 from query_api.state.freshness import Freshness
 from query_api.web import (
     account,
@@ -132,6 +134,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     tag_badges.install(app, deps)
     status.install(app, deps)
     recipients.install(app, deps)
+    subscriptions.install(app, deps)
     incident.install(app, deps)
     incident_list.install(app, deps)
     on_call.install(app)
@@ -139,6 +142,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     declarations_schema.install(app)
     api_reference.install(app, apis, deps.settings.base_url)
     app.add_middleware(RenewSessions)
+    app.add_middleware(OwnDomains, deps=deps)
     app.add_middleware(partial(BodiesInBounds, deps=deps, forms=forms))
     disk = deps.disk or Disk(deps.settings, "changes are answered 503")
     app.add_middleware(partial(RejectWritesWhenFull, disk=disk, forms=forms))

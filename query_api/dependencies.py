@@ -75,6 +75,7 @@ class Dependencies:
     encrypt: Callable[[str, str], str]
     decrypt: Decrypts
     links: ConfirmationLinks
+    subscription_links: ConfirmationLinks
     incident_links: IncidentLinks
     calendar_links: CalendarLinks
     badge_links: BadgeLinks

@@ -24,12 +24,14 @@ from schemas.mutes import MuteUntil, PlainMute
 from schemas.notice_choices import RepeatMinutes
 from schemas.notices import FIRST_NOTICES, Notice
 from schemas.on_call import OnCallRotation
+from schemas.page_subscribers import PageSubscriber
 from schemas.people import Member, Person
 from schemas.quiet_hours import QuietHours
 from schemas.recipients import Addresses, Recipient
 from schemas.reports import ReportSettings
 from schemas.schedules import Schedule, Simple
 from schemas.status_pages import StatusPage
+from schemas.status_posts import StatusPost
 from schemas.tag_mutes import TagMute
 
 DEFAULT_PERIOD = 86_400
@@ -201,6 +203,8 @@ Definition = (
     | Check
     | Monitor
     | StatusPage
+    | StatusPost
+    | PageSubscriber
     | Maintenance
     | Recipient
     | EscalationPolicy

@@ -122,9 +122,10 @@ class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
 class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
     """A project asks the owner of an address to confirm that it may send mail there. Keyed by the mailbox.
 
-    recipient: its id. n: number of this request of the project, from 1. name: of the project.
+    recipient: its id. n: number of this request of the project, from 1; of a page, the time. name: of the project.
     expires: end of the validity of the link. site: that of the channel. language: of the channel's messages; empty:
-    English.
+    English. page: title of the status page that is subscribed to, by the subscriber whose id `recipient` is; empty: it
+    is a project that asks.
     """
 
     at: Micros
@@ -136,6 +137,7 @@ class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
     name: str = ""
     site: str = ""
     language: str = ""
+    page: str = ""
 
 
 class InvitationRequested(Fact, tag="invitation.requested", frozen=True):

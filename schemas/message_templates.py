@@ -114,7 +114,9 @@ def template_key(template: str) -> str:
 
 
 # A list of many things, and a report, have words of their own: no template would tell all of them.
-_NEVER_WORDED = frozenset({"channel.digest", "project.report", "recipient.confirmation", "member.invitation"})
+_NEVER_WORDED = frozenset(
+    {"channel.digest", "project.report", "recipient.confirmation", "member.invitation", "status-page.post"}
+)
 
 
 def fitness(template: MessageTemplate, notice: AnyNotice, channel: str) -> int:

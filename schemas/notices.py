@@ -62,7 +62,8 @@ TEAM_NOTICES: tuple[Notice, ...] = (*DEFAULT_NOTICES, ACKNOWLEDGED)
 
 # What notices there are: those of a monitor or check, which a channel chooses from, and those that it gets whatever it
 # chose: that another channel was given up, or, by mail, that it is failing; the list that stands for many of its
-# notices; and the reports that are sent to it. Requests to confirm and invitations go to an address, to no channel.
+# notices; and the reports that are sent to it. Requests to confirm and invitations go to an address, and a post of a
+# status page to those who subscribe to that: to no channel.
 AnyNotice = Literal[
     Notice,
     "channel.disabled",
@@ -72,9 +73,11 @@ AnyNotice = Literal[
     "project.report",
     "recipient.confirmation",
     "member.invitation",
+    "status-page.post",
 ]
 DIGEST: AnyNotice = "channel.digest"
 REPORT: Final = "project.report"
+PAGE_POST: Final = "status-page.post"
 # That the calendar of an on-call rotation could not be fetched for hours.
 CALENDAR_FAILING: Final = "on-call.calendar_failing"
 UNCHOSEN: tuple[AnyNotice, ...] = ("channel.disabled", "channel.failing", CALENDAR_FAILING, DIGEST, REPORT)

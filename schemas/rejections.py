@@ -18,6 +18,8 @@ class RejectionCode(StrEnum):
     MONITOR_NOT_FOUND = "monitor_not_found"
     CHANNEL_NOT_FOUND = "channel_not_found"
     STATUS_PAGE_NOT_FOUND = "status_page_not_found"
+    STATUS_POST_NOT_FOUND = "status_post_not_found"
+    SUBSCRIBER_NOT_FOUND = "subscriber_not_found"
     MAINTENANCE_NOT_FOUND = "maintenance_not_found"
     MAINTENANCE_NOT_OPEN = "maintenance_not_open"
     ESCALATION_NOT_FOUND = "escalation_not_found"
@@ -67,6 +69,8 @@ _WORDS: Mapping[RejectionCode, str] = {
     _C.MONITOR_NOT_FOUND: "no such monitor",
     _C.CHANNEL_NOT_FOUND: "no such channel",
     _C.STATUS_PAGE_NOT_FOUND: "no such status page",
+    _C.STATUS_POST_NOT_FOUND: "no such post",
+    _C.SUBSCRIBER_NOT_FOUND: "no such subscriber",
     _C.MAINTENANCE_NOT_FOUND: "no such window",
     _C.MAINTENANCE_NOT_OPEN: "the window is not open",
     _C.ESCALATION_NOT_FOUND: "no such escalation policy",

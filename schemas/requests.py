@@ -51,6 +51,11 @@ from schemas.monitors import (
 )
 from schemas.mutes import MuteUntil
 from schemas.on_call_requests import OnCallRequest
+from schemas.page_looks import Accent, Domain, Logo
+from schemas.page_subscribers import PageSubscribe as PageSubscribe
+from schemas.page_subscribers import PageSubscriptionConfirm as PageSubscriptionConfirm
+from schemas.page_subscribers import PageSubscriptionEnd as PageSubscriptionEnd
+from schemas.page_subscribers import SubscriberRequest as SubscriberRequest
 from schemas.people import CodeUse as CodeUse
 from schemas.people import CodeWrong as CodeWrong
 from schemas.people import MemberAccept as MemberAccept
@@ -73,7 +78,12 @@ from schemas.request_base import DAY as DAY
 from schemas.request_base import LONGEST_OVERLAP as LONGEST_OVERLAP
 from schemas.request_base import Overlap as Overlap
 from schemas.request_base import Request as Request
-from schemas.status_pages import AccessKey, Components, Description, PageSlug, PasswordHash, Title
+from schemas.status_pages import AccessKey, Components, Description, PageSlug, PasswordHash, Sections, Title
+from schemas.status_posts import PostCreate as PostCreate
+from schemas.status_posts import PostDelete as PostDelete
+from schemas.status_posts import PostEdit as PostEdit
+from schemas.status_posts import PostRequest as PostRequest
+from schemas.status_posts import PostUpdate as PostUpdate
 
 PingKey = Annotated[str, Meta(pattern=r"^[-a-zA-Z0-9_]{16,100}\Z")]
 
@@ -215,6 +225,10 @@ class StatusPageFields(Fact, tag=False, frozen=True):
     access_key: AccessKey | UnsetType = UNSET
     private: bool | UnsetType = UNSET
     managed_by: ManagedBy | UnsetType = UNSET
+    sections: Sections | UnsetType = UNSET
+    logo: Logo | UnsetType = UNSET
+    accent: Accent | UnsetType = UNSET
+    domain: Domain | UnsetType = UNSET
 
 
 class StatusPageCreate(Request, tag="status-page.create", frozen=True):
@@ -231,6 +245,9 @@ class StatusPageUpdate(Request, tag="status-page.update", frozen=True):
 
 class StatusPageDelete(Request, tag="status-page.delete", frozen=True):
     id: str
+
+
+PageRequest = StatusPageCreate | StatusPageUpdate | StatusPageDelete | PostRequest | SubscriberRequest
 
 
 class MaintenanceFields(Fact, tag=False, frozen=True):
@@ -298,9 +315,7 @@ ProjectsRequest = (
     | MaintenanceExtend
     | MaintenanceEnd
     | MaintenanceDelete
-    | StatusPageCreate
-    | StatusPageUpdate
-    | StatusPageDelete
+    | PageRequest
     | EscalationCreate
     | EscalationUpdate
     | EscalationDelete

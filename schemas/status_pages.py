@@ -23,6 +23,7 @@ PasswordHash = Annotated[str, Meta(max_length=300)]
 AccessKey = Annotated[str, Meta(max_length=1_000)]
 
 MOST_COMPONENTS = 100
+MOST_SECTIONS = 30
 
 
 class Component(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -37,6 +38,16 @@ class Component(Struct, frozen=True, omit_defaults=True, gc=False):
 Components = Annotated[tuple[Component, ...], Meta(max_length=MOST_COMPONENTS)]
 
 
+class Section(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A part of a page: the components whose `group` is its title. description: stands above them."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    description: Annotated[str, Meta(max_length=500)] = ""
+
+
+Sections = Annotated[tuple[Section, ...], Meta(max_length=MOST_SECTIONS)]
+
+
 class StatusPage(Fact, tag="status-page", frozen=True):
     """A status page. `version` grows by one with each change; `revised` is the time of the newest change.
 
@@ -45,6 +56,10 @@ class StatusPage(Fact, tag="status-page", frozen=True):
     access_key: the password, encrypted, where its owner may read it again. private: only the admin password opens it.
     managed_by: the set of declarations that made it, or has taken it over; empty: none.
     token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
+    sections: those whose place or description was chosen, in their order; other groups follow them.
+    logo, accent: how it looks (`schemas.page_looks`); empty: plain.
+    domain: a host name at which it is shown, too; empty: none. domain_since: since when; of pages with one domain the
+    first has it.
     """
 
     id: str
@@ -61,3 +76,8 @@ class StatusPage(Fact, tag="status-page", frozen=True):
     access_key: str = ""
     private: bool = False
     managed_by: ManagedBy = ""
+    sections: tuple[Section, ...] = ()
+    logo: str = ""
+    accent: str = ""
+    domain: str = ""
+    domain_since: Micros = 0

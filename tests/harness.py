@@ -60,6 +60,7 @@ class Harness:
         self.explaining = MemoryExplaining(self.log)
         self.settings = settings_of(**settings)
         self.links = ConfirmationLinks(b"a key of links")
+        self.subscription_links = ConfirmationLinks(b"a key of links of subscribers")
         self.incident_links = IncidentLinks(b"a key of links of incidents")
         self.calendar_links = CalendarLinks(b"a key of calendars")
         self.badge_links = BadgeLinks(b"a key of badges")
@@ -85,6 +86,7 @@ class Harness:
                 encrypt=_seal if vault is None else vault.encrypt,
                 decrypt=_unseal if vault is None else vault.decrypt,
                 links=self.links,
+                subscription_links=self.subscription_links,
                 incident_links=self.incident_links,
                 calendar_links=self.calendar_links,
                 badge_links=self.badge_links,

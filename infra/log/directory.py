@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from infra.log.names import Names
+from infra.log.page_news_table import PageNewsTable
 from infra.log.people_table import PeopleTable
 from schemas.base import Micros
 from schemas.calendar_feeds import CalendarFeed
@@ -43,6 +44,8 @@ _KINDS = frozenset(
         "reports",
         "on-call",
         "tag-mute",
+        "status-post",
+        "page-subscriber",
     }
 )
 _NOBODYS: tuple[None, None] = (None, None)
@@ -92,6 +95,7 @@ class Directory:
         self._recipients: dict[str, Recipient] = {}
         self._pages: dict[str, StatusPage] = {}
         self._pages_at: dict[str, tuple[str, ...]] = {}  # first 8 of a page's id -> ids
+        self.page_news = PageNewsTable()
         self.people = PeopleTable()
         self._keys: dict[str, ApiKey] = {}
         self._keys_by_hash: dict[str, ApiKey] = {}
@@ -187,6 +191,8 @@ class Directory:
         match definition:
             case Project():
                 self._apply_project(definition)
+            case _ if kind in PageNewsTable.KINDS:
+                self.page_news.apply(kind, id, definition)
             case ApiKey():
                 self._keys[id] = definition
                 self._keys_by_hash[definition.hash] = definition
@@ -196,6 +202,7 @@ class Directory:
                 if id not in self._pages:
                     self._pages_at[id[:8]] = (*self._pages_at.get(id[:8], ()), id)
                 self._pages[id] = definition
+                self.page_news.set_domain(id, definition.domain)
             case None if kind == "status-page" and id in self._pages:
                 left = tuple(other for other in self._pages_at[id[:8]] if other != id)
                 if left:
@@ -203,6 +210,7 @@ class Directory:
                 else:
                     del self._pages_at[id[:8]]
                 del self._pages[id]
+                self.page_news.set_domain(id, "")
             case _ if (table := self._plain.get(kind)) is not None:
                 if definition is None:
                     table.pop(id, None)
@@ -383,6 +391,12 @@ class Directory:
     def page(self, id: str) -> StatusPage | None:
         """The status page with this id."""
         return self._pages.get(id)
+
+    def page_of_domain(self, domain: str) -> StatusPage | None:
+        """The status page that is shown at a host name: of those that have it, the first to have had it."""
+        found = (self._pages.get(id) for id in self.page_news.pages_with(domain))
+        pages = [page for page in found if page is not None and page.domain == domain]
+        return min(pages, key=lambda page: (page.domain_since, page.id), default=None)
 
     def pages_at(self, start: str) -> list[StatusPage]:
         """All status pages whose id begins with these 8 characters, oldest first."""

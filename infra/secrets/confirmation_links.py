@@ -1,8 +1,8 @@
-"""The links in confirmation mails, by which the owner of an address confirms or blocks it.
+"""The links in confirmation mails, by which the owner of an address confirms or blocks it, or unsubscribes.
 
-A token contains the recipient (an address of a project) and an expiry time, signed with a key that is not in Kafka. So
-only those who got the mail have it, and it gives access to the page of that recipient only. The same recipient and time
-give the same token, so a retry of a mail contains the same link.
+A token contains the recipient (an address of a project, or of a status page) and an expiry time, signed with a key that
+is not in Kafka. So only those who got the mail have it, and it gives access to the page of that recipient only. The
+same recipient and time give the same token, so a retry of a mail contains the same link.
 """
 
 from typing import NamedTuple
@@ -15,6 +15,8 @@ from schemas.ids import is_uuid
 
 # What a link has between the address of this Pingfold and the token.
 PATH = "/recipients/"
+# The same for subscribers of status pages.
+SUBSCRIPTIONS_PATH = "/subscriptions/"
 
 _ID_BYTES, _TIME_BYTES = 16, 5
 
@@ -49,3 +51,8 @@ class ConfirmationLinks:
 def confirmation_links(vault: Vault) -> ConfirmationLinks:
     """Those of this installation."""
     return ConfirmationLinks(vault.derived_key("links of requests to confirm"))
+
+
+def subscription_links(vault: Vault) -> ConfirmationLinks:
+    """Those of subscribers of status pages, by which they confirm and unsubscribe."""
+    return ConfirmationLinks(vault.derived_key("links of subscribers of status pages"))

@@ -140,6 +140,8 @@ class PingResponses:
                 | RejectionCode.MONITOR_NOT_FOUND
                 | RejectionCode.CHANNEL_NOT_FOUND
                 | RejectionCode.STATUS_PAGE_NOT_FOUND
+                | RejectionCode.STATUS_POST_NOT_FOUND
+                | RejectionCode.SUBSCRIBER_NOT_FOUND
                 | RejectionCode.MAINTENANCE_NOT_FOUND
                 | RejectionCode.MAINTENANCE_NOT_OPEN
                 | RejectionCode.ESCALATION_NOT_FOUND

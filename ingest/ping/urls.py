@@ -33,7 +33,7 @@ RESERVED = frozenset(
         "invitations", "keys", "live", "login", "logout", "maintenance", "manifest.json", "metrics", "monitors",
         "mutes", "on-call", "openapi.json", "pages", "past", "people", "preferences", "projects", "readyz",
         "recipients", "redoc", "replay", "reports", "robots.txt", "rotations", "settings", "sign-in", "sign-out",
-        "static", "status", "status-pages", "templates", ".well-known",
+        "static", "status", "status-pages", "subscriptions", "templates", ".well-known",
     }
 )  # fmt: skip
 

@@ -33,7 +33,7 @@ from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent, vital
 from infra.secrets.badge_links import badge_links
 from infra.secrets.calendar_links import calendar_links
-from infra.secrets.confirmation_links import confirmation_links
+from infra.secrets.confirmation_links import confirmation_links, subscription_links
 from infra.secrets.incident_links import incident_links
 from infra.secrets.metrics_key import metrics_key
 from infra.secrets.people_tokens import people_tokens
@@ -213,6 +213,7 @@ def _dependencies(
         encrypt=vault.encrypt,
         decrypt=vault.decrypt,
         links=confirmation_links(vault),
+        subscription_links=subscription_links(vault),
         incident_links=incident_links(vault),
         calendar_links=calendar_links(vault),
         badge_links=badge_links(vault),

@@ -10,7 +10,7 @@ from infra.egress.own_servers import guard_of
 from infra.egress.resolver import SystemResolver
 from infra.log.sink import Sink
 from infra.process.tasks import persistent
-from infra.secrets.confirmation_links import confirmation_links
+from infra.secrets.confirmation_links import confirmation_links, subscription_links
 from infra.secrets.incident_links import incident_links
 from infra.secrets.people_tokens import people_tokens
 from infra.secrets.secrets import Vault
@@ -47,7 +47,10 @@ def work(settings: Settings, slot: str) -> None:
         guard = guard_of(settings)
         client = WebhookClient(guard, resolver=resolver)
         services = Services(WebhookClient(guard, resolver=resolver, headers={}).exchange, AppriseLibrary().ask)
-        mail = MailClient(settings, resolver, links=confirmation_links(vault), invitations=people_tokens(vault))
+        links, invitations = confirmation_links(vault), people_tokens(vault)
+        mail = MailClient(
+            settings, resolver, links=links, invitations=invitations, subscriptions=subscription_links(vault)
+        )
         decrypt, ceiling = vault.decrypt, connections(CEILING)
         sender = Sender(
             client.post,

@@ -100,7 +100,9 @@ class Confirmations:
 def _confirmation(key: str, event: ConfirmationRequested, now: Micros) -> Delivery:
     name = derived_id(event.recipient, "confirmation", event.n)
     expires = min(event.expires, now + LINK_VALID)
-    told = {"recipient": {"id": event.recipient, "address": event.address, "expires": expires}}
+    told: dict[str, Any] = {"recipient": {"id": event.recipient, "address": event.address, "expires": expires}}
+    if event.page:
+        told["page"] = {"title": event.page}
     return _mail(key, event, "recipient.confirmation", name, told, now)
 
 

@@ -8,7 +8,7 @@ from processors.deliveries import push_policy, retry_policy
 from schemas.base import Micros
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint
-from schemas.notices import ACKNOWLEDGED, OPENING, UNCHOSEN, AnyNotice
+from schemas.notices import ACKNOWLEDGED, OPENING, PAGE_POST, UNCHOSEN, AnyNotice
 
 # So much is kept of why an attempt failed.
 DETAIL = 200
@@ -91,9 +91,12 @@ def failure(event: DeliveryAttempted) -> str:
 def takes(endpoint: Endpoint, notice: AnyNotice, anyway: bool) -> bool:
     """Whether a channel is sent a notice: it chose it, could not choose or is not asked, and its kind can tell it.
 
-    That somebody acknowledged an incident goes to who chose it, and to alerts of the incident that were opened.
+    That somebody acknowledged an incident goes to who chose it, and to alerts of the incident that were opened. A post
+    of a status page goes by mail only.
     """
     kind = CHANNEL_KINDS[endpoint.kind]
+    if notice == PAGE_POST:
+        return kind.by_mail
     if notice == ACKNOWLEDGED:
         opened = kind.keeps_alerts and (anyway or not OPENING.isdisjoint(endpoint.notices))
         return (opened or notice in endpoint.notices) and notice in kind.takes

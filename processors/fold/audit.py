@@ -28,11 +28,13 @@ from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor, ProbeTarget
 from schemas.on_call import OnCallRotation
+from schemas.page_subscribers import PageSubscriber
 from schemas.people import Member, Person
 from schemas.recipients import Recipient
 from schemas.reports import ReportSettings
 from schemas.requests import ChannelDisabled
 from schemas.status_pages import StatusPage
+from schemas.status_posts import StatusPost
 from schemas.tag_mutes import TagMute
 from schemas.ticks import PROGRESS_KEY
 from schemas.tokens import COUNTERS_KEY
@@ -67,7 +69,9 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
             *("resolver", "record", "expected", "options"),
         }
     ),
-    StatusPage: frozenset({"title", "slug", "description", "components", "private"}),
+    StatusPage: frozenset({"title", "slug", "description", "components", "private", "sections", "accent", "domain"}),
+    StatusPost: frozenset({"title", "updates", "affected"}),
+    PageSubscriber: frozenset({"times", "confirmed"}),
     EscalationPolicy: frozenset({"name", "steps", "repeat", "things"}),
     MessageTemplate: frozenset({"name", "notices", "channels", "title", "text"}),
     ReportSettings: frozenset({"weekly", "monthly", "timezone", "channels"}),
@@ -83,7 +87,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
 _SILENT = frozenset(
     {
         *("id", "project", "version", "created", "revised", "site", "prefix", "asked", "token", "number", "claim"),
-        *("person", "invitation"),
+        *("person", "invitation", "page", "domain_since"),
     }
 )
 _NAMES = ("name", "title", "slug", "address", "label", "mail")
@@ -173,6 +177,8 @@ def _entry(
 
 
 def _name_of(definition: msgspec.Struct | None) -> str:
+    if isinstance(definition, PageSubscriber):
+        return ""  # the trail is kept when the address is forgotten
     return next((name for field in _NAMES if (name := getattr(definition, field, ""))), "")
 
 

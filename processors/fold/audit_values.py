@@ -15,7 +15,9 @@ from schemas.times import LAST, exact_iso
 
 _LONGEST_TEXT = 300
 _LONGEST_LIST = 100
-_TIMES = frozenset({"expires", "disabled_at", "confirmed_at", "blocked_at", "mute_until", "until", "joined"})
+_TIMES = frozenset(
+    {"expires", "disabled_at", "confirmed_at", "confirmed", "blocked_at", "mute_until", "until", "joined"}
+)
 # Scheme, host with its port, path. A user and a password before the host are left out.
 _URL = re.compile(r"([a-z]+)://(?:[^/?#]*@)?([A-Za-z0-9._:\[\]-]+)(/[^?#]*)?(?:[?#].*)?", re.DOTALL | re.IGNORECASE)
 

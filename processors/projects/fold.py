@@ -90,14 +90,12 @@ from schemas.requests import (
     MonitorUpdate,
     MuteEnded,
     OutageEnded,
+    PageRequest,
     ProjectCreate,
     ProjectRotatePingKey,
     ProjectRotateWebhookSecret,
     ProjectsEvent,
     ProjectsRequest,
-    StatusPageCreate,
-    StatusPageDelete,
-    StatusPageUpdate,
     TagMuteSet,
     ThingsUnobserved,
 )
@@ -183,6 +181,7 @@ class ProjectsPartition:
             if (corrected := correct_time(self._view, context)) is not None:
                 self._outages.correct(corrected)
                 self._reports.correct(corrected)
+                self._pages.subscribers.correct(corrected)
             return []
         if isinstance(event, ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved):
             return self._told(event, context)
@@ -223,7 +222,10 @@ class ProjectsPartition:
         return InvalidEvent(str(refused), [answer, *follows])
 
     def due(self) -> Micros:
-        dues = self._maintenance, self._tag_mutes, self._tokens, self._outages, self._reports, self._notes
+        dues = (
+            *(self._maintenance, self._tag_mutes, self._tokens, self._outages, self._reports, self._notes),
+            self._pages.subscribers,
+        )
         return min(each.due() for each in dues)
 
     def _told(self, event: _News, context: Context) -> list[Effect]:
@@ -245,6 +247,8 @@ class ProjectsPartition:
     def _channel_news(self, event: ChannelDisabled | ChannelFailing, project: str) -> list[Effect]:
         if isinstance(event, ChannelFailing):
             return warn_of_failing(self._view, self.index, project, event)
+        if ended := self._pages.subscribers.given_up(event.channel, project, event.at):
+            return ended
         effects = tell_of_disabled(self._view, self.index, project, event)
         channel = self._view.get(f"channel/{event.channel}")
         if event.removed and isinstance(channel, Channel) and channel.project == project:
@@ -266,6 +270,7 @@ class ProjectsPartition:
             *self._tokens.tick(after.time),
             *self._outages.tick(after.time),
             *self._reports.tick(after.time),
+            *self._pages.subscribers.tick(after.time),
         ]
 
     def _time_of(self, request: ProjectsRequest, context: Context) -> Micros:
@@ -304,12 +309,8 @@ class ProjectsPartition:
                 return self._monitors.change(request, self.index.monitor(owner, request.id), at)
             case MonitorDelete():
                 return self._monitors.delete(request, self.index.monitor(owner, request.id), at)
-            case StatusPageCreate():
-                return self._pages.create(request, project, at)
-            case StatusPageUpdate():
-                return self._pages.change(request, self.index.page(owner, request.id), at)
-            case StatusPageDelete():
-                return self._pages.delete(request, self.index.page(owner, request.id))
+            case _ if isinstance(request, PageRequest):
+                return self._pages.decide(request, project, at)
             case (
                 MaintenanceCreate() | MaintenanceUpdate() | MaintenanceExtend() | MaintenanceEnd() | MaintenanceDelete()
             ):

@@ -26,11 +26,13 @@ from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.on_call import OnCallRotation
+from schemas.page_subscribers import PageSubscriber
 from schemas.recipients import Recipient, normalized
 from schemas.rejections import Rejection, RejectionCode
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import Simple
 from schemas.status_pages import StatusPage
+from schemas.status_posts import StatusPost
 from schemas.targets import place_of
 
 Age = tuple[Micros, str]
@@ -42,6 +44,8 @@ Owned = TypeVar(
     Check,
     Monitor,
     StatusPage,
+    StatusPost,
+    PageSubscriber,
     Maintenance,
     Recipient,
     EscalationPolicy,
@@ -244,6 +248,14 @@ class ProjectIndex:
         """The project's status page with this id."""
         return self._owned(StatusPage, project, id, RejectionCode.STATUS_PAGE_NOT_FOUND)
 
+    def post(self, project: str, id: str) -> StatusPost:
+        """The post with this id, of one of the project's status pages."""
+        return self._owned(StatusPost, project, id, RejectionCode.STATUS_POST_NOT_FOUND)
+
+    def subscriber(self, project: str, id: str) -> PageSubscriber:
+        """The subscriber with this id, of one of the project's status pages."""
+        return self._owned(PageSubscriber, project, id, RejectionCode.SUBSCRIBER_NOT_FOUND)
+
     def window(self, project: str, id: str) -> Maintenance:
         """The project's window of maintenance with this id."""
         return self._owned(Maintenance, project, id, RejectionCode.MAINTENANCE_NOT_FOUND)
@@ -290,6 +302,7 @@ class ProjectIndex:
         | Check
         | Monitor
         | StatusPage
+        | StatusPost
         | Maintenance
         | EscalationPolicy
         | MessageTemplate

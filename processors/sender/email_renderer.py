@@ -18,7 +18,7 @@ from urllib.parse import quote
 import msgspec
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from infra.secrets.confirmation_links import PATH, ConfirmationLinks
+from infra.secrets.confirmation_links import PATH, SUBSCRIPTIONS_PATH, ConfirmationLinks
 from infra.secrets.people_tokens import INVITATIONS, Invitation
 from infra.settings.senders import parse_sender
 from processors.sender.mail_headers import address_header, one_line, text_header, url_header, verified
@@ -29,8 +29,9 @@ from schemas.base import SECOND, Micros
 from schemas.deliveries import Delivery, Endpoint
 from schemas.languages.catalogues import ENGLISH, LANGUAGES
 from schemas.languages.reading import Reading
-from schemas.notices import REPORT, AnyNotice
+from schemas.notices import PAGE_POST, REPORT, AnyNotice
 from schemas.recipients import recipient_id
+from schemas.status_posts import POST_STATES
 from schemas.times import read_iso, to_minute, utc
 
 _templates = Environment(
@@ -67,6 +68,7 @@ class EmailRenderer:
     invitations: makes the token in the link of an invitation; without it none can be written.
 
     asks: recipients are asked before anything is sent to them, so each has a page on which to answer.
+    subscriptions: creates the links in mails to those who subscribe to status pages.
     """
 
     def __init__(
@@ -77,10 +79,12 @@ class EmailRenderer:
         *,
         asks: bool = True,
         invitations: InvitationTokens | None = None,
+        subscriptions: ConfirmationLinks | None = None,
     ) -> None:
         name, address = parse_sender(sender)
         self._invitations = invitations
         self._site_name, self._links, self._asks = site_name, links, asks
+        self._subscriptions = subscriptions
         self._from = one_line(name) or site_name, address
         self._domain = address.rpartition("@")[2] or "localhost"
 
@@ -95,6 +99,8 @@ class EmailRenderer:
             template, facts = "confirmation", self._request_to_confirm(endpoint, data)
         elif delivery.notice == INVITATION:
             template, facts = "invitation", self._invitation(endpoint, data)
+        elif delivery.notice == PAGE_POST:
+            template, facts = "post", self._post(endpoint, data, notice["timestamp"])
         else:
             template = "report" if delivery.notice == REPORT else "mail"
             facts = self._facts(delivery, endpoint, notice)
@@ -112,7 +118,11 @@ class EmailRenderer:
             # Of no mail: the first of an incident may have gone to others. All name it, which makes them one thread.
             thread = self._id(f"incident-{incident}")
             head |= {name: text_header(name, thread) for name in ("In-Reply-To", "References")}
-        if template not in _UNASKED:
+        if template == "post":
+            # One click in a mail program is one request of that (RFC 8058).
+            head["List-Unsubscribe"] = url_header("List-Unsubscribe", [facts["way_out"]])
+            head["List-Unsubscribe-Post"] = text_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+        elif template not in _UNASKED:
             head["List-Unsubscribe"] = url_header("List-Unsubscribe", self._ways_out(endpoint, notice["timestamp"]))
         # Quoted-printable text holds no "=_": no text can end its part.
         body = MIMEMultipart("alternative", boundary=f"=_pingfold-{_ID.sub('', delivery.event)}")
@@ -161,6 +171,8 @@ class EmailRenderer:
         """The recipient has not agreed to anything: of what people choose it sees its address and a harmless name."""
         recipient, expires = object_of(data["recipient"]), data["recipient"]["expires"]
         reading = Reading(text_of(data, "language") or ENGLISH)
+        if isinstance(data.get("page"), dict):
+            return self._request_to_subscribe(endpoint, data, reading)
         if self._links is None:
             raise LookupError("no links can be made here")
         return {
@@ -169,7 +181,7 @@ class EmailRenderer:
             "tells": reading.says,
             "language": reading.language if reading.language in LANGUAGES else ENGLISH,
             "to": [text_of(recipient, "address")],
-            "project": _harmless_name(data),
+            "project": _harmless(text_of(object_of(data.get("project")), "name")),
             "link": f"{endpoint.site}{PATH}{self._links.token(text_of(recipient, 'id'), expires)}",
             "until": f"{to_minute(expires)} UTC",
         }
@@ -187,7 +199,7 @@ class EmailRenderer:
             "tells": reading.says,
             "language": reading.language if reading.language in LANGUAGES else ENGLISH,
             "to": [text_of(member, "address")],
-            "project": _harmless_name(data),
+            "project": _harmless(text_of(object_of(data.get("project")), "name")),
             "link": f"{endpoint.site}{INVITATIONS}{self._invitations.invitation_token(Invitation(*ids, expires))}",
             "stop": self._no_more(endpoint, data, text_of(member, "address"), expires),
             "until": f"{to_minute(expires)} UTC",
@@ -200,10 +212,47 @@ class EmailRenderer:
         recipient = recipient_id(text_of(object_of(data["project"]), "id"), address)
         return f"{endpoint.site}{PATH}{self._links.token(recipient, expires)}"
 
+    def _request_to_subscribe(self, endpoint: Endpoint, data: dict[str, Any], reading: Reading) -> dict[str, Any]:
+        """The same for somebody who wants the posts of a status page."""
+        recipient, expires = object_of(data["recipient"]), data["recipient"]["expires"]
+        return {
+            "site_name": self._site_name,
+            "says": reading.says("subscribe.says"),
+            "tells": reading.says,
+            "language": reading.language if reading.language in LANGUAGES else ENGLISH,
+            "to": [text_of(recipient, "address")],
+            "page": _harmless(text_of(object_of(data["page"]), "title")) or "-",
+            "link": self._subscription(endpoint, text_of(recipient, "id"), expires),
+            "until": f"{to_minute(expires)} UTC",
+        }
 
-def _harmless_name(data: dict[str, Any]) -> str:
-    """The name of the project, as far as nothing in it is more than a name."""
-    return " ".join(_NOT_IN_A_NAME.sub(" ", text_of(object_of(data.get("project")), "name")).split())[:40]
+    def _post(self, endpoint: Endpoint, data: dict[str, Any], at: str) -> dict[str, Any]:
+        """What a mail says of a post of a status page."""
+        page, post, reading = object_of(data.get("page")), object_of(data.get("post")), reading_of(endpoint)
+        state, affected = text_of(post, "state"), post.get("affected")
+        return {
+            "site_name": self._site_name,
+            "says": f"{text_of(page, 'title')}: {text_of(post, 'title')}",
+            "tells": reading.says,
+            "language": reading.language,
+            "state": reading.says(f"post.{state}") if state in POST_STATES else state,
+            "text": text_of(post, "text"),
+            "affected": [str(name) for name in affected] if isinstance(affected, list) else [],
+            "at": reading.moment(at),
+            "link": f"{endpoint.site}{text_of(page, 'path')}#{text_of(post, 'id')}",
+            "way_out": self._subscription(endpoint, endpoint.id, max(0, read_iso(at) + _WAY_OUT_VALID)),
+        }
+
+    def _subscription(self, endpoint: Endpoint, subscriber: str, expires: Micros) -> str:
+        """The page of a subscriber."""
+        if self._subscriptions is None:
+            raise LookupError("no links can be made here")
+        return f"{endpoint.site}{SUBSCRIPTIONS_PATH}{self._subscriptions.token(subscriber, expires)}"
+
+
+def _harmless(name: str) -> str:
+    """A name that is mailed to somebody who has not agreed to anything."""
+    return " ".join(_NOT_IN_A_NAME.sub(" ", name).split())[:40]
 
 
 def _texts(template: str, facts: dict[str, Any]) -> tuple[str, str]:

@@ -62,8 +62,8 @@ class MailClient:
 
     resolver: asked for the name of the server; the caller's to close. seconds: limit of a whole mail. connect: limit of
     look-up and connection, and of the TLS handshake, inside the former. tls: what certificates of the server are
-    trusted, the system's when not given. links, invitations: make the links of requests to confirm and of invitations;
-    without them none can be sent.
+    trusted, the system's when not given. links, invitations, subscriptions: make the links of requests to confirm, of
+    invitations, and of mails to those who subscribe to status pages; without them none can be sent.
     """
 
     def __init__(
@@ -76,13 +76,19 @@ class MailClient:
         tls: ssl.SSLContext | None = None,
         links: ConfirmationLinks | None = None,
         invitations: InvitationTokens | None = None,
+        subscriptions: ConfirmationLinks | None = None,
     ) -> None:
         self._settings, self._resolver = settings, resolver
         self._seconds, self._connect, self._tls = seconds, connect, tls
         # Without a sender nothing is sent; see `send`.
         sender = settings.smtp_from or "nobody@localhost"
         self._renderer = EmailRenderer(
-            settings.site_name, sender, links, asks=settings.mail_confirmation == "on", invitations=invitations
+            settings.site_name,
+            sender,
+            links,
+            asks=settings.mail_confirmation == "on",
+            invitations=invitations,
+            subscriptions=subscriptions,
         )
         self._address = parse_sender(sender).address
         # Who we are to the server stands in what recipients get: not the name of this host.

@@ -39,6 +39,8 @@ def refusal_of(rejection: Rejection) -> ApiError:
             | RejectionCode.MONITOR_NOT_FOUND
             | RejectionCode.CHANNEL_NOT_FOUND
             | RejectionCode.STATUS_PAGE_NOT_FOUND
+            | RejectionCode.STATUS_POST_NOT_FOUND
+            | RejectionCode.SUBSCRIBER_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
             | RejectionCode.ESCALATION_NOT_FOUND
             | RejectionCode.TEMPLATE_NOT_FOUND

@@ -13,6 +13,13 @@ SAFE = {
     ),
     "X-Content-Type-Options": "nosniff",
 }
+# The same with pictures that are in the page itself, and with a form that changes nothing by a click alone.
+SAFE_WITH_FORM = SAFE | {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors *"
+    )
+}
 GREEN, AMBER, RED, GREY = "#2b8a3e", "#b35c00", "#c92a2a", "#667383"
 
 _LONGEST_TITLE = 40

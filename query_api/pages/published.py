@@ -7,10 +7,9 @@ Everybody reads it: a name that is made of the whole URL, whose path and query m
 import re
 
 from infra.log.directory import Directory
-from schemas.definitions import Check
 from schemas.ids import derived_id
 from schemas.monitors import Monitor
-from schemas.origins import host_and_port
+from schemas.public_names import public_name
 from schemas.status_pages import Component, StatusPage
 from schemas.tokens import THING_LENGTH
 
@@ -24,13 +23,6 @@ class PublishedCheck(StatusPage, frozen=True):
 def may_be_token(ref: str) -> bool:
     """Whether an address has the form of a token."""
     return _TOKEN.fullmatch(ref) is not None
-
-
-def public_name(thing: Monitor | Check) -> str:
-    """The name for everybody: of one that was made of the target only the host."""
-    if isinstance(thing, Monitor) and thing.name_derived:
-        return thing.target.host or host_and_port(thing.target.url)[0]
-    return thing.name
 
 
 def published_at(directory: Directory, token: str) -> PublishedCheck | None:

@@ -153,6 +153,8 @@ def no_page_of(code: RejectionCode, reading: Reading = ENGLISH_UTC) -> NoPage:
             | RejectionCode.MONITOR_NOT_FOUND
             | RejectionCode.CHANNEL_NOT_FOUND
             | RejectionCode.STATUS_PAGE_NOT_FOUND
+            | RejectionCode.STATUS_POST_NOT_FOUND
+            | RejectionCode.SUBSCRIBER_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_OPEN
             | RejectionCode.ESCALATION_NOT_FOUND

@@ -1,5 +1,7 @@
 """Status pages for everybody: `/status/REF` in HTML, `/status/REF.json`, `/status/REF.atom`, `/status/REF/badge.svg`.
 
+`POST /status/REF/subscribe` takes the form for those who want posts by mail (`query_api.pages.subscribing`).
+
 REF is the page's id, or `<slug>-<first 8 of id>`; a link with a former slug still leads to its page. The token of a
 check that is published is one, too: its page shows that check alone (`query_api.pages.published`). A public page may
 be kept by any cache for 15 s; `Age` says how old an answer is already. A page with a password is for the browser that
@@ -20,10 +22,11 @@ from query_api.http.refusals import JSON, ApiError
 from query_api.http.response_cache import ResponseCache
 from query_api.http.route_index import include
 from query_api.pages import status_formats
-from query_api.pages.drawing import SAFE, SVG
+from query_api.pages.drawing import SAFE_WITH_FORM, SVG
 from query_api.pages.page_password import PagePasswordGuard
-from query_api.pages.published import may_be_token, published_at
+from query_api.pages.published import PublishedCheck, may_be_token, published_at
 from query_api.pages.status_board import Board, address, board_of
+from query_api.pages.subscribing import SignUps
 from query_api.web.viewer import viewer
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
@@ -66,17 +69,29 @@ class StatusPages:
         self._deps = deps
         self._kept: ResponseCache[_Form] = ResponseCache(deps.clock.now, HOLD, _MOST_BYTES, lambda form: len(form.body))
         self._door = PagePasswordGuard(Forwarded(deps.settings.trusted_proxies), deps.password_pool)
+        self._sign_ups = SignUps(deps)
 
     async def answer(self, request: Request, ref: str, form: Form) -> Response:
         """The page at an address in one of its forms, for whoever may see it."""
+        page = await self._seen(request, ref)
+        key = (page.id, page.version, form.media_type)
+        made, at = await self._kept.get(key, lambda: self._make(page, form))
+        return _response(made, form, bool(page.password) or page.private, self._deps.clock.now() - at)
+
+    async def subscribe(self, request: Request, ref: str) -> Response:
+        """Take the form of a visitor who may see the page. A page of one check has no posts."""
+        page = await self._seen(request, ref)
+        if isinstance(page, PublishedCheck):
+            raise ApiError(404, "not found")
+        return await self._sign_ups.take(page, request, f"{self._deps.settings.root}/status/{address(page)}")
+
+    async def _seen(self, request: Request, ref: str) -> StatusPage:
         page = await self._find(ref)
         if page.private:
             await viewer(request, self._deps)
         elif page.password:
             await self._door.must_know(page, request)
-        key = (page.id, page.version, form.media_type)
-        made, at = await self._kept.get(key, lambda: self._make(page, form))
-        return _response(made, form, bool(page.password) or page.private, self._deps.clock.now() - at)
+        return page
 
     async def _find(self, ref: str) -> StatusPage:
         is_one = _short(ref) or may_be_token(ref)
@@ -98,6 +113,7 @@ class StatusPages:
         board = await board_of(self._deps, page, form.history)
         settings = self._deps.settings
         # A large page takes some milliseconds: in a thread, they hold up nobody.
+        board = board._replace(takes_subscribers=self._sign_ups.are_taken and not isinstance(page, PublishedCheck))
         body = await asyncio.to_thread(form.make, board, settings.site_name, settings.base_url)
         return _Form(body, f'W/"{hashlib.sha256(body).hexdigest()[:32]}"')
 
@@ -123,6 +139,11 @@ async def status_badge(request: Request, ref: str) -> Response:
     return await _pages(request).answer(request, ref, _BADGE)
 
 
+@router.post("/status/{ref}/subscribe")
+async def status_subscribe(request: Request, ref: str) -> Response:
+    return await _pages(request).subscribe(request, ref)
+
+
 @router.get("/status/{ref}")
 async def status_page(request: Request, ref: str) -> Response:
     return await _pages(request).answer(request, ref, _HTML)
@@ -134,7 +155,7 @@ def _pages(request: Request) -> StatusPages:
 
 
 def _response(made: _Form, form: Form, private: bool, age: Micros) -> Response:
-    headers = {"ETag": made.etag} | SAFE
+    headers = {"ETag": made.etag} | SAFE_WITH_FORM
     if private:
         headers |= {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
     else:

@@ -14,12 +14,14 @@ from query_api.dependencies import Dependencies
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
 from query_api.history.uptime import UP, of_times
 from query_api.pages.maintenance import Planned, planned
-from query_api.pages.published import PublishedCheck, public_name
+from query_api.pages.posts_shown import ShownPost, shown_posts
+from query_api.pages.published import PublishedCheck
 from schemas import check_states, monitor_states
 from schemas.base import SECOND, Micros
 from schemas.definitions import Check
 from schemas.ids import derived_id
 from schemas.monitors import Monitor
+from schemas.public_names import public_name
 from schemas.status_pages import ComponentKind, StatusPage
 from schemas.ticks import speaks_until
 from schemas.times import to_day
@@ -102,7 +104,8 @@ class Incident(NamedTuple):
 
 class Board(NamedTuple):
     """A page at a moment. behind: the moment that the statuses are of, when that is not now. history: whether it
-    answered; without it there are no days and no past incidents."""
+    answered; without it there are no days and no past incidents. takes_subscribers: whoever reads it may be mailed its
+    posts."""
 
     page: StatusPage
     overall: Overall
@@ -112,6 +115,8 @@ class Board(NamedTuple):
     open: tuple[Incident, ...]
     past: tuple[Incident, ...]
     maintenance: tuple[Planned, ...] = ()
+    posts: tuple[ShownPost, ...] = ()
+    takes_subscribers: bool = False
 
 
 def address(page: StatusPage) -> str:
@@ -200,6 +205,7 @@ async def board_of(deps: Dependencies, page: StatusPage, history: bool = True) -
             [(thing, derived_id(page.id, one.thing)) for one in components if (thing := _thing(deps, one)) is not None],
             deps.clock.now(),
         ),
+        posts=shown_posts(deps.directory.page_news.posts_of(page.id), names, now - PAST),
     )
 
 

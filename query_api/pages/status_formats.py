@@ -6,7 +6,7 @@ None of them holds the moment at which it was made; the headers tell it. `base`:
 from collections.abc import Iterable
 from fractions import Fraction
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
@@ -17,6 +17,7 @@ from query_api.history.uptime import format_percent
 from query_api.pages.drawing import AMBER, GREEN, GREY, RED, drawn
 from query_api.pages.lettering import plain
 from query_api.pages.maintenance import Planned
+from query_api.pages.posts_shown import STATE_WORDS, ShownPost
 from query_api.pages.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
 from schemas.base import SECOND, Micros
 from schemas.times import iso, iso_or_none, to_day, to_minute
@@ -66,6 +67,9 @@ def html(board: Board, site: str, base: str) -> bytes:
         history=board.history,
         groups=groups,
         open=[_told(incident) for incident in board.open],
+        posts=[_post_words(post) for post in board.posts if post.resolved is None],
+        past_posts=[_post_words(post) for post in board.posts if post.resolved is not None],
+        takes_subscribers=board.takes_subscribers,
         maintenance=[_announced(board, window) for window in board.maintenance],
         past=[
             {"day": day, "incidents": [_told(incident) for incident in incidents]}
@@ -114,6 +118,7 @@ def json(board: Board, _site: str, base: str) -> bytes:
                 }
                 for incident in (*board.open, *board.past)
             ],
+            "posts": [_post_object(post) for post in board.posts],
             "maintenance": [
                 {
                     "id": window.id,
@@ -130,10 +135,12 @@ def json(board: Board, _site: str, base: str) -> bytes:
 
 
 def atom(board: Board, site: str, base: str) -> bytes:
-    """A feed of the incidents, the one that changed last first."""
+    """A feed of the posts and the incidents, what changed last first."""
     url = _url(board, base)
-    incidents = sorted((*board.open, *board.past), key=lambda one: (_changed(one), one.id), reverse=True)
-    updated = max([board.page.revised, *map(_changed, incidents)])
+    posts = [(post.revised, post.id, _post_entry(post)) for post in board.posts]
+    incidents = [(_changed(one), one.id, _incident_entry(one)) for one in (*board.open, *board.past)]
+    entries = sorted([*posts, *incidents], key=lambda each: each[:2], reverse=True)
+    updated = max([board.page.revised, *(changed for changed, _, _ in entries)])
     feed = ElementTree.Element("feed", {"xmlns": _ATOM})
     _add(feed, "id", f"urn:uuid:{board.page.id}")
     _add(feed, "title", board.page.title)
@@ -143,17 +150,70 @@ def atom(board: Board, site: str, base: str) -> bytes:
     _add(_add(feed, "author"), "name", site)
     _add(feed, "link", rel="self", href=f"{url}.atom", type="application/atom+xml")
     _add(feed, "link", rel="alternate", href=url, type="text/html")
-    for incident in incidents:
-        told = _told(incident)
+    for changed, id, told in entries:
         entry = _add(feed, "entry")
-        _add(entry, "id", f"urn:uuid:{incident.id}")
-        _add(entry, "title", f"{incident.name} {told['what']}")
-        _add(entry, "published", iso(incident.started))
-        _add(entry, "updated", iso(_changed(incident)))
-        _add(entry, "link", rel="alternate", href=f"{url}#{incident.id}", type="text/html")
-        _add(entry, "content", told["words"], type="text")
+        _add(entry, "id", f"urn:uuid:{id}")
+        _add(entry, "title", told.title)
+        _add(entry, "published", iso(told.published))
+        _add(entry, "updated", iso(changed))
+        _add(entry, "link", rel="alternate", href=f"{url}#{id}", type="text/html")
+        _add(entry, "content", told.content, type="text")
     text: bytes = ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True)
     return text
+
+
+class _Entry(NamedTuple):
+    """What a feed says of something."""
+
+    title: str
+    published: Micros
+    content: str
+
+
+def _incident_entry(incident: Incident) -> _Entry:
+    told = _told(incident)
+    return _Entry(f"{incident.name} {told['what']}", incident.started, told["words"])
+
+
+def _post_entry(post: ShownPost) -> _Entry:
+    lines = [f"{STATE_WORDS[update.state]} ({_time(update.at)}): {update.text}" for update in post.updates]
+    if post.affected:
+        lines.append(f"Affected: {', '.join(post.affected)}")
+    return _Entry(f"{post.title} ({STATE_WORDS[post.state].lower()})", post.started, "\n\n".join(lines))
+
+
+def _post_object(post: ShownPost) -> dict[str, Any]:
+    return {
+        "id": post.id,
+        "title": post.title,
+        "status": post.state,
+        "started_at": iso(post.started),
+        "resolved_at": iso_or_none(post.resolved),
+        "affected_components": list(post.affected),
+        "updates": [
+            {"at": iso(update.at), "status": update.state, "text": update.text, "edited": bool(update.former)}
+            for update in post.updates
+        ],
+    }
+
+
+def _post_words(post: ShownPost) -> dict[str, Any]:
+    return {
+        "id": post.id,
+        "title": post.title,
+        "state": post.state,
+        "word": STATE_WORDS[post.state],
+        "affected": post.affected,
+        "updates": [
+            {
+                "word": STATE_WORDS[update.state],
+                "at": _time(update.at),
+                "text": update.text,
+                "edited": f"edited {_time(update.former[-1].until)}" if update.former else "",
+            }
+            for update in post.updates
+        ],
+    }
 
 
 def badge(board: Board, _site: str, _base: str) -> bytes:

@@ -32,6 +32,8 @@ _NOT_FOUND: Mapping[RejectionCode, str] = {
     RejectionCode.MONITOR_NOT_FOUND: "Monitor not found.",
     RejectionCode.CHANNEL_NOT_FOUND: "Alert channel not found.",
     RejectionCode.STATUS_PAGE_NOT_FOUND: "Status page not found.",
+    RejectionCode.STATUS_POST_NOT_FOUND: "Post not found.",
+    RejectionCode.SUBSCRIBER_NOT_FOUND: "Subscriber not found.",
     RejectionCode.MAINTENANCE_NOT_FOUND: "Maintenance window not found.",
     RejectionCode.ESCALATION_NOT_FOUND: "Escalation policy not found.",
     RejectionCode.TEMPLATE_NOT_FOUND: "Message template not found.",
@@ -83,6 +85,8 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             | RejectionCode.MONITOR_NOT_FOUND
             | RejectionCode.CHANNEL_NOT_FOUND
             | RejectionCode.STATUS_PAGE_NOT_FOUND
+            | RejectionCode.STATUS_POST_NOT_FOUND
+            | RejectionCode.SUBSCRIBER_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
             | RejectionCode.ESCALATION_NOT_FOUND
             | RejectionCode.TEMPLATE_NOT_FOUND

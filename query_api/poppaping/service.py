@@ -32,15 +32,18 @@ from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor, Sealed
 from schemas.on_call import OnCallRotation
+from schemas.page_subscribers import PageSubscriber
 from schemas.reports import ReportSettings
 from schemas.requests import ProjectsRequest
 from schemas.status_pages import StatusPage
+from schemas.status_posts import StatusPost
 from schemas.tag_mutes import TagMute
 
 D = TypeVar(
     "D",
     Monitor,
     StatusPage,
+    StatusPost,
     Maintenance,
     EscalationPolicy,
     MessageTemplate,
@@ -48,7 +51,18 @@ D = TypeVar(
     OnCallRotation,
     TagMute,
 )
-T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel, EscalationPolicy, MessageTemplate, OnCallRotation)
+T = TypeVar(
+    "T",
+    Monitor,
+    StatusPage,
+    StatusPost,
+    PageSubscriber,
+    Maintenance,
+    Channel,
+    EscalationPolicy,
+    MessageTemplate,
+    OnCallRotation,
+)
 F = TypeVar("F")
 
 _sealed = msgspec.json.Decoder(Sealed).decode

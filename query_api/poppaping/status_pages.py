@@ -1,7 +1,8 @@
 """Status pages: list and read, as PoppaPing has it; making, changing and deleting them is Pingfold's own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import APIRouter, Response
@@ -34,13 +35,16 @@ from query_api.slugs import slugify
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
 from schemas.managed import ManagedBy
+from schemas.page_looks import Accent, Domain, InvalidLook, Logo, checked_logo, written_domain
 from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate
 from schemas.status_pages import (
     MOST_COMPONENTS,
+    MOST_SECTIONS,
     Component,
     ComponentKind,
     Description,
     PageSlug,
+    Section,
     StatusPage,
     Title,
     Words,
@@ -60,6 +64,21 @@ class PageComponentBody(msgspec.Struct, forbid_unknown_fields=True):
     group: Annotated[Words, Meta(description="Empty: in no group.")] = ""
 
 
+class PageSectionBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A part of a page: the components whose `group` is its title."""
+
+    title: Annotated[Words, Meta(min_length=1)]
+    description: Annotated[str, Meta(max_length=500, description="Stands above its components.")] = ""
+
+
+_Sections = Annotated[
+    list[PageSectionBody], Meta(max_length=MOST_SECTIONS, description="In their order; other groups follow them.")
+]
+_Logo = Annotated[Logo, Meta(description="A picture (PNG, JPEG, WebP) as a `data:` URL; empty: none.")]
+_Accent = Annotated[Accent, Meta(description="A colour as #rrggbb; empty: none.")]
+_Domain = Annotated[
+    Domain, Meta(description="A host name that leads to this Pingfold: the page is shown at its `/`. Empty: none.")
+]
 _Slug = Annotated[PageSlug, Meta(description="A part of the address; made from the title if left out.")]
 _Components = Annotated[list[PageComponentBody], Meta(max_length=MOST_COMPONENTS)]
 _Password = Annotated[str, Meta(min_length=8, max_length=200)]
@@ -74,6 +93,10 @@ class UpdateStatusPageBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=T
     components: _Components | UnsetType = UNSET
     password: Annotated[_Password | None, Meta(description="Null: the page is public.")] | UnsetType = UNSET
     managed_by: ManagedBy | UnsetType = UNSET
+    sections: _Sections | UnsetType = UNSET
+    logo: _Logo | UnsetType = UNSET
+    accent: _Accent | UnsetType = UNSET
+    domain: _Domain | UnsetType = UNSET
 
 
 class CreateStatusPageBody(UpdateStatusPageBody, kw_only=True):
@@ -112,6 +135,10 @@ class StatusPageDetails(StatusPageObject, kw_only=True):
 
     status: Overall
     components: list[StatusPageComponent]
+    sections: list[PageSectionBody]
+    logo: str
+    accent: str
+    domain: str
 
 
 _PAGE = one_of(StatusPageDetails, "The status page with its components.") | errors(404)
@@ -145,7 +172,7 @@ async def create_page(
         request=new_id(),
         at=service.deps.clock.now(),
         id=service.id_for(key, "status page", idempotency_key),
-        fields=await _fields(service, key, wanted),
+        fields=await _fields(service, key, wanted, ""),
     )
     decision = await service.ask(key, request)
     return made_or_found(decision, _object(service, await service.read_back(decision, service.deps.directory.page)))
@@ -173,7 +200,7 @@ async def change_page(service: ServiceDep, key: PagesWriter, id: str, body: Json
     if "components" in body:
         parts = parts_without_read_only(body["components"], shown.components, PageComponentBody, beside)
         body = body | {"components": parts}
-    fields = await _fields(service, key, judged(body, UpdateStatusPageBody))
+    fields = await _fields(service, key, judged(body, UpdateStatusPageBody), page.id)
     request = StatusPageUpdate(request=new_id(), at=service.deps.clock.now(), id=page.id, fields=fields)
     return one(_object(service, await service.read_back(await service.ask(key, request), service.deps.directory.page)))
 
@@ -195,7 +222,8 @@ async def _page(service: Service, key: ApiKey, id: str) -> StatusPage:
     return await service.owned(key, id, service.deps.directory.page, "status page")
 
 
-async def _fields(service: Service, key: ApiKey, wanted: UpdateStatusPageBody) -> StatusPageFields:
+async def _fields(service: Service, key: ApiKey, wanted: UpdateStatusPageBody, page: str) -> StatusPageFields:
+    """page: its id; empty: it is new."""
     password: str | UnsetType = UNSET
     if isinstance(wanted.password, str):
         password = await service.deps.password_pool.run(key.project, hash_password, wanted.password)
@@ -208,7 +236,36 @@ async def _fields(service: Service, key: ApiKey, wanted: UpdateStatusPageBody) -
         components=UNSET if wanted.components is UNSET else _components(wanted.components),
         password=password,
         managed_by=wanted.managed_by,
+        sections=UNSET if wanted.sections is UNSET else _sections(wanted.sections),
+        logo=UNSET if wanted.logo is UNSET else _checked("logo", checked_logo, wanted.logo),
+        accent=UNSET if wanted.accent is UNSET else wanted.accent.lower(),
+        domain=UNSET if wanted.domain is UNSET else _domain(service, wanted.domain, page),
     )
+
+
+def _sections(wanted: Sequence[PageSectionBody]) -> tuple[Section, ...]:
+    titles = [section.title for section in wanted]
+    if twice := next((title for title in titles if titles.count(title) > 1), None):
+        raise PoppaPingApiError(400, f"Field 'sections': two have the title '{twice}'.")
+    return tuple(Section(section.title, section.description) for section in wanted)
+
+
+def _checked(field: str, check: Callable[[str], str], value: str) -> str:
+    try:
+        return check(value)
+    except InvalidLook as error:
+        raise PoppaPingApiError(400, f"Field '{field}' {error}.") from None
+
+
+def _domain(service: Service, wanted: str, page: str) -> str:
+    """A host name that no other page has. Of two that take one at the same moment the first has it."""
+    domain = _checked("domain", written_domain, wanted)
+    taken = service.deps.directory.page_of_domain(domain) if domain else None
+    if taken is not None and taken.id != page:
+        raise PoppaPingApiError(400, f"Field 'domain': another status page is shown at '{domain}'.")
+    if domain and domain == urlsplit(service.deps.settings.base_url).hostname:
+        raise PoppaPingApiError(400, "Field 'domain': that is the address of this Pingfold itself.")
+    return domain
 
 
 def _components(wanted: Sequence[PageComponentBody]) -> tuple[Component, ...]:
@@ -254,4 +311,8 @@ def _object(service: Service, page: StatusPage) -> StatusPageDetails:
             )
             for component in components
         ],
+        sections=[PageSectionBody(section.title, section.description) for section in page.sections],
+        logo=page.logo,
+        accent=page.accent,
+        domain=page.domain,
     )

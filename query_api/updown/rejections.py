@@ -19,6 +19,8 @@ _NOT_FOUND: Mapping[RejectionCode, str] = {
     RejectionCode.RECIPIENT_NOT_FOUND: "Recipient not found",
     RejectionCode.PERSON_NOT_FOUND: "Person not found",
     RejectionCode.STATUS_PAGE_NOT_FOUND: "Status page not found",
+    RejectionCode.STATUS_POST_NOT_FOUND: "Post not found",
+    RejectionCode.SUBSCRIBER_NOT_FOUND: "Subscriber not found",
     RejectionCode.MAINTENANCE_NOT_FOUND: "Maintenance window not found",
     RejectionCode.ESCALATION_NOT_FOUND: "Escalation policy not found",
     RejectionCode.TEMPLATE_NOT_FOUND: "Message template not found",
@@ -69,6 +71,8 @@ def error_of(rejection: Rejection) -> UpdownError:
             | RejectionCode.RECIPIENT_NOT_FOUND
             | RejectionCode.PERSON_NOT_FOUND
             | RejectionCode.STATUS_PAGE_NOT_FOUND
+            | RejectionCode.STATUS_POST_NOT_FOUND
+            | RejectionCode.SUBSCRIBER_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
             | RejectionCode.ESCALATION_NOT_FOUND
             | RejectionCode.TEMPLATE_NOT_FOUND

@@ -77,6 +77,32 @@ SENTENCES = {
     "einlädt, tun Sie nichts: Dann geschieht nichts.",
     "invite.stop": "Um keine solchen Mails mehr zu bekommen, wer auch immer Sie einlädt, öffnen Sie diese Seite:",
     # Seiten, die Links in Nachrichten öffnen.
+    "subscribe.says": ("Bitte bestätigen: Dürfen Nachrichten einer Statusseite an diese Adresse gesendet werden?"),
+    "subscribe.named": (
+        "Jemand, vielleicht Sie, hat darum gebeten, dass die Beiträge der Statusseite "
+        "„{page}“ auf {site} an diese Adresse gesendet werden."
+    ),
+    "subscribe.how": (
+        "Um zuzustimmen, öffnen Sie diese Seite und drücken dort den Knopf. Haben Sie "
+        "nicht darum gebeten, tun Sie nichts:"
+    ),
+    "subscription.title": "Nachrichten per E-Mail",
+    "subscription.waits": "Die Beiträge der Statusseite {page} werden an {address} gesendet, wenn Sie zustimmen.",
+    "subscription.active": "Die Beiträge der Statusseite {page} werden an {address} gesendet.",
+    "subscription.yes": "Ja, senden Sie mir die Beiträge",
+    "subscription.end": "Abbestellen",
+    "subscription.forget": "Nein, und die Adresse vergessen",
+    "subscription.ended": "Abbestellt. Es wird nichts mehr gesendet, und die Adresse ist gelöscht.",
+    "subscription.unknown": (
+        "Dieses Abonnement gibt es nicht: Es wurde beendet oder nicht rechtzeitig bestätigt. Es wird nichts gesendet."
+    ),
+    "post.investigating": "Wird untersucht",
+    "post.identified": "Ursache gefunden",
+    "post.monitoring": "Wird beobachtet",
+    "post.resolved": "Behoben",
+    "post.affected": "Betroffen",
+    "post.why": "Sie erhalten dies, weil Sie diese Statusseite abonniert haben.",
+    "post.way_out": "Abbestellen",
     "page.link_invalid": "Dieser Link ist ungültig. Bitte prüfen Sie, ob er vollständig ist.",
     "page.link_expired": "Dieser Link ist abgelaufen. Wer Ihnen Alarme senden möchte, kann einen neuen anfordern.",
     "page.channel_gone": "Dieser Link gilt nicht mehr: Der Kanal, an den er ging, wurde entfernt.",

@@ -77,6 +77,27 @@ SENTENCES = {
     "nada: entonces no pasa nada.",
     "invite.stop": "Para no recibir más correos de este tipo, le invite quien le invite, abra esta página:",
     # Páginas que abren los enlaces de los mensajes.
+    "subscribe.says": ("Confirme, por favor: ¿se pueden enviar noticias de una página de estado a esta dirección?"),
+    "subscribe.named": (
+        "Alguien, quizá usted, pidió que las publicaciones de la página de estado "
+        "«{page}» de {site} se envíen a esta dirección."
+    ),
+    "subscribe.how": "Para aceptar, abra esta página y pulse el botón. Si no lo pidió usted, no haga nada:",
+    "subscription.title": "Noticias por correo",
+    "subscription.waits": ("Las publicaciones de la página de estado {page} se envían a {address} si usted acepta."),
+    "subscription.active": "Las publicaciones de la página de estado {page} se envían a {address}.",
+    "subscription.yes": "Sí, envíenme sus publicaciones",
+    "subscription.end": "Cancelar la suscripción",
+    "subscription.forget": "No, y olviden la dirección",
+    "subscription.ended": "Suscripción cancelada. No se envía nada más y la dirección se ha eliminado.",
+    "subscription.unknown": "Esa suscripción no existe: terminó o no se confirmó a tiempo. No se envía nada.",
+    "post.investigating": "En investigación",
+    "post.identified": "Causa identificada",
+    "post.monitoring": "En observación",
+    "post.resolved": "Resuelto",
+    "post.affected": "Afectados",
+    "post.why": "Recibe esto porque se suscribió a esta página de estado.",
+    "post.way_out": "Cancelar la suscripción",
     "page.link_invalid": "Este enlace no es válido. Compruebe, por favor, que está completo.",
     "page.link_expired": "Este enlace ha caducado. Quien quiera enviarle alertas puede pedir uno nuevo.",
     "page.channel_gone": "Este enlace ya no es válido: el canal al que se envió fue eliminado.",

@@ -78,6 +78,33 @@ SENTENCES = {
     "invite.stop": "Pour ne plus recevoir de tels messages, quelle que soit la personne qui vous "
     "invite, ouvrez cette page :",
     # Pages qu'ouvrent les liens des messages.
+    "subscribe.says": (
+        "Veuillez confirmer : les nouvelles d’une page d’état peuvent-elles être envoyées à cette adresse ?"
+    ),
+    "subscribe.named": (
+        "Quelqu’un, peut-être vous, a demandé que les messages de la page d’état « "
+        "{page} » de {site} soient envoyés à cette adresse."
+    ),
+    "subscribe.how": (
+        "Pour accepter, ouvrez cette page et appuyez sur le bouton. Si vous n’avez rien demandé, ne faites rien :"
+    ),
+    "subscription.title": "Nouvelles par courriel",
+    "subscription.waits": "Les messages de la page d’état {page} sont envoyés à {address} si vous acceptez.",
+    "subscription.active": "Les messages de la page d’état {page} sont envoyés à {address}.",
+    "subscription.yes": "Oui, envoyez-moi ses messages",
+    "subscription.end": "Se désabonner",
+    "subscription.forget": "Non, et oubliez l’adresse",
+    "subscription.ended": "Désabonné. Plus rien n’est envoyé, et l’adresse est supprimée.",
+    "subscription.unknown": (
+        "Cet abonnement n’existe pas : il a pris fin ou n’a pas été confirmé à temps. Rien n’est envoyé."
+    ),
+    "post.investigating": "En cours d’analyse",
+    "post.identified": "Cause identifiée",
+    "post.monitoring": "Sous surveillance",
+    "post.resolved": "Résolu",
+    "post.affected": "Concernés",
+    "post.why": "Vous recevez ceci parce que vous êtes abonné à cette page d’état.",
+    "post.way_out": "Se désabonner",
     "page.link_invalid": "Ce lien n'est pas valide. Merci de vérifier qu'il est complet.",
     "page.link_expired": "Ce lien a expiré. Qui veut vous envoyer des alertes peut en demander un nouveau.",
     "page.channel_gone": "Ce lien n'est plus valide : le canal auquel il a été envoyé a été supprimé.",
