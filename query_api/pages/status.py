@@ -11,6 +11,7 @@ asked only, which asks each time; so is a private page, which only the admin pas
 import asyncio
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -42,14 +43,17 @@ _SHORT = 8
 
 
 class Form(NamedTuple):
-    """A form that a page has. `make` makes its bytes of a board, the name of this Pingfold and its address."""
+    """A form that a page has. `make` makes its bytes of a board, the name of this Pingfold and its address. name: tells
+    it from others of the same media type."""
 
     media_type: str
     make: Callable[[Board, str, str], bytes]
     history: bool = True
+    name: str = ""
 
 
 _HTML = Form("text/html; charset=utf-8", status_formats.html)
+_RELOADING = Form(_HTML.media_type, partial(status_formats.html, reloads=True), name="reloading")
 _JSON = Form(JSON, status_formats.json)
 _ATOM = Form("application/atom+xml; charset=utf-8", status_formats.atom)
 _BADGE = Form(SVG, status_formats.badge, history=False)
@@ -74,7 +78,7 @@ class StatusPages:
     async def answer(self, request: Request, ref: str, form: Form) -> Response:
         """The page at an address in one of its forms, for whoever may see it."""
         page = await self._seen(request, ref)
-        key = (page.id, page.version, form.media_type)
+        key = (page.id, page.version, form.media_type, form.name)
         made, at = await self._kept.get(key, lambda: self._make(page, form))
         return _response(made, form, bool(page.password) or page.private, self._deps.clock.now() - at)
 
@@ -146,7 +150,7 @@ async def status_subscribe(request: Request, ref: str) -> Response:
 
 @router.get("/status/{ref}")
 async def status_page(request: Request, ref: str) -> Response:
-    return await _pages(request).answer(request, ref, _HTML)
+    return await _pages(request).answer(request, ref, _RELOADING if "reload" in request.query_params else _HTML)
 
 
 def _pages(request: Request) -> StatusPages:

@@ -3,7 +3,6 @@
 None of them holds the moment at which it was made; the headers tell it. `base`: the address of this Pingfold.
 """
 
-from collections.abc import Iterable
 from fractions import Fraction
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -20,7 +19,11 @@ from query_api.pages.maintenance import Planned
 from query_api.pages.posts_shown import STATE_WORDS, ShownPost
 from query_api.pages.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
 from schemas.base import SECOND, Micros
+from schemas.page_looks import ink_on
 from schemas.times import iso, iso_or_none, to_day, to_minute
+
+# The height of a bar, and the least of it that is red where there was an outage.
+_BAR, _LEAST_DOWN = 32, 4
 
 _ATOM = "http://www.w3.org/2005/Atom"
 
@@ -50,17 +53,20 @@ _WORDS: dict[Status, str] = {
 _templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
-def html(board: Board, site: str, base: str) -> bytes:
-    """The page for people."""
+def html(board: Board, site: str, base: str, reloads: bool = False) -> bytes:
+    """The page for people. reloads: it asks for itself again each minute."""
+    abouts = {section.title: section.description for section in board.page.sections}
     groups = [
-        {"name": name, "lines": [_row(line) for line in lines]}
-        for name, lines in groupby(_by_group(board.lines), key=lambda line: line.group)
+        {"name": name, "description": abouts.get(name, ""), "lines": [_row(line) for line in lines]}
+        for name, lines in groupby(_by_group(board), key=lambda line: line.group)
     ]
     text = _templates.get_template("status.html").render(
         site=site,
         page=board.page,
         url=urlsplit(_url(board, base)).path,
         days=DAYS,
+        reloads=reloads,
+        ink=ink_on(board.page.accent) if board.page.accent else "",
         overall=board.overall,
         headline=_OVERALL[board.overall],
         behind=_time(board.behind),
@@ -106,7 +112,7 @@ def json(board: Board, _site: str, base: str) -> bytes:
                         for day in line.days
                     ],
                 }
-                for line in _by_group(board.lines)
+                for line in _by_group(board)
             ],
             "incidents": [
                 {
@@ -225,13 +231,13 @@ def _url(board: Board, base: str) -> str:
     return f"{base}/status/{address(board.page)}"
 
 
-def _by_group(lines: Iterable[Line]) -> list[Line]:
-    """Groups in the order of their first components; what is in no group comes first."""
+def _by_group(board: Board) -> list[Line]:
+    """What is in no group comes first; then the sections of the page in their order, and other groups in that of their
+    first components."""
     order: dict[str, int] = {"": -1}
-    lines = list(lines)
-    for line in lines:
-        order.setdefault(line.group, len(order))
-    return sorted(lines, key=lambda line: order[line.group])
+    for group in (*(section.title for section in board.page.sections), *(line.group for line in board.lines)):
+        order.setdefault(group, len(order))
+    return sorted(board.lines, key=lambda line: order[line.group])
 
 
 def _row(line: Line) -> dict[str, Any]:
@@ -241,17 +247,24 @@ def _row(line: Line) -> dict[str, Any]:
         "status": line.status,
         "word": _WORDS[line.status],
         "uptime": "" if share is None else _percent(share),
-        "bars": [{"class": _colour(day), "title": f"{day.date}: {_day_words(day)}"} for day in line.days],
+        "bars": [
+            {"class": "n" if day.uptime is None else "g", "down": down_height(day), "title": _dated(day)}
+            for day in line.days
+        ],
+        "bad_days": [_dated(day) for day in reversed(line.days) if day.down],
     }
 
 
-def _colour(day: Day) -> str:
+def down_height(day: Day) -> int:
+    """How much of a bar is red: its share of the day that was observed, seen however short it was."""
     share = day.uptime
-    if share is None:
-        return "n"
-    if share == 1:
-        return "g"
-    return "y" if share >= 0.99 else "r"
+    if share is None or not day.down:
+        return 0
+    return max(_LEAST_DOWN, round(_BAR * float(1 - share)))
+
+
+def _dated(day: Day) -> str:
+    return f"{day.date}: {_day_words(day)}"
 
 
 def _day_words(day: Day) -> str:
