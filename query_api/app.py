@@ -62,6 +62,8 @@ from query_api.web import (
     one_time_codes,
     openid,
     past,
+    page_editor,
+    page_posts,
     people,
     projects,
     reader,
@@ -129,6 +131,8 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     message_templates.install(app)
     report_settings.install(app)
     projects.install(app)
+    page_editor.install(app)
+    page_posts.install(app)
     badges.install(app, deps)
     project_metrics.install(app, deps)
     tag_badges.install(app, deps)

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.commands import gone
 from query_api.http.field_types import Time, Uuid
+from query_api.http.idempotency import IdempotencyKey, InvalidIdempotencyKey, id_for
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
 from query_api.poppaping.bodies import judged
@@ -108,16 +109,20 @@ async def list_posts(
     "/status-pages/{id}/posts",
     status_code=201,
     summary="Create Post (Pingfold's own)",
-    responses=one_of(PostObject, "The new post.", 201) | errors(400, 404),
+    responses=one_of(PostObject, "The new post.", 201)
+    | one_of(PostObject, "The post that was there (`Idempotency-Key`).")
+    | errors(400, 404),
     openapi_extra=body_of(CreatePostBody, {"title": "Payments fail", "text": "We are looking into it."}),
 )
-async def create_post(service: ServiceDep, key: PagesWriter, id: str, body: JsonObject) -> Response:
+async def create_post(
+    service: ServiceDep, key: PagesWriter, id: str, body: JsonObject, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Write a post; the subscribers of the page are mailed it."""
     found, wanted = await _page(service, key, id), judged(body, CreatePostBody)
     request = PostCreate(
         request=new_id(),
         at=service.deps.clock.now(),
-        id=new_id(),
+        id=_id_for(service, key, idempotency_key),
         page=found.id,
         title=wanted.title,
         state=wanted.status,
@@ -125,7 +130,9 @@ async def create_post(service: ServiceDep, key: PagesWriter, id: str, body: Json
         affected=tuple(wanted.affected),
         notify=wanted.notify,
     )
-    return one(await _asked(service, key, request), 201)
+    decision = await service.ask(key, request)
+    post = _object(await service.read_back(decision, service.deps.directory.page_news.post))
+    return one(post, 201 if decision.outcome == "made" else 200)
 
 
 @router.get("/status-pages/{id}/posts/{post}", responses=one_of(PostObject, "The post.") | errors(404))
@@ -216,6 +223,14 @@ async def _post(service: Service, key: ApiKey, page: str, id: str) -> StatusPost
     if post.page != found.id:
         raise PoppaPingApiError(404, "Post not found.")
     return post
+
+
+def _id_for(service: Service, key: ApiKey, idempotency_key: str | None) -> str:
+    try:
+        return id_for(service.deps, key.project, "post", idempotency_key)
+    except InvalidIdempotencyKey as invalid:
+        words = str(invalid)
+        raise PoppaPingApiError(400, f"{words[0].upper()}{words[1:]}.") from None
 
 
 async def _asked(service: Service, key: ApiKey, request: PostCreate | PostUpdate | PostEdit) -> PostObject:
