@@ -121,9 +121,7 @@ def invite(
 
 def remove(
     mail: Annotated[str, typer.Argument(help="The mail address of the person.")],
-    project: Annotated[
-        str | None, typer.Option(help="Id of a project. Default: all, for good.")
-    ] = None,
+    project: Annotated[str | None, typer.Option(help="Id of a project. Default: all, for good.")] = None,
 ) -> None:
     """Take somebody out of all projects for good, or out of one. An open invitation is withdrawn.
 
