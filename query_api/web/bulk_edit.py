@@ -1,5 +1,5 @@
-"""`/bulk`: pausing, resuming and tagging many things of the overview at once. Each change is a request to the API of
-the thing, by the same rules as any other; what failed is reported by name, and the rest is done."""
+"""`/dashboard/bulk`: pausing, resuming and tagging many things of the overview at once. Each change is a request to
+the API of the thing, by the same rules as any other; what failed is reported by name, and the rest is done."""
 
 import asyncio
 from typing import NamedTuple
@@ -38,7 +38,7 @@ class _Failed(NamedTuple):
     words: str
 
 
-@router.post("/bulk")
+@router.post("/dashboard/bulk")
 async def change_many(request: Request, deps: DependenciesDep, posted: PostedFormDep) -> Response:
     """Do what `do` says to every `thing`: `pause`, `resume`, `add-tag` or `remove-tag` (of checks; `tag`). `back`: the
     path of the overview."""

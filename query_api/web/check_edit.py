@@ -1,6 +1,6 @@
 """Making, changing and deleting a check; pausing and resuming it. Every change is a request to the Management API.
 
-`/schedules/next` is the part of the form that shows the next runs of a schedule while it is typed.
+`/checks/next-runs` is the part of the form that shows the next runs of a schedule while it is typed.
 """
 
 from dataclasses import replace

@@ -19,7 +19,7 @@ from schemas.times import iso
 
 # Fields that say together when pings are expected.
 SCHEDULE = frozenset({"schedule_kind", "timeout", "schedule", "tz"})
-NEXT_RUNS = "/schedules/next"
+NEXT_RUNS = "/checks/next-runs"
 # Of a mute that is to begin now.
 _FOR = "for "
 _NEXT = 5

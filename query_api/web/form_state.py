@@ -125,7 +125,8 @@ def changes(form: Form, values: Valued) -> frozenset[str]:
 
 
 def merged(form: Form, values: Valued, version: int | str) -> Form | None:
-    """The form of the second of two editors, as it is shown again; None when nobody else has changed the thing.
+    """The form of the second of two editors, as it is shown again; None when nobody else has changed
+    what stands in it.
 
     What only the other changed is taken over; what both did stays as typed here, with the other's beside it.
     """
@@ -143,9 +144,9 @@ def merged(form: Form, values: Valued, version: int | str) -> Form | None:
         else:
             other = _shown(one, theirs[one.name])
             notes[one.name] = f"Somebody else has changed this meanwhile, to: {other}. Yours is kept here."
+    if not notes:  # another version, but of nothing that stands in the form, or both said the same
+        return None
     told = f"Somebody else has changed this while you did: {', '.join(form.labels[name] for name in notes)}."
-    if not notes:
-        told = "Somebody else has changed this while you did, but nothing that stands here differently."
     return replace(
         form,
         inputs=inputs,

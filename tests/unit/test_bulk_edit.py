@@ -89,7 +89,7 @@ async def test_viewers_are_shown_no_boxes(harness: Harness) -> None:
     page = (await ann.get("/")).text
     assert ('class="pick"' in page, "/bulk" in page) == (False, False)
     _, token = form_of((await ann.get("/sign-out")).text, "/sign-out")
-    answer = await ann.post("/bulk", data=token | {"do": "pause", "thing": first})
+    answer = await ann.post("/dashboard/bulk", data=token | {"do": "pause", "thing": first})
     assert (answer.status_code, "Only owners and editors" in answer.text) == (403, True)
     state = harness.log.states.state(first)
     assert state is not None

@@ -187,11 +187,11 @@ async def test_a_check_is_paused_resumed_and_deleted(harness: Harness) -> None:
 async def test_next_runs_are_shown(harness: Harness) -> None:
     admin = await owner(harness)
     query = {"schedule_kind": "calendar", "schedule": "0 2 * * *", "tz": "Europe/Berlin"}
-    runs = await admin.get("/schedules/next", params=query)
+    runs = await admin.get("/checks/next-runs", params=query)
     assert (runs.status_code, runs.text.count("<time ")) == (200, 5)
-    wrong = await admin.get("/schedules/next", params=query | {"tz": HOSTILE})
+    wrong = await admin.get("/checks/next-runs", params=query | {"tz": HOSTILE})
     assert "This is no time zone" in wrong.text
-    assert (await Browser(harness).get("/schedules/next")).status_code == 303
+    assert (await Browser(harness).get("/checks/next-runs")).status_code == 303
     # Without scripts, by a button.
     page = f"/checks/new?project={harness.project}"
     answer = await admin.send_form(page, NEW | query | {"preview": "1", "name": "kept"}, "/checks/new")

@@ -128,6 +128,7 @@ def test_the_second_of_two_editors_is_told() -> None:
     form = filled_form(GROUPS, {"a": "1", "b": "2", "c": "3"}, BERLIN, 7)
     mine = _typed(form, a="mine", c="both")
     assert merged(mine, {"a": "1", "b": "2", "c": "3"}, 7) is None
+    assert merged(mine, {"a": "mine", "b": "2", "c": "3"}, 8) is None
     found = merged(mine, {"a": "theirs", "b": "new", "c": "both"}, 8)
     assert found is not None
     assert (found.value("a"), found.value("b"), found.value("c")) == ("mine", "new", "both")

@@ -9,6 +9,7 @@ import pytest
 
 from infra.secrets.people_tokens import PeopleTokens
 from infra.settings.settings import Settings
+from ingest.ping.urls import is_bulk, is_ping
 from query_api.web.forms import local_path
 from query_api.web.viewer import viewer
 from tests.harness import ADMIN_PASSWORD, Harness
@@ -271,6 +272,17 @@ def test_every_other_page_asks_who_looks() -> None:
         if endpoint is not None and endpoint.__module__.startswith(_PAGES)
     }
     assert {name for name, route in routes.items() if not _asks(route.dependant)} == _OPEN
+
+
+def test_no_page_is_taken_for_a_ping() -> None:
+    """The ping application takes every path whose first part is not reserved, and `/bulk`."""
+    paths = [
+        getattr(route, "path", "")
+        for route in Harness().app.routes
+        if getattr(getattr(route, "endpoint", None), "__module__", "").startswith(_PAGES)
+    ]
+    assert paths
+    assert [path for path in paths if is_ping(path) or is_bulk(path)] == []
 
 
 def _asks(dependant: Any) -> bool:
