@@ -17,7 +17,7 @@ from msgspec import UNSET, Struct, inspect
 from query_api.errors import ValidationError
 from query_api.updown.durations import seconds_of
 from query_api.web.schedule_words import span_text
-from schemas.times import iso, local, micros_of, read_iso, read_moment
+from schemas.times import iso, local_input, micros_of, read_iso, read_moment
 
 # span: seconds, in words (`1 day`). words: a list, with commas. pairs: a line for each, `name: value`.
 # secret: never filled in; left empty it says nothing.
@@ -156,7 +156,7 @@ def filled(field: Field, value: Any, zone: tzinfo) -> tuple[str, ...]:
         case "number":
             return (f"{value:g}" if isinstance(value, float) else str(value),)
         case "time":
-            return (local(read_iso(value), zone).strftime("%Y-%m-%dT%H:%M"),)
+            return (local_input(read_iso(value), zone),)
         case "secret":
             return ()
     return (str(value),)
