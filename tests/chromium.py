@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 from base64 import b64encode
 from collections.abc import Iterator
@@ -18,8 +19,8 @@ PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 # WCAG 2.2 AA, and what axe holds to be good practice.
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 _PATIENCE_MS = 15_000
-# What the console says of a page that is answered 404.
-_NO_PAGE = "status of 404"
+# What the console says of a page that is not there, and of a form that is shown again.
+_REFUSED = re.compile("status of (400|403|404)")
 
 
 @contextlib.contextmanager
@@ -36,19 +37,23 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def visit(browser: Browser, password: str, size: dict[str, int] = DESKTOP, **options: Any) -> Iterator[Page]:
-    """A page of the owner of the instance; whatever it says on its console as an error fails the test.
+def visit(browser: Browser, password: str | None, size: dict[str, int] = DESKTOP, **options: Any) -> Iterator[Page]:
+    """A page of the owner of the instance, or without a password of somebody who is not signed in; whatever it says on
+    its console as an error fails the test, but for the status of an answer.
 
-    He shows the password with each request: a browser that waits to be asked for it would be led to `/sign-in`.
+    The owner shows the password with each request: a browser that waits to be asked for it would be led to `/sign-in`.
     """
-    shown = {"Authorization": f"Basic {b64encode(f'admin:{password}'.encode()).decode()}"}
-    context: BrowserContext = browser.new_context(viewport=size, extra_http_headers=shown, **options)  # type: ignore[arg-type]
+    if password is not None:
+        options["extra_http_headers"] = {"Authorization": f"Basic {b64encode(f'admin:{password}'.encode()).decode()}"}
+    context: BrowserContext = browser.new_context(viewport=size, **options)  # type: ignore[arg-type]
     context.set_default_timeout(_PATIENCE_MS)
     said: list[str] = []
     page = context.new_page()
     page.on(
         "console",
-        lambda message: said.append(message.text) if message.type == "error" and _NO_PAGE not in message.text else None,
+        lambda message: (
+            said.append(message.text) if message.type == "error" and not _REFUSED.search(message.text) else None
+        ),
     )
     page.on("pageerror", lambda error: said.append(str(error)))
     try:

@@ -1,8 +1,10 @@
 """The pages in a real browser: an outage is seen without a reload, and axe-core finds nothing."""
 
 import re
+import time
 from collections.abc import Iterator
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -154,3 +156,63 @@ def test_the_first_five_minutes(equipped: Equipped, browser: Browser) -> None:
     assert _is_within(page)
     assert page.title() != "run"
     context.close()
+
+
+def test_who_is_invited_by_mail_joins_and_signs_in_with_a_code(equipped: Equipped, browser: Browser) -> None:
+    pingfold, project = equipped.pingfold, equipped.pingfold.credentials.project
+    with visit(browser, _password(pingfold)) as page:
+        page.goto(f"{pingfold.url}/people/{project}")
+        page.get_by_label("Mail address").fill("ann@example.org")
+        page.get_by_label("Language of the mail").select_option("fr")
+        page.get_by_role("button", name="Invite").click()
+        expect(page.get_by_text("by a mail of")).to_be_visible()
+        assert violations(page) == []
+    link = wait_until(lambda: _invitation(equipped), 60.0, "the mail with the invitation comes")
+    with visit(browser, None, PHONE) as page:
+        page.goto(link)
+        assert violations(page) == []
+        page.get_by_label("Your name").fill("Ann")
+        page.get_by_label("A password").fill("aaaaaaaaaaaa")
+        page.get_by_label("The same again").fill("aaaaaaaaaaaa")
+        page.get_by_role("button", name="Join").click()
+        expect(page.get_by_role("alert")).to_contain_text("too easy to guess")
+        assert page.evaluate("document.activeElement.id") == "password"
+        assert violations(page) == []
+        page.get_by_label("A password").fill("correct horse")
+        page.get_by_label("The same again").fill("correct horse")
+        page.get_by_role("button", name="Join").click()
+        page.goto(f"{pingfold.url}/account/codes")
+        assert violations(page) == []
+        codes = pyotp.TOTP((page.locator("code").first.text_content() or "").replace(" ", ""))
+        page.get_by_label("The code that it shows").fill(codes.at(int(time.time()) - 30))
+        page.get_by_label("Your password").fill("correct horse")
+        page.get_by_role("button", name="Ask for codes of this key").click()
+        expect(page.get_by_role("heading", name="Keep these codes")).to_be_visible()
+        for path in ("/account", "/sign-out"):
+            page.goto(f"{pingfold.url}{path}")
+            assert violations(page) == [], path
+            assert _is_within(page)
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_label("Mail address").fill("ann@example.org")
+        page.get_by_label("Password").fill("wrong horse")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("wrong")
+        assert page.evaluate("document.activeElement.id") == "password"
+        assert violations(page) == []
+        page.get_by_label("Password").fill("correct horse")
+        page.get_by_role("button", name="Sign in").click()
+        assert violations(page) == []
+        page.get_by_label("The code that your application shows").fill(codes.now())
+        page.get_by_role("button", name="Sign in").click()
+        page.goto(f"{pingfold.url}/account")
+        expect(page.get_by_text("A code is asked for after your password")).to_be_visible()
+
+
+def _invitation(equipped: Equipped) -> str:
+    """The link in the mail that invites; empty: it has not come."""
+    for mail in list(equipped.mails.taken):
+        body = mail.get_body(("plain",))
+        found = re.search(r"https?://[^ ]*(/invitations/[^ ]+)", body.get_content() if body is not None else "")
+        if found is not None:
+            return f"{equipped.pingfold.url}{found[1].strip()}"
+    return ""
