@@ -212,7 +212,7 @@ def _invitation(equipped: Equipped) -> str:
     """The link in the mail that invites; empty: it has not come."""
     for mail in list(equipped.mails.taken):
         body = mail.get_body(("plain",))
-        found = re.search(r"https?://[^ ]*(/invitations/[^ ]+)", body.get_content() if body is not None else "")
+        found = re.search(r"https?://\S*(/invitations/\S+)", body.get_content() if body is not None else "")
         if found is not None:
-            return f"{equipped.pingfold.url}{found[1].strip()}"
+            return f"{equipped.pingfold.url}{found[1]}"
     return ""
