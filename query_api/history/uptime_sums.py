@@ -83,11 +83,12 @@ class Rolled(NamedTuple):
 
 
 def rolled_up(parts: Parts, things: Iterable[str], months: Iterable[Month], days: Iterable[Day]) -> dict[str, Rolled]:
-    """What months and days say of each of these things."""
+    """What months and days say of each of these things; others are left out."""
     sums = {thing: [[0] * (len(parts.borders) - 1) for _ in Part._fields] for thing in things}
     of_month = list(parts.months.values())
     for thing, place, *lists in months:
-        its = sums[thing]
+        if (its := sums.get(thing)) is None:
+            continue
         for (_, _, part), total, good, *times in zip(of_month[place - 1], *lists, strict=True):
             for column, number in zip(its, (*times, total, good), strict=True):
                 column[part] += number
@@ -95,7 +96,8 @@ def rolled_up(parts: Parts, things: Iterable[str], months: Iterable[Month], days
     days = list(days)
     quarters = {day: parts.quarters(day) for day in {one.place for one in days}}
     for thing, day, totals, goods, some in days:
-        its = sums[thing]
+        if (its := sums.get(thing)) is None:
+            continue
         for (_, _, part), total, good in zip(quarters[day], totals, goods, strict=True):
             its[3][part] += total
             its[4][part] += good

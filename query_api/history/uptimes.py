@@ -51,7 +51,7 @@ def _sums(lists: Iterable[str]) -> str:
 _MONTHS = f"""
 WITH indexOf({{months}}, toUInt32(month)) AS number, {{slices}}[number] AS slices
 SELECT thing, {{place}} AS place, {_sums(_LISTS)}
-FROM uptime_months FINAL PREWHERE thing IN {{{{things:Array(String)}}}} AND month IN {{dates}}
+FROM uptime_months FINAL PREWHERE month IN {{dates}} AND {{which}}
 GROUP BY thing, place
 """
 
@@ -66,7 +66,7 @@ SETTINGS output_format_json_named_tuples_as_objects = 0
 """
 _ROLLED_UP = """
 SELECT day, thing, totals, goods, pieces FROM uptime_days FINAL
-PREWHERE day IN {dates} AND thing IN {{things:Array(String)}}
+PREWHERE day IN {dates} AND {which}
 """
 _SPANS_ROLLED_UP = f"{_ROLLED_UP} AND source = 'spans'"
 _FROM_ROWS = f"""
@@ -88,6 +88,10 @@ WHERE inserted_at >= toDateTime({{rolled_to:UInt32}}, 'UTC') AND {which} AND at 
 LIMIT {most}
 """
 _OF_ALL, _OF_THINGS = "1", "thing IN {things:Array(String)}"
+# To name a thousand ids costs ClickHouse as much as to sum their months. So where there are at most so many rows of
+# months for each thing that is asked for, those of others are read, too.
+_ROWS_EACH = 20
+_MONTHS_OF_ALL = "SELECT count() FROM uptime_months"
 # What is new is mostly little. To ask for all of it costs a third of what that of a thousand things by their ids costs.
 _MOST_NEW, _NO_LIMIT = 5_000, 2**63
 
@@ -164,10 +168,12 @@ class UptimeHistory:
         """From roll-ups, those that are kept."""
         if (known := self._rolled.get(things, parts, marks)) is not None:
             return await self._new_spans(things, parts, marks[0]), known
+        [(many,)] = await self._plain_rows(_MONTHS_OF_ALL, tuple[int], {})
+        which = _OF_ALL if many <= _ROWS_EACH * len(things) else _OF_THINGS
         new, months, days = await asyncio.gather(
             self._new_spans(things, parts, marks[0]),
-            self._months(things, parts),
-            self._days(things, parts, parts.cut_days, _ROLLED_UP),
+            self._months(things, parts, which),
+            self._days(things, parts, parts.cut_days, _ROLLED_UP, which),
         )
         rolled = await asyncio.to_thread(rolled_up, parts, things, months, days)
         self._rolled.put(things, parts, marks, rolled)
@@ -176,7 +182,7 @@ class UptimeHistory:
     async def _count(self, things: Sequence[str], parts: Parts, rolled_to: int) -> _Told:
         """From rows; but spans that are rolled up from there."""
         new, days = await asyncio.gather(
-            self._new_spans(things, parts, rolled_to), self._days(things, parts, parts.all_days, _FROM_ROWS)
+            self._new_spans(things, parts, rolled_to), self._days(things, parts, parts.all_days, _FROM_ROWS, _OF_THINGS)
         )
         return new, await asyncio.to_thread(rolled_up, parts, things, [], days)
 
@@ -208,24 +214,31 @@ class UptimeHistory:
                 found[row.thing].append(Piece(row.n, row.since, row.until, row.state))
         return found
 
-    async def _months(self, things: Sequence[str], parts: Parts) -> list[Month]:
+    async def _months(self, things: Sequence[str], parts: Parts, which: str) -> list[Month]:
         if not (months := parts.months):
             return []
         question = _MONTHS.format(
             months=list(months), slices=[[at[:2] for at in some] for some in months.values()],
-            dates=_dates(months), place="1" if parts.is_one else "number",
+            dates=_dates(months), place="1" if parts.is_one else "number", which=which,
         )  # fmt: skip
-        return await self._plain_rows(question, Month, {"things": list(things)})
+        return await self._plain_rows(question, Month, _named(things, which))
 
-    async def _days(self, things: Sequence[str], parts: Parts, days: Sequence[int], source: str) -> list[Day]:
+    async def _days(
+        self, things: Sequence[str], parts: Parts, days: Sequence[int], source: str, which: str
+    ) -> list[Day]:
         found: list[Day] = []
         for begin in range(0, len(days), _DAYS_AT_ONCE):
             some = list(days[begin : begin + _DAYS_AT_ONCE])
             slices = [[at[:2] for at in parts.quarters(day)] for day in some]
-            question = _DAYS.format(days=some, slices=slices, source=source.format(dates=_dates(some)))
-            rows = await self._plain_rows(question, Day, {"things": list(things)})
+            question = _DAYS.format(days=some, slices=slices, source=source.format(dates=_dates(some), which=which))
+            rows = await self._plain_rows(question, Day, _named(things, which))
             found += [row._replace(place=some[row.place - 1]) for row in rows]
         return found
+
+
+def _named(things: Sequence[str], which: str) -> dict[str, list[str]]:
+    """The parameters of a question for all things, or for these."""
+    return {} if which == _OF_ALL else {"things": list(things)}
 
 
 def _dates(days: Iterable[int]) -> str:

@@ -85,7 +85,7 @@ async def test_agree_with_a_count_by_hand_at_every_stage(
     store: UptimeStore, clickhouse: ClickHouse, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All is counted from rows; it is rolled up; more has come since, late rows and copies among it. As a few things
-    are asked for and as many are, and once more from what was kept."""
+    are asked for and as many are, once more from what was kept, and with others' rows read, too."""
     random = Random(seed)
     rows = random_rows(random)
     later = [row for row in rows if row[0] is SPANS and row[1][1] >= 4]
@@ -108,10 +108,14 @@ async def test_agree_with_a_count_by_hand_at_every_stage(
             cuts = borders(random.choice(BY), random.choice(ZONES), start, end, 10_000)
             known = current if shown is rows else dict.fromkeys(THINGS, Span(end, end, "up"))
             expected = by_hand(shown, cuts, known)
-            for few in (20, 0, 0):
+            things = random.sample(THINGS, random.randrange(1, 4))
+            for few, rows_each in ((20, 0), (0, 0), (0, 0), (0, 1_000)):
                 monkeypatch.setattr("query_api.history.uptimes._FEW", few)
-                told = await history.read(THINGS, cuts, known)
-                assert told.parts == expected, (stage, cuts, few)
+                monkeypatch.setattr("query_api.history.uptimes._ROWS_EACH", rows_each)
+                if rows_each:
+                    history = UptimeHistory(clickhouse)
+                told = await history.read(things, cuts, known)
+                assert told.parts == {thing: expected[thing] for thing in things}, (stage, cuts, few, rows_each)
 
 
 @pytest.mark.parametrize("seed", range(2))
