@@ -17,6 +17,8 @@ from uuid import UUID
 
 from schemas.base import encode
 from schemas.deliveries import DeliveryAttempted
+from schemas.ids import new_id
+from schemas.page_subscribers import PageSubscribe, subscriber_id
 from schemas.topics import DELIVERIES
 from tests.harness import POP_KEY, READ_KEY, Harness
 
@@ -236,7 +238,28 @@ async def _around_monitors(story: Story) -> None:
     await ask("GET", f"{V1}/status-pages/{{id}}", id=page)
     await ask("PATCH", f"{V1}/status-pages/{{id}}", {"description": "All we have", "slug": "all"}, id=page)
     await ask("POST", f"{V1}/status-pages", {"title": "x", "components": components[:1] * 2})
+    await _posts(story, page, check["uuid"])
     await ask("DELETE", f"{V1}/status-pages/{{id}}", id=page)
+
+
+async def _posts(story: Story, page: str, check: str) -> None:
+    ask, data, posts = story.ask, story.data, f"{V1}/status-pages/{{id}}/posts"
+    said = {"title": "Payments fail", "text": "We look into it.", "affected": [check]}
+    post = (await data("POST", posts, said, id=page))["id"]
+    await ask("GET", posts, id=page)
+    await ask("PATCH", f"{posts}/{{post}}", {"title": "Payments by card fail"}, id=page, post=post)
+    update = {"text": "All well.", "status": "resolved"}
+    await ask("POST", f"{posts}/{{post}}/updates", update, id=page, post=post)
+    mended = {"text": "We look into payments."}
+    await ask("PATCH", f"{posts}/{{post}}/updates/{{number}}", mended, id=page, post=post, number="1")
+    await ask("GET", f"{posts}/{{post}}", id=page, post=post)
+    await ask("DELETE", f"{posts}/{{post}}", id=page, post=post)
+    harness, address = story.harness, "ann@example.org"
+    subscribing = PageSubscribe(request=new_id(), at=harness.log.time, page=page, address=address)
+    harness.request(harness.project, subscribing)
+    subscribers, id = f"{V1}/status-pages/{{id}}/subscribers", subscriber_id(page, address)
+    await ask("GET", subscribers, id=page)
+    await ask("DELETE", f"{subscribers}/{{subscriber}}", id=page, subscriber=id)
 
 
 async def _alerts(story: Story) -> None:

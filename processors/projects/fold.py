@@ -222,11 +222,8 @@ class ProjectsPartition:
         return InvalidEvent(str(refused), [answer, *follows])
 
     def due(self) -> Micros:
-        dues = (
-            *(self._maintenance, self._tag_mutes, self._tokens, self._outages, self._reports, self._notes),
-            self._pages.subscribers,
-        )
-        return min(each.due() for each in dues)
+        dues = self._maintenance, self._tag_mutes, self._tokens, self._outages, self._reports, self._notes
+        return min(self._pages.subscribers.due(), *(each.due() for each in dues))
 
     def _told(self, event: _News, context: Context) -> list[Effect]:
         """Another fold tells of a channel that fails or was given up, of a mute that it has ended, or of an outage."""

@@ -295,19 +295,7 @@ class ProjectIndex:
         """The monitors that depend on one, in the order of their ids."""
         return [self._view.get(f"monitor/{id}") for id in self._dependents.get(monitor)]
 
-    def is_there(
-        self,
-        candidate: ApiKey
-        | Channel
-        | Check
-        | Monitor
-        | StatusPage
-        | StatusPost
-        | Maintenance
-        | EscalationPolicy
-        | MessageTemplate
-        | OnCallRotation,
-    ) -> bool:
+    def is_there(self, candidate: Owned) -> bool:
         """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""
         there = self._view.get(definition_key(candidate))
         if there is None:
