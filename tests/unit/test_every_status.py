@@ -48,7 +48,7 @@ def judge(path: str, answer: Any, name: str = "") -> None:
         root = ElementTree.fromstring(answer.content)
         assert not [one for one in root.iter() if one.tag.endswith(("script", "}b"))]
     elif kind == "text/html":
-        assert "<script" not in answer.text
+        assert "<script" not in answer.text, path
         assert "<b>" not in answer.text
         assert "49" not in name or "49" not in answer.text
     assert "X-Evil" not in answer.headers
