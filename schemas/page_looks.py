@@ -4,7 +4,6 @@ A logo is a picture in a `data:` URL, of a kind that browsers draw and that cann
 what it is, whatever the URL says.
 """
 
-import binascii
 import re
 from base64 import b64decode
 from typing import Annotated
@@ -40,7 +39,7 @@ def checked_logo(logo: str) -> str:
         )
     try:
         content = b64decode(found[2], validate=True)
-    except binascii.Error:
+    except ValueError:
         raise InvalidLook("is no valid base64: encode the file again") from None
     if len(content) > LARGEST_LOGO:
         raise InvalidLook(f"is larger than {LARGEST_LOGO // 1024} KB: make the picture smaller")

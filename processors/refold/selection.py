@@ -7,11 +7,10 @@ are left out. Whatever is not known to be of another thing is kept: a record mor
 
 from collections.abc import Callable
 
-from infra.log.reading import Asked
 from processors.refold.one_thing import STATES_OF_ONE, is_shared, of_one_thing
 
 
-def events_about(fold: str, thing: str) -> Asked:
+def events_about(fold: str, thing: str) -> Callable[[bytes | None, bytes | None], bool]:
     """Whether a record of the journal of `fold` can move this thing."""
     own = thing.encode()
     others = of_one_thing(fold)

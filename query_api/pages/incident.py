@@ -13,7 +13,7 @@ from query_api.commands import Late
 from query_api.dependencies import Dependencies
 from query_api.incidents import OpenIncident, acknowledge, open_incident
 from query_api.pages import link_pages
-from query_api.pages.link_pages import LinkPages, NoPage, moment, reading_of, said_in, told
+from query_api.pages.link_pages import LinkPages, NothingToAnswer, moment, reading_of, said_in, told
 from schemas.definitions import Channel
 from schemas.incidents import Acknowledged
 
@@ -36,7 +36,7 @@ class IncidentPages(LinkPages[_Told]):
     async def find(self, token: str) -> _Told:
         deps, link = self.deps, self.deps.incident_links.read(token)
         if link is None:
-            raise NoPage(404, "page.link_invalid")
+            raise NothingToAnswer(404, "page.link_invalid")
 
         def thing() -> object | None:
             return deps.directory.monitor(link.thing) or deps.directory.check(link.thing)
@@ -46,13 +46,13 @@ class IncidentPages(LinkPages[_Told]):
             return found is not None and found.id == link.incident
 
         reading = reading_of(deps.directory.channel(link.channel))
-        await self.looked_up(thing, NoPage(404, "page.not_watched", reading))
+        await self.looked_up(thing, NothingToAnswer(404, "page.not_watched", reading))
         channel = await self.channel_of(link.channel)
         if not is_open():
             await deps.states_replica.wait(is_open, _BEHIND)
         incident = open_incident(deps, link.thing)
         if incident is None or incident.id != link.incident:
-            raise NoPage(410, "page.over", reading)
+            raise NothingToAnswer(410, "page.over", reading)
         return _Told(incident, channel)
 
     async def answer(self, found: _Told, request: Request) -> Response:
@@ -64,11 +64,11 @@ class IncidentPages(LinkPages[_Told]):
         try:
             taken = await acknowledge(self.deps, incident, by_link(request), said["by"], said["comment"])
         except Late:
-            raise NoPage(503, "page.not_recorded", reading) from None
+            raise NothingToAnswer(503, "page.not_recorded", reading) from None
         if taken.rejected is not None:
-            raise NoPage(503, "page.not_recorded", reading)
+            raise NothingToAnswer(503, "page.not_recorded", reading)
         if taken.acknowledged is None:
-            raise NoPage(410, "page.over", reading)
+            raise NothingToAnswer(410, "page.over", reading)
         return self._page(found, taken.acknowledged, 200 if taken.first else 409, first=taken.first)
 
     def page(self, found: _Told) -> Response:

@@ -21,7 +21,7 @@ from query_api.commands import Late
 from query_api.dependencies import Dependencies
 from query_api.incidents import OpenIncident, acknowledge, open_of_channel
 from query_api.pages import link_pages
-from query_api.pages.link_pages import LinkPages, NoPage, reading_of, said_in, told
+from query_api.pages.link_pages import LinkPages, NothingToAnswer, reading_of, said_in, told
 from schemas.base import Micros
 from schemas.definitions import Channel
 
@@ -54,7 +54,7 @@ class IncidentListPages(LinkPages[_List]):
     async def find(self, token: str) -> _List:
         link = self.deps.incident_links.read_list(token)
         if link is None:
-            raise NoPage(404, "page.link_invalid")
+            raise NothingToAnswer(404, "page.link_invalid")
         channel = await self.channel_of(link.channel)
         async with self._looks:
             return await self._open(channel, link)

@@ -43,7 +43,7 @@ Found = TypeVar("Found")
 T = TypeVar("T")
 
 
-class NoPage(QueryApiError):
+class NothingToAnswer(QueryApiError):
     """There is nothing to answer here: the status, and the sentence that says why (`schemas.languages`)."""
 
     def __init__(self, status: int, sentence: str, reading: Reading = ENGLISH_UTC) -> None:
@@ -61,7 +61,7 @@ class LinkPages(ABC, Generic[Found]):
 
     @abstractmethod
     async def find(self, token: str) -> Found:
-        """What a token leads to. Raises `NoPage`."""
+        """What a token leads to. Raises `NothingToAnswer`."""
 
     @abstractmethod
     def page(self, found: Found) -> Response:
@@ -69,23 +69,23 @@ class LinkPages(ABC, Generic[Found]):
 
     @abstractmethod
     async def answer(self, found: Found, request: Request) -> Response:
-        """Take what the form says; the page after it. Raises `NoPage`."""
+        """Take what the form says; the page after it. Raises `NothingToAnswer`."""
 
     async def show(self, token: str) -> Response:
         """What is answered to GET."""
         try:
             return self.page(await self.find(token))
-        except NoPage as none:
+        except NothingToAnswer as none:
             return self.no_page(none)
 
     async def take(self, request: Request, token: str) -> Response:
         """What is answered to POST."""
         try:
             return await self.answer(await self.find(token), request)
-        except NoPage as none:
+        except NothingToAnswer as none:
             return self.no_page(none)
 
-    def no_page(self, none: NoPage) -> HTMLResponse:
+    def no_page(self, none: NothingToAnswer) -> HTMLResponse:
         """The page that says why there is nothing to answer."""
         return self.rendered(none.status, none.reading, problem=none.sentence)
 
@@ -96,19 +96,19 @@ class LinkPages(ABC, Generic[Found]):
         text = template.render(site=site, says=reading.says, isolated=_isolated, language=language, **values)
         return HTMLResponse(text, status, _HEADERS)
 
-    async def looked_up(self, find: Callable[[], T | None], none: NoPage) -> T:
-        """What stands in the replica of definitions. Raises `NoPage`: `none` when it is not there."""
+    async def looked_up(self, find: Callable[[], T | None], none: NothingToAnswer) -> T:
+        """What stands in the replica of definitions. Raises `NothingToAnswer`: `none` when it is not there."""
         try:
             found = await look_up(self.deps.definitions_replica, find)
         except NotCaughtUp:
-            raise NoPage(503, "page.not_now", none.reading) from None
+            raise NothingToAnswer(503, "page.not_now", none.reading) from None
         if found is None:
             raise none
         return found
 
     async def channel_of(self, id: str) -> Channel:
-        """The channel that a link was sent to. Raises `NoPage`."""
-        return await self.looked_up(lambda: self.deps.directory.channel(id), NoPage(410, "page.channel_gone"))
+        """The channel that a link was sent to. Raises `NothingToAnswer`."""
+        return await self.looked_up(lambda: self.deps.directory.channel(id), NothingToAnswer(410, "page.channel_gone"))
 
 
 def _isolated(text: str) -> str:

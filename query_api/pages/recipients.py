@@ -19,7 +19,7 @@ from query_api.actors import by_link
 from query_api.commands import Late, ask, wait_until
 from query_api.dependencies import Dependencies
 from query_api.pages import link_pages
-from query_api.pages.link_pages import LinkPages, NoPage, reading_of
+from query_api.pages.link_pages import LinkPages, NothingToAnswer, reading_of
 from schemas.actors import Actor
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
@@ -50,12 +50,12 @@ class RecipientPages(LinkPages[Recipient]):
     async def find(self, token: str) -> Recipient:
         deps, link = self.deps, self.deps.links.read(token)
         if link is None:
-            raise NoPage(404, "page.link_invalid")
+            raise NothingToAnswer(404, "page.link_invalid")
         recipient = await self.looked_up(
-            partial(deps.directory.recipient, link.recipient), NoPage(404, "page.unwanted")
+            partial(deps.directory.recipient, link.recipient), NothingToAnswer(404, "page.unwanted")
         )
         if link.expires <= deps.clock.now():
-            raise NoPage(410, "page.link_expired", self._reading(recipient))
+            raise NothingToAnswer(410, "page.link_expired", self._reading(recipient))
         return recipient
 
     def page(self, found: Recipient) -> Response:
@@ -66,15 +66,15 @@ class RecipientPages(LinkPages[Recipient]):
         reading = self._reading(found)
         wish = _wish(await request.body())
         if wish is None:
-            raise NoPage(400, "page.no_answer", reading)
+            raise NothingToAnswer(400, "page.no_answer", reading)
         if _answer(found) != wish:
             found = await self._answered(found, wish, by_link(request), reading)
         return self._page(found, await self._down(found) if wish == "confirm" else [])
 
     async def _answered(self, recipient: Recipient, wish: Wish, actor: Actor, reading: Reading) -> Recipient:
-        """The recipient as it is when the answer was taken. Raises `NoPage`."""
+        """The recipient as it is when the answer was taken. Raises `NothingToAnswer`."""
         if self._changes.wait(recipient.id) > 0:
-            raise NoPage(429, "page.too_often", reading)
+            raise NothingToAnswer(429, "page.too_often", reading)
         self._changes.spend(recipient.id)
         deps, kind = self.deps, RecipientConfirm if wish == "confirm" else RecipientBlock
         try:
@@ -82,7 +82,7 @@ class RecipientPages(LinkPages[Recipient]):
                 deps, recipient.project, kind(request=new_id(), at=deps.clock.now(), id=recipient.id), actor
             )
         except Late:
-            raise NoPage(503, "page.not_recorded", reading) from None
+            raise NothingToAnswer(503, "page.not_recorded", reading) from None
         if (rejection := decision.rejection) is not None:
             raise no_page_of(rejection.code, reading)
 
@@ -144,7 +144,7 @@ def install(app: FastAPI, deps: Dependencies) -> None:
     link_pages.install(app, PATH, app.state.recipients)
 
 
-def no_page_of(code: RejectionCode, reading: Reading = ENGLISH_UTC) -> NoPage:
+def no_page_of(code: RejectionCode, reading: Reading = ENGLISH_UTC) -> NothingToAnswer:
     """The page for an answer that the `projects` fold rejects."""
     match code:
         case (
@@ -185,14 +185,14 @@ def no_page_of(code: RejectionCode, reading: Reading = ENGLISH_UTC) -> NoPage:
             | RejectionCode.ROTATED_TOO_OFTEN
             | RejectionCode.TOO_MANY_CONFIRMATIONS
         ):
-            return NoPage(404, "page.unwanted", reading)
+            return NothingToAnswer(404, "page.unwanted", reading)
         case (
             RejectionCode.WRONG_TIME
             | RejectionCode.INVALID_REQUEST
             | RejectionCode.CHANGED_MEANWHILE
             | RejectionCode.UNKNOWN
         ):
-            return NoPage(503, "page.not_recorded", reading)
+            return NothingToAnswer(503, "page.not_recorded", reading)
         case _:
             assert_never(code)
 

@@ -16,7 +16,7 @@ from query_api.actors import by_link
 from query_api.commands import Late, ask, gone, wait_until
 from query_api.dependencies import Dependencies
 from query_api.pages import link_pages
-from query_api.pages.link_pages import LinkPages, NoPage
+from query_api.pages.link_pages import LinkPages, NothingToAnswer
 from schemas.ids import new_id
 from schemas.languages.reading import ENGLISH_UTC
 from schemas.page_subscribers import PageSubscriber, PageSubscriptionConfirm, PageSubscriptionEnd
@@ -41,9 +41,9 @@ class SubscriptionPages(LinkPages[Subscription]):
     async def find(self, token: str) -> Subscription:
         deps, link = self.deps, self.deps.subscription_links.read(token)
         if link is None:
-            raise NoPage(404, "page.link_invalid")
+            raise NothingToAnswer(404, "page.link_invalid")
         find = partial(deps.directory.page_news.subscriber, link.recipient)
-        subscriber = await self.looked_up(find, NoPage(410, _UNKNOWN))
+        subscriber = await self.looked_up(find, NothingToAnswer(410, _UNKNOWN))
         return Subscription(subscriber, link.expires <= deps.clock.now())
 
     def page(self, found: Subscription) -> Response:
@@ -54,25 +54,25 @@ class SubscriptionPages(LinkPages[Subscription]):
             return await super().take(request, token)
         try:
             found = await self.find(token)
-        except NoPage as none:
+        except NothingToAnswer as none:
             # It has ended, which is what was wanted.
             return self._ended() if none.sentence == _UNKNOWN else self.no_page(none)
         try:
             return await self._taken(found, wish, request)
-        except NoPage as none:
+        except NothingToAnswer as none:
             return self.no_page(none)
 
     async def answer(self, found: Subscription, request: Request) -> Response:
         """Take the answer `answer=confirm` or `answer=end`, as the form sends it."""
         wish = _wish(await request.body())
         if wish is None:
-            raise NoPage(400, "page.no_answer")
+            raise NothingToAnswer(400, "page.no_answer")
         return await self._taken(found, wish, request)
 
     async def _taken(self, found: Subscription, wish: Literal["confirm", "end"], request: Request) -> Response:
         deps, subscriber = self.deps, found.subscriber
         if wish == "confirm" and found.expired:
-            raise NoPage(410, "page.link_expired")
+            raise NothingToAnswer(410, "page.link_expired")
         if wish == "confirm" and subscriber.confirmed is not None:
             return self._page(subscriber, found.expired)
         kind = PageSubscriptionConfirm if wish == "confirm" else PageSubscriptionEnd
@@ -80,13 +80,13 @@ class SubscriptionPages(LinkPages[Subscription]):
         try:
             decision = await ask(deps, subscriber.project, change, by_link(request))
         except Late:
-            raise NoPage(503, "page.not_recorded") from None
+            raise NothingToAnswer(503, "page.not_recorded") from None
         find = deps.directory.page_news.subscriber
         if (rejection := decision.rejection) is not None:
             if rejection.code is not RejectionCode.SUBSCRIBER_NOT_FOUND:
-                raise NoPage(503, "page.not_recorded")
+                raise NothingToAnswer(503, "page.not_recorded")
             if wish == "confirm":
-                raise NoPage(410, _UNKNOWN)
+                raise NothingToAnswer(410, _UNKNOWN)
         if wish == "end":
             await gone(deps, find, subscriber.id)
             return self._ended()

@@ -68,7 +68,8 @@ async def audit_page(request: Request, deps: DependenciesDep, who: ViewerDep) ->
     wanted = _wanted(request, [one.id for one in projects])
     span = read_range(wanted.range or _USUAL_SPAN, times.now, times.zone)
     fault = wrong_actor(wanted.actor) or span.fault
-    rows, missing, older = [], "", ""
+    rows: list[dict[str, Any]] = []
+    missing = older = ""
     if wanted.project and not fault:
         rows, missing, older = await _entries(deps, wanted, span, who, times)
     return await page(

@@ -184,7 +184,7 @@ async def _shown(
         "status_page_edit.html",
         deps,
         status,
-        request,
+        request=request,
         viewer=viewer,
         project=project,
         found=found,

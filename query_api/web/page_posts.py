@@ -150,7 +150,7 @@ async def _posts(
         "status_page_posts.html",
         deps,
         status,
-        request,
+        request=request,
         viewer=viewer,
         found=found,
         edits=viewer.may_edit(found.project),

@@ -67,7 +67,7 @@ async def test_no_form_is_taken_without_a_session_or_from_elsewhere(harness: Har
             continue
         to = at(harness, path, "x")
         for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
-            for auth in (None, basic):
+            for auth in (httpx.USE_CLIENT_DEFAULT, basic):
                 answer = await boss.post(to, data=token, headers=headers, auth=auth)
                 assert answer.status_code in (403, 404), (path, answer.status_code)
         for_basic = await Browser(harness).post(to, data={"form_token": "x"}, auth=basic)

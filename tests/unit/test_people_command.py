@@ -12,6 +12,7 @@ from infra.secrets.people_tokens import Invitation, people_tokens
 from infra.secrets.secrets import Vault
 from infra.settings.settings import Settings
 from pingfold.cli import app
+from pingfold.commands import admin
 from pingfold.commands import people as commands
 from pingfold.errors import CommandFailed
 from schemas.ids import new_id
@@ -49,7 +50,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
     monkeypatch.setenv("PINGFOLD_PUBLIC_URL", "https://up.example")
-    monkeypatch.setattr(commands.admin, "ask", lambda _settings, key, request: made.asked.append((key, request)))
+    monkeypatch.setattr(admin, "ask", lambda _settings, key, request: made.asked.append((key, request)))
     monkeypatch.setattr(commands, "_read", lambda _settings: (made.people, {P: "P", Q: "Q"}))
     return made
 
