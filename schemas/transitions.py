@@ -215,6 +215,8 @@ ThingKind = Literal[
     "tag-mute",
     "person",
     "member",
+    "status-post",
+    "page-subscriber",
 ]
 
 

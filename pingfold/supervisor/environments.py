@@ -14,6 +14,7 @@ _NEEDED_BY: dict[str, frozenset[str]] = {
     "PINGFOLD_SECRET_KEY": frozenset({"web", "worker", "prober"}),
     "PINGFOLD_ADMIN_PASSWORD": frozenset({"web"}),
     "PINGFOLD_METRICS_KEY": frozenset({"web"}),
+    "PINGFOLD_OIDC_CLIENT_SECRET": frozenset({"web"}),
     "PINGFOLD_SMTP_USER": frozenset({"worker"}),
     "PINGFOLD_SMTP_PASSWORD": frozenset({"worker"}),
     "PINGFOLD_CLICKHOUSE_PASSWORD": frozenset({"web", "writer"}),

@@ -28,7 +28,7 @@ from query_api.pages.page_password import PagePasswordGuard
 from query_api.pages.published import PublishedCheck, may_be_token, published_at
 from query_api.pages.status_board import Board, address, board_of
 from query_api.pages.subscribing import SignUps
-from query_api.web.viewer import viewer
+from query_api.web.viewer import ASK, NEEDED, SignInNeeded, viewer
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
 from schemas.status_pages import StatusPage
@@ -77,22 +77,30 @@ class StatusPages:
 
     async def answer(self, request: Request, ref: str, form: Form) -> Response:
         """The page at an address in one of its forms, for whoever may see it."""
-        page = await self._seen(request, ref)
+        page = await self._seen(request, ref, is_for_people=form is _HTML)
         key = (page.id, page.version, form.media_type, form.name)
         made, at = await self._kept.get(key, lambda: self._make(page, form))
         return _response(made, form, bool(page.password) or page.private, self._deps.clock.now() - at)
 
     async def subscribe(self, request: Request, ref: str) -> Response:
         """Take the form of a visitor who may see the page. A page of one check has no posts."""
-        page = await self._seen(request, ref)
+        page = await self._seen(request, ref, is_for_people=True)
         if isinstance(page, PublishedCheck):
             raise ApiError(404, "not found")
         return await self._sign_ups.take(page, request, f"{self._deps.settings.root}/status/{address(page)}")
 
-    async def _seen(self, request: Request, ref: str) -> StatusPage:
+    async def _seen(self, request: Request, ref: str, *, is_for_people: bool) -> StatusPage:
+        """The page, for whoever may see it. Programs are asked for a password, not led to the page of a sign-in."""
         page = await self._find(ref)
         if page.private:
-            await viewer(request, self._deps)
+            try:
+                who = await viewer(request, self._deps)
+            except SignInNeeded:
+                if is_for_people:
+                    raise
+                raise ApiError(401, NEEDED, ASK) from None
+            if not who.may_see(page.project):
+                raise ApiError(404, "not found")
         elif page.password:
             await self._door.must_know(page, request)
         return page

@@ -9,7 +9,7 @@ from query_api.dependencies import Dependencies
 from query_api.history.checks import Transition
 from query_api.history.deliveries import FinishedRow
 from query_api.web.asking import told
-from query_api.web.reasons import STATUS_WORDS, in_reach
+from query_api.web.reasons import in_reach, status_word
 from query_api.web.shown_times import ShownTimes
 from schemas.base import SECOND
 from schemas.definitions import Channel, Check
@@ -53,9 +53,9 @@ def change_rows(
         {
             "at": times.at(one.at),
             "was": one.was,
-            "was_word": STATUS_WORDS.get(one.was, one.was),
+            "was_word": status_word(one.was),
             "now": one.now,
-            "now_word": STATUS_WORDS.get(one.now, one.now),
+            "now_word": status_word(one.now),
             "lasted": duration_words(max(0, one.at - one.since) / SECOND) if one.since else "",
             "reason": REASON_WORDS.get(one.reason, one.reason),
             "detail": in_reach(one.detail, times),

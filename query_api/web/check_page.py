@@ -24,7 +24,7 @@ from query_api.web.check_pings import BODY_START, Gap, duration_points, ping_row
 from query_api.web.page import NoPage, page
 from query_api.web.plots import bars, curve
 from query_api.web.reader import reader_of
-from query_api.web.reasons import STATUS_WORDS, acknowledged_words, limits_words, muted_words
+from query_api.web.reasons import acknowledged_words, limits_words, muted_words, status_word
 from query_api.web.schedule_words import schedule_words, span_words
 from query_api.web.shown_times import ShownTimes
 from query_api.web.snippets import snippets
@@ -69,7 +69,7 @@ async def check_page(request: Request, deps: DependenciesDep, who: ViewerDep, co
         request=request,
         thing=thing,
         check=check,
-        word=STATUS_WORDS[thing.status],
+        word=status_word(thing.status),
         reason=thing.reason(times),
         schedule=schedule_words(check.schedule),
         limits=limits_words(check),

@@ -19,7 +19,7 @@ from query_api.pages.guessing import PasswordGuessLimiter
 from query_api.web.overview_filter import RANKS, SHOWN, OverviewFilter, read_filter
 from query_api.web.page import page
 from query_api.web.reader import reader_of
-from query_api.web.reasons import STATUS_WORDS, acknowledged_words, for_how_long, muted_words
+from query_api.web.reasons import acknowledged_words, for_how_long, muted_words, status_word
 from query_api.web.shown_times import ShownTimes
 from query_api.web.things import Thing, behind, things_of
 from query_api.web.viewer import Viewer, ViewerDep, viewer
@@ -133,7 +133,7 @@ def _row(thing: Thing, times: ShownTimes, project: str) -> dict[str, Any]:
         "path": thing.path,
         "name": thing.name,
         "status": thing.status,
-        "word": STATUS_WORDS[thing.status],
+        "word": status_word(thing.status),
         "lasts": for_how_long(thing.since, times) if thing.since else "",
         "reason": thing.reason(times),
         "what": thing.what,
@@ -151,14 +151,14 @@ def _counts(counts: Counter[VisibleStatus], wanted: OverviewFilter) -> list[dict
         chosen = status in wanted.statuses
         if counts[status] or chosen:
             href = wanted.query(statuses=wanted.statuses ^ {status})
-            word = STATUS_WORDS[status]
+            word = status_word(status)
             found.append({"status": status, "word": word, "number": counts[status], "chosen": chosen, "href": href})
     return found
 
 
 def summary(counts: Counter[VisibleStatus]) -> str:
     """All counts in a sentence: `2 down, 1 late, 97 up`."""
-    told = [f"{counts[status]} {STATUS_WORDS[status]}" for status in SHOWN if counts[status]]
+    told = [f"{counts[status]} {status_word(status)}" for status in SHOWN if counts[status]]
     return ", ".join(told) or "nothing to show"
 
 

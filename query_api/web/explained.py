@@ -17,7 +17,7 @@ from query_api.web.check_page import seen_check
 from query_api.web.monitor_page import seen_monitor
 from query_api.web.page import page
 from query_api.web.reader import reader_of
-from query_api.web.reasons import STATUS_WORDS, in_reach
+from query_api.web.reasons import in_reach, status_word
 from query_api.web.shown_times import ShownTimes
 from query_api.web.things import Thing, check_thing, monitor_thing
 from query_api.web.viewer import ViewerDep, viewer
@@ -66,7 +66,7 @@ async def _answer(request: Request, deps: Dependencies, thing: Thing) -> Respons
         at_text=exact_iso(at),
         fault=fault,
         found=found,
-        word="" if found is None or found.status is None else STATUS_WORDS[found.status],
+        word="" if found is None or found.status is None else status_word(found.status),
         changes=[] if found is None else [_change(one, thing, times, sent) for one in reversed(found.changes)],
         deadline=None if found is None or found.deadline is None else in_reach(found.deadline.what, times),
         computed=[] if found is None else [_part(one, times) for one in found.parts],
@@ -127,9 +127,9 @@ def _change(one: ExplainedChange, thing: Thing, times: ShownTimes, sent: dict[st
         "at": times.at(one.at),
         "detected": times.at(one.detected_at),
         "was": one.was,
-        "was_word": STATUS_WORDS[one.was],
+        "was_word": status_word(one.was),
         "now": one.now,
-        "now_word": STATUS_WORDS[one.now],
+        "now_word": status_word(one.now),
         "notice": one.notice,
         "rule": one.rule,
         "detail": in_reach(one.detail, times),
@@ -169,7 +169,7 @@ def _following(deps: Dependencies, found: Explanation) -> list[dict[str, Any]]:
         {
             "at": one.at,
             "status": one.status,
-            "word": STATUS_WORDS[one.status] if one.status else "",
+            "word": status_word(one.status) if one.status else "",
             "notice": one.notice,
             "channels": [names[id] for id in one.channels if id in names],
         }

@@ -10,7 +10,7 @@ from query_api.history.monitors import IncidentRow, ResultRow
 from query_api.web.asking import told
 from query_api.web.changes_shown import REASON_WORDS, sent_of
 from query_api.web.monitor_page import why_failed
-from query_api.web.reasons import STATUS_WORDS, in_reach
+from query_api.web.reasons import in_reach, status_word
 from query_api.web.shown_times import ShownTimes
 from query_api.web.things import Thing
 from schemas.base import SECOND, Micros
@@ -106,9 +106,9 @@ def _result(row: ResultRow, times: ShownTimes) -> Moment:
 
 def _change(change: Transition, times: ShownTimes) -> Moment:
     detail = f": {in_reach(change.detail, times)}" if change.detail else ""
-    words = f"from {STATUS_WORDS.get(change.was, change.was)}, because {REASON_WORDS.get(change.reason, change.reason)}"
+    words = f"from {status_word(change.was)}, because {REASON_WORDS.get(change.reason, change.reason)}"
     at = max(change.at, change.detected_at) if change.now == "down" else change.at
-    return Moment(at, change.now, STATUS_WORDS.get(change.now, change.now), f"{words}{detail}")
+    return Moment(at, change.now, status_word(change.now), f"{words}{detail}")
 
 
 def _sent(change: Transition, row: dict[str, Any]) -> Moment:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
@@ -91,10 +92,11 @@ async def list_incidents(request: Request, deps: DependenciesDep, who: ViewerDep
     )
 
 
-@router.get("/incidents/{id}", dependencies=[Depends(viewer)])
-async def incident_page(request: Request, deps: DependenciesDep, who: ViewerDep, id: str) -> Response:
+# Links in notices stand below `/incidents/`, too: what is no UUID is theirs.
+@router.get("/incidents/{id:uuid}", dependencies=[Depends(viewer)])
+async def incident_page(request: Request, deps: DependenciesDep, who: ViewerDep, id: UUID) -> Response:
     """One incident."""
-    return await incident_shown(request, deps, who, id)
+    return await incident_shown(request, deps, who, str(id))
 
 
 class FoundIncident(NamedTuple):

@@ -23,7 +23,7 @@ from query_api.web.changes_shown import change_rows, sent_of
 from query_api.web.page import NoPage, page
 from query_api.web.plots import bars
 from query_api.web.reader import reader_of
-from query_api.web.reasons import STATUS_WORDS, acknowledged_words, in_reach, muted_words
+from query_api.web.reasons import acknowledged_words, in_reach, muted_words, status_word
 from query_api.web.schedule_words import period_words
 from query_api.web.shown_times import ShownTimes
 from query_api.web.things import behind, monitor_thing
@@ -71,7 +71,7 @@ async def monitor_page(request: Request, deps: DependenciesDep, who: ViewerDep, 
         request=request,
         thing=thing,
         monitor=monitor,
-        word=STATUS_WORDS[thing.status],
+        word=status_word(thing.status),
         reason=thing.reason(times),
         state=state,
         healthy=PROBE_KINDS[monitor.kind].healthy,

@@ -225,7 +225,7 @@ def _row(one: _One, moment: PastMoment, times: ShownTimes, project: str) -> dict
         "path": one.path,
         "name": one.name,
         "status": was.status,
-        "word": _WORDS[was.status],
+        "word": _WORDS.get(was.status, was.status),
         "lasted": duration_words(max(0, moment.at - was.since) / SECOND) if is_there and was.since else "",
         "until": times.short(was.until) if is_there and was.until else "",
         "reason": was.words(times),
@@ -246,7 +246,7 @@ def _counts(counts: Counter[ThenStatus], wanted: OverviewFilter, moment: PastMom
         if counts[status] or chosen:
             other = wanted._replace(statuses=wanted.statuses ^ {status})
             href = moment.query(moment.at, other) if status in SHOWN else ""
-            word = _WORDS[status]
+            word = _WORDS.get(status, status)
             found.append({"status": status, "word": word, "number": counts[status], "chosen": chosen, "href": href})
     return found
 

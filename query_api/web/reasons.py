@@ -21,9 +21,8 @@ from schemas.monitors import Monitor
 from schemas.mutes import MuteUntil
 from schemas.schedules import next_after
 from schemas.times import read_iso
-from schemas.transitions import VisibleStatus
 
-STATUS_WORDS: dict[VisibleStatus, str] = {
+STATUS_WORDS: dict[str, str] = {
     "down": "down",
     "not_observed": "not observed",
     "late": "late",
@@ -33,6 +32,12 @@ STATUS_WORDS: dict[VisibleStatus, str] = {
     "paused": "paused",
     "removed": "removed",
 }
+
+
+def status_word(status: str) -> str:
+    """A status as pages tell it; one of a version that is yet to come by its own name."""
+    return STATUS_WORDS.get(status, status)
+
 
 _AT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00", re.ASCII)
 _SPAN = re.compile(r"(?<![\d:.])(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(?![\d:.])", re.ASCII)

@@ -30,8 +30,8 @@ from schemas.people import OWNER, Person, Role
 
 ADMIN = "admin"
 
-_ASK = {"WWW-Authenticate": 'Basic realm="Pingfold", charset="UTF-8"'}
-_NEEDED = "the admin password is needed: admin_password in credentials.json, or PINGFOLD_ADMIN_PASSWORD"
+ASK = {"WWW-Authenticate": 'Basic realm="Pingfold", charset="UTF-8"'}
+NEEDED = "the admin password is needed: admin_password in credentials.json, or PINGFOLD_ADMIN_PASSWORD"
 _CODES = "the owner of the instance has one-time codes, so the password alone opens nothing: sign in at /sign-in"
 
 
@@ -173,4 +173,4 @@ def _must_have_pages(deps: Dependencies) -> None:
 def _must_know(request: Request, deps: Dependencies) -> None:
     given = given_password(request.headers.get("authorization"))
     if given is None or not guess_admin_password(request, deps, given):
-        raise ApiError(401, _NEEDED, _ASK)
+        raise ApiError(401, NEEDED, ASK)

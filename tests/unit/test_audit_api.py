@@ -11,6 +11,8 @@ from query_api.history.audit_object import cursor_of, place_of
 from query_api.history.checks import FOREVER
 from schemas.base import encode
 from schemas.deliveries import DeliveryAttempted
+from schemas.ids import new_id
+from schemas.page_subscribers import PageSubscribe
 from schemas.recipients import recipient_id
 from schemas.topics import DELIVERIES
 from tests.harness import OTHER_KEY, POP_KEY, READ_KEY, WRITE_KEY, Harness
@@ -99,6 +101,21 @@ async def all_changes(changes: Changes) -> None:
     await call("POST", f"{v1}/maintenance-windows/{{id}}/end", "updated maintenance", id=maintenance)
     page = (await call("POST", f"{v1}/status-pages", "created status-page", {"title": "Shop"}))["id"]
     await call("PATCH", f"{v1}/status-pages/{{id}}", "updated status-page", {"title": "The shop"}, id=page)
+    posts, said = f"{v1}/status-pages/{{id}}/posts", {"title": "Slow", "text": "We look into it."}
+    post = (await call("POST", posts, "created status-post", said, id=page))["id"]
+    changes.name_last(post)
+    about = {"id": page, "post": post, "number": "1", "thing": post}
+    await call("PATCH", f"{posts}/{{post}}", "updated status-post", {"title": "Very slow"}, **about)
+    over = {"text": "Well again.", "status": "resolved"}
+    await call("POST", f"{posts}/{{post}}/updates", "updated status-post", over, **about)
+    await call("PATCH", f"{posts}/{{post}}/updates/{{number}}", "updated status-post", {"text": "Found."}, **about)
+    await call("DELETE", f"{posts}/{{post}}", "deleted status-post", **about)
+    harness = changes.harness
+    asked = PageSubscribe(request=new_id(), at=harness.log.time, page=page, address="ann@example.org")
+    harness.request(harness.project, asked)
+    [subscriber] = [one.id for one in harness.log.directory.page_news.subscribers_of(page)]
+    gone = {"id": page, "subscriber": subscriber, "thing": subscriber}
+    await call("DELETE", f"{v1}/status-pages/{{id}}/subscribers/{{subscriber}}", "deleted page-subscriber", **gone)
     await call("DELETE", f"{v1}/status-pages/{{id}}", "deleted status-page", id=page)
     await call("DELETE", f"{v1}/monitors/{{id}}", "deleted monitor", id=monitor)
 
@@ -379,11 +396,13 @@ async def test_what_cannot_be_read_is_refused(harness: Harness, query: dict[str,
         (
             {"kind": "nonsense"},
             "there is no kind 'nonsense' of things; there are calendar-feed, check, monitor, channel, status-page, "
-            "maintenance, project, key, recipient, escalation, template, reports, on-call, tag-mute",
+            "maintenance, project, key, recipient, escalation, template, reports, on-call, tag-mute, person, member, "
+            "status-post, page-subscriber",
         ),
         (
             {"actor": "api-key"},
-            "there is no kind 'api-key' of actors; there are api_key, ping_key, cli, page, admin, system, unknown",
+            "there is no kind 'api-key' of actors; there are api_key, ping_key, cli, page, admin, person, system, "
+            "unknown",
         ),
         ({"limit": "0"}, "limit must be a whole number from 1 to 1000"),
     ],

@@ -1,6 +1,5 @@
 """The REST APIs as declarations ask them: keys, waits, and what is said when something else answers."""
 
-import json
 from collections.abc import Callable
 
 import httpx
@@ -96,8 +95,11 @@ def test_a_write_that_was_not_answered_is_not_repeated() -> None:
 
 
 def test_all_pages_are_read() -> None:
+    things = [{"id": str(number)} for number in range(250)]
+
     def page(request: httpx.Request) -> httpx.Response:
         number, size = (int(request.url.params[name]) for name in ("page", "per_page"))
-        return httpx.Response(200, content=json.dumps({"data": list(range(250))[(number - 1) * size : number * size]}))
+        meta = {"total": len(things), "total_pages": -(-len(things) // size)}
+        return httpx.Response(200, json={"data": things[(number - 1) * size : number * size], "meta": meta})
 
-    assert api(page).all("poppaping", "/x") == list(range(250))
+    assert api(page).all("poppaping", "/x") == things

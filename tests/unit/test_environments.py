@@ -9,6 +9,7 @@ SECRETS = {
     "PINGFOLD_SECRET_KEY": "vault",
     "PINGFOLD_ADMIN_PASSWORD": "admin",
     "PINGFOLD_METRICS_KEY": "metrics",
+    "PINGFOLD_OIDC_CLIENT_SECRET": "provider",
     "PINGFOLD_KEY": "key",
     "PINGFOLD_SMTP_PASSWORD": "smtp",
     "PINGFOLD_HEARTBEAT_URL": "http://heartbeat",
@@ -25,7 +26,7 @@ OTHERS = {"PATH": "/bin", "PINGFOLD_DATA": "/data", "PINGFOLD_INSTANCE": "i", "K
     [
         ("kafka", set()),
         ("clickhouse", set()),
-        ("web", {"vault", "admin", "metrics", "sasl", "ssl", "hush", "clickhouse"}),
+        ("web", {"vault", "admin", "metrics", "provider", "sasl", "ssl", "hush", "clickhouse"}),
         ("worker", {"vault", "smtp", "sasl", "ssl"}),
         ("prober", {"vault", "sasl", "ssl"}),
         ("ticker", {"sasl", "ssl"}),

