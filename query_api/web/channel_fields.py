@@ -30,6 +30,9 @@ _DAY_WORDS = dict(
     zip(DAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True)
 )
 
+# `email` is the short form of `addresses`.
+_SHORT_FORMS = frozenset({"email"})
+
 
 def groups_of(kind: ChannelKind, channel: Channel | None = None) -> tuple[Group, ...]:
     """The form of a channel of a kind; channel: that is there already."""
@@ -88,8 +91,7 @@ def body_of_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _own(kind: ChannelKind, channel: Channel | None) -> tuple[Field, ...]:
     given = given_type(kind, "config")
-    # `email` is the short form of `addresses`.
-    names = [name for name in kind.config.__struct_fields__ if not (kind.by_mail and name == "email")]
+    names = [name for name in kind.config.__struct_fields__ if not (kind.by_mail and name in _SHORT_FORMS)]
     found = []
     for name in names:
         field = field_of(given, name, field_words(name))

@@ -129,13 +129,13 @@ async def test_the_second_of_two_editors_is_told(harness: Harness) -> None:
     channel = await made(harness, browser)
     first, second = [await browser.get(f"/channels/{channel.id}/edit") for _ in range(2)]
     events = {"events": ["monitor.down", "monitor.recovered"]}
-    await browser.send_form_of(first, events | {"secret": "another secret of the first"}, "/edit")
+    await browser.send_form_of(first, events | {"name": "Theirs", "secret": "another secret of the first"}, "/edit")
     answer = await browser.send_form_of(second, events | {"name": "Mine"}, "/edit")
     assert answer.status_code == 409
     assert "Somebody else has changed this" in answer.text
     now = harness.log.directory.channel(channel.id)
     assert now is not None
-    assert now.name == "Ops"
+    assert now.name == "Theirs"
     assert channel_at(harness, await browser.send_form_of(answer, events, "/edit")).name == "Mine"
 
 

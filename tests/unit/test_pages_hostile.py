@@ -121,7 +121,7 @@ async def test_text_of_others_is_shown_and_nothing_else(text: str) -> None:
 @pytest.mark.parametrize("text", CORPUS)
 @pytest.mark.parametrize(
     "path",
-    ["/?q={}&tag={}&project={}&status={}&page={}", "/incidents?q={}&thing={}&status={}&page={}", "/incidents/{}",
+    ["/?q={}&tag={}&project={}&status={}&page={}", "/incidents?q={}&thing={}&status={}&page={}",
      "/checks/{}", "/monitors/{}", "/checks/{}/why?at={}", "/checks/{}/pings/{}", "/live?thing={}&x={}",
      "/channels?done={}", "/channels/{}", "/channels/{}/edit", "/channels/new?project={}&kind={}",
      "/channels/new?kind={}", "/keys/{}/new", "/keys/{}/{}/revoke", "/maintenance?month={}&project={}",

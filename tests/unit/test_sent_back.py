@@ -244,6 +244,10 @@ async def test_a_status_page(harness: Harness) -> None:
         ],
         "password": "open sesame",
         "managed_by": "billing",
+        "sections": [{"title": "Web", "description": "What customers see"}],
+        "logo": "data:image/png;base64,iVBORw0KGgoAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+        "accent": "#1b5e9b",
+        "domain": "status.example.org",
     }
     assert set(samples) == set(UpdateStatusPageBody.__struct_fields__)
     for name in samples:
