@@ -142,4 +142,5 @@ async def test_compatible_apis_ignore_parameters() -> None:
             answer = await ask(world.app, "GET", f"{place.path}?nobody=1&utm_source=x", place.key)
             assert answer.status == plain.status, place
             if place.path != "/metrics":
-                assert answer.body == plain.body, place
+                # Pages for people name the address to which their forms lead back.
+                assert answer.body.replace(b"?nobody=1&amp;utm_source=x", b"") == plain.body, place
