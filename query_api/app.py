@@ -34,45 +34,7 @@ from query_api.pages import (
 )
 from query_api.pages.own_domains import OwnDomains
 from query_api.state.freshness import Freshness
-from query_api.web import (
-    account,
-    assets,
-    audit,
-    bulk_edit,
-    channel_forms,
-    channels,
-    check_edit,
-    check_page,
-    dashboard,
-    downtimes,
-    escalations,
-    everybody,
-    explained,
-    incident_edit,
-    incidents,
-    invitations,
-    keys,
-    live,
-    maintenance,
-    maintenance_forms,
-    message_templates,
-    monitor_edit,
-    monitor_page,
-    mutes,
-    one_time_codes,
-    openid,
-    page_editor,
-    page_posts,
-    past,
-    people,
-    projects,
-    reader,
-    report_settings,
-    rotations,
-    sign_in,
-    what_if,
-)
-from query_api.web import page as web_page
+from query_api.web import site
 from query_api.web.sessions import RenewSessions
 
 # Of two that share a prefix, the one whose routes spell a path out takes it.
@@ -96,43 +58,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     app.state.freshness = Freshness(deps.states, deps.states_replica, deps.partitions, deps.clock, deps.source)
     for api in apis:
         _serve(app, api, deps)
-    assets.install(app)
-    sign_in.install(app, deps)
-    openid.install(app, deps)
-    invitations.install(app)
-    people.install(app)
-    everybody.install(app)
-    account.install(app)
-    one_time_codes.install(app)
-    web_page.install(app, deps)
-    reader.install(app)
-    live.install(app)
-    dashboard.install(app, deps)
-    bulk_edit.install(app)
-    check_edit.install(app)
-    check_page.install(app)
-    monitor_edit.install(app)
-    monitor_page.install(app)
-    explained.install(app)
-    incidents.install(app)
-    incident_edit.install(app)
-    past.install(app)
-    what_if.install(app)
-    downtimes.install(app)
-    channel_forms.install(app)
-    channels.install(app)
-    keys.install(app)
-    audit.install(app)
-    maintenance_forms.install(app)
-    maintenance.install(app)
-    escalations.install(app)
-    rotations.install(app)
-    mutes.install(app)
-    message_templates.install(app)
-    report_settings.install(app)
-    projects.install(app)
-    page_editor.install(app)
-    page_posts.install(app)
+    site.install(app, deps)
     badges.install(app, deps)
     project_metrics.install(app, deps)
     tag_badges.install(app, deps)

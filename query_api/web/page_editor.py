@@ -29,7 +29,7 @@ from schemas.status_pages import StatusPage
 
 router = APIRouter(include_in_schema=False)
 
-API = "/api/v1/status-pages"
+PAGES_API = "/api/v1/status-pages"
 # So many things stand in the list of what may be added.
 MOST_CHOICES = 1_000
 _MEANWHILE = (
@@ -95,7 +95,7 @@ async def delete_page(request: Request, deps: DependenciesDep, form: PostedFormD
     if form.raw("title") != found.title:
         words = "Type the title of the page to delete it: nothing was deleted."
         return await _shown(request, deps, form.viewer, found.project, found, of_page(found), 400, problem=words)
-    answer = await call_api(request, form.viewer, found.project, "DELETE", f"{API}/{found.id}")
+    answer = await call_api(request, form.viewer, found.project, "DELETE", f"{PAGES_API}/{found.id}")
     if not answer.is_made:
         raise NoPage(f"The page was not deleted: {answer.words}", answer.status)
     return led_to(deps, "/status-pages")
@@ -134,7 +134,7 @@ async def _take(
     # A slug that is left out is made of the title; an empty one of a page that is there means none.
     if found is None and not body["slug"]:
         del body["slug"]
-    method, path = ("POST", API) if found is None else ("PATCH", f"{API}/{found.id}")
+    method, path = ("POST", PAGES_API) if found is None else ("PATCH", f"{PAGES_API}/{found.id}")
     answer = await call_api(request, viewer, project, "POST" if method == "POST" else "PATCH", path, body)
     if not answer.is_made:
         return await _shown(request, deps, viewer, project, found, typed, answer.status, problem=answer.words)

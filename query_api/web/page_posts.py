@@ -14,7 +14,7 @@ from query_api.pages.posts_shown import STATE_WORDS
 from query_api.web.api_call import Method, call_api
 from query_api.web.forms import PostedForm, PostedFormDep
 from query_api.web.page import NoPage, page
-from query_api.web.page_editor import API, seen_page
+from query_api.web.page_editor import PAGES_API, seen_page
 from query_api.web.sign_in import led_to
 from query_api.web.viewer import Viewer, ViewerDep
 from schemas.ids import new_id
@@ -97,7 +97,7 @@ async def remove(request: Request, deps: DependenciesDep, form: PostedFormDep, i
     """Remove a subscriber."""
     found = seen_page(deps, form.viewer, id)
     _must_edit(form.viewer, found)
-    path = f"{API}/{found.id}/subscribers/{subscriber}"
+    path = f"{PAGES_API}/{found.id}/subscribers/{subscriber}"
     answer = await call_api(request, form.viewer, found.project, "DELETE", path)
     if not answer.is_made and answer.status != 404:  # that it is gone is what was wanted
         raise NoPage(f"The subscriber was not removed: {answer.words}", answer.status)
@@ -130,7 +130,9 @@ async def _ask(
     **headers: str,
 ) -> Response:
     _must_edit(form.viewer, found)
-    answer = await call_api(request, form.viewer, found.project, method, f"{API}/{found.id}/{path}", body, **headers)
+    answer = await call_api(
+        request, form.viewer, found.project, method, f"{PAGES_API}/{found.id}/{path}", body, **headers
+    )
     if not answer.is_made:
         return await _posts(request, deps, form.viewer, found, answer.status, answer.words, _typed(form, post))
     return led_to(deps, f"/status-pages/{found.id}/posts")

@@ -29,7 +29,10 @@ async def test_every_answer_is_safe_in_a_browser(method: str, path: str, status:
         del harness.client.headers["X-Api-Key"]
     answer = await harness.client.request(method, path)
     assert answer.status_code == status
-    for name, value in (("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")):
+    # Forms of pages for people tell the site that they come from.
+    is_page = path in ("/sign-in", "/invitations/x")
+    referrer = "same-origin" if is_page else "no-referrer"
+    for name, value in (("x-content-type-options", "nosniff"), ("referrer-policy", referrer)):
         assert answer.headers.get_list(name) == [value]
     assert "cache-control" in answer.headers
     assert len(answer.headers.get_list("content-security-policy")) == 1
