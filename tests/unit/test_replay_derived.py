@@ -31,6 +31,7 @@ MADE = {
     },
     DELIVERIES: {
         "endpoint.defined", "endpoint.removed", "delivery.requested", "confirmation.requested", "mailbox.answered",
+        "invitation.requested",
         "template.defined", "template.removed",
     },
     PROJECTS: {
