@@ -8,13 +8,23 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.commands import gone
 from query_api.http.field_types import Time, Uuid
-from query_api.http.idempotency import IdempotencyKey, InvalidIdempotencyKey, id_for
+from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
-from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
+from query_api.poppaping.responses import (
+    MOST_PER_PAGE,
+    Page,
+    PerPage,
+    PoppaPingApiError,
+    cut,
+    listed,
+    made_or_found,
+    one,
+    time,
+)
 from query_api.poppaping.service import Service, ServiceDep
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
@@ -122,7 +132,7 @@ async def create_post(
     request = PostCreate(
         request=new_id(),
         at=service.deps.clock.now(),
-        id=_id_for(service, key, idempotency_key),
+        id=service.id_for(key, "post", idempotency_key),
         page=found.id,
         title=wanted.title,
         state=wanted.status,
@@ -132,7 +142,7 @@ async def create_post(
     )
     decision = await service.ask(key, request)
     post = _object(await service.read_back(decision, service.deps.directory.page_news.post))
-    return one(post, 201 if decision.outcome == "made" else 200)
+    return made_or_found(decision, post)
 
 
 @router.get("/status-pages/{id}/posts/{post}", responses=one_of(PostObject, "The post.") | errors(404))
@@ -223,14 +233,6 @@ async def _post(service: Service, key: ApiKey, page: str, id: str) -> StatusPost
     if post.page != found.id:
         raise PoppaPingApiError(404, "Post not found.")
     return post
-
-
-def _id_for(service: Service, key: ApiKey, idempotency_key: str | None) -> str:
-    try:
-        return id_for(service.deps, key.project, "post", idempotency_key)
-    except InvalidIdempotencyKey as invalid:
-        words = str(invalid)
-        raise PoppaPingApiError(400, f"{words[0].upper()}{words[1:]}.") from None
 
 
 async def _asked(service: Service, key: ApiKey, request: PostCreate | PostUpdate | PostEdit) -> PostObject:

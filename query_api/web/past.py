@@ -43,10 +43,7 @@ router = APIRouter(include_in_schema=False)
 PER_PAGE = 50
 MOST_GONE = 500
 _RANKS: Mapping[str, int] = {status: rank for status, rank in RANKS.items()}
-_WORDS: Mapping[str, str] = {status: word for status, word in STATUS_WORDS.items()} | {
-    "unknown": "not known",
-    "absent": "not there yet",
-}
+_WORDS: Mapping[str, str] = STATUS_WORDS | {"unknown": "not known", "absent": "not there yet"}
 _ORDER: tuple[ThenStatus, ...] = ("down", "not_observed", "late", "unknown", "new", "up", "maintenance", "paused")
 _TROUBLES: tuple[ThenStatus, ...] = ("down", "not_observed", "late", "unknown")
 _WRONG, _UNKNOWN, _REST, _ABSENT = range(4)
