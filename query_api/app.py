@@ -35,7 +35,7 @@ from query_api.pages import (
 from query_api.pages.own_domains import OwnDomains
 from query_api.state.freshness import Freshness
 from query_api.web import site
-from query_api.web.sessions import RenewSessions
+from query_api.web.people.sessions import RenewSessions
 
 # Of two that share a prefix, the one whose routes spell a path out takes it.
 APIS: tuple[PublicApi, ...] = (healthchecks.API, poppaping.API, updown.API)

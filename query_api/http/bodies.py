@@ -20,7 +20,7 @@ from query_api.dependencies import Dependencies
 from query_api.errors import QueryApiError
 from query_api.http.refusals import ErrorForm, error_answer
 from query_api.keys import NoSuchKey, find_key, first_values, key_text, known_key
-from query_api.web.sessions import session_of
+from query_api.web.people.sessions import session_of
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import KeyKind
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from query_api.dependencies import Dependencies
 from query_api.errors import QueryApiError
 from query_api.web import assets
-from query_api.web.forms import form_token
+from query_api.web.forms.forms import form_token
 from query_api.web.reader import reader_of
 
 _templates = Environment(
@@ -75,7 +75,7 @@ async def page(
     template: str, deps: Dependencies, status: int = 200, *, request: Request, **values: Any
 ) -> HTMLResponse:
     """The page that a template makes of `values`. In it `asset(name)` is the path of a style or script,
-    `form_token(viewer)` what each form holds (`query_api.web.forms`), and `viewer` whoever is signed in, or none.
+    `form_token(viewer)` what each form holds (`query_api.web.forms.forms`), and `viewer` whoever is signed in, or none.
 
     request: whose cookies say how its reader wants it.
     """

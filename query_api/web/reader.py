@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse
 from infra.clock import Clock
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
-from query_api.web.shown_times import ShownTimes
+from query_api.web.shown.shown_times import ShownTimes
 from schemas.schedules import BadTimezone, zone
 
 Theme = Literal["", "light", "dark"]

@@ -3,45 +3,18 @@
 from fastapi import FastAPI
 
 from query_api.dependencies import Dependencies
-from query_api.web import (
-    account,
-    assets,
-    audit,
-    bulk_edit,
-    channel_forms,
-    channels,
-    check_edit,
-    check_page,
-    dashboard,
-    downtimes,
-    escalations,
-    everybody,
-    explained,
-    incident_edit,
-    incidents,
-    invitations,
-    keys,
-    live,
-    maintenance,
-    maintenance_forms,
-    message_templates,
-    monitor_edit,
-    monitor_page,
-    mutes,
-    one_time_codes,
-    openid,
-    page,
-    page_editor,
-    page_posts,
-    past,
-    people,
-    projects,
-    reader,
-    report_settings,
-    rotations,
-    sign_in,
-    what_if,
-)
+from query_api.web import assets, live, page, reader
+from query_api.web.channels import channel_forms, channels, message_templates, mutes
+from query_api.web.checks import check_edit, check_page
+from query_api.web.incidents import downtimes, explained, incident_edit, incidents
+from query_api.web.maintenance import maintenance, maintenance_forms
+from query_api.web.monitors import monitor_edit, monitor_page
+from query_api.web.on_call import escalations, rotations
+from query_api.web.overview import bulk_edit, dashboard
+from query_api.web.past import past, what_if
+from query_api.web.people import account, everybody, invitations, one_time_codes, openid, people, sign_in
+from query_api.web.projects import audit, keys, projects, report_settings
+from query_api.web.status_pages import page_editor, page_posts
 
 
 def install(app: FastAPI, deps: Dependencies) -> None:

@@ -1,11 +1,11 @@
 """Who looks at a page, and what he may see and change.
 
-A person shows the session that his sign-in began (`query_api.web.sessions`). Whoever shows none is led to `/sign-in`,
-and from there to where he wanted to go; a form that he sent is carried through. The owner of the instance signs in as
-`admin` with the admin password: `admin_password` of credentials.json, or `PINGFOLD_ADMIN_PASSWORD`. Scripts show it by
-HTTP Basic, with any user name; what shows `Authorization` is answered 401, never led elsewhere. Once the owner has
-one-time codes, that is not enough: then only a session counts. Without such a password and without people there are no
-pages (404).
+A person shows the session that his sign-in began (`query_api.web.people.sessions`). Whoever shows none is led to
+`/sign-in`, and from there to where he wanted to go; a form that he sent is carried through. The owner of the instance
+signs in as `admin` with the admin password: `admin_password` of credentials.json, or `PINGFOLD_ADMIN_PASSWORD`. Scripts
+show it by HTTP Basic, with any user name; what shows `Authorization` is answered 401, never led elsewhere. Once the
+owner has one-time codes, that is not enough: then only a session counts. Without such a password and without people
+there are no pages (404).
 
 What a person may do follows from his roles in the projects, looked up for every request: who is taken out of a project
 sees nothing of it from then on.
@@ -24,7 +24,7 @@ from query_api.errors import QueryApiError
 from query_api.http.refusals import ApiError
 from query_api.pages.guessing import PasswordGuessLimiter
 from query_api.pages.page_password import given_password
-from query_api.web.sessions import session_of
+from query_api.web.people.sessions import session_of
 from schemas.actors import Actor
 from schemas.people import OWNER, Person, Role
 

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from query_api.web.as_it_was import Then, then
-from query_api.web.things import Thing, check_thing, monitor_thing
+from query_api.web.past.as_it_was import Then, then
+from query_api.web.shown.things import Thing, check_thing, monitor_thing
 from schemas.base import Micros
 from tests.harness import POP_KEY, Harness
 

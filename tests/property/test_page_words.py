@@ -6,12 +6,12 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.web.overview_filter import SHOWN, OverviewFilter, read_filter
-from query_api.web.plots import Point, curve
-from query_api.web.reasons import in_reach
-from query_api.web.schedule_words import period_words, span_words
-from query_api.web.shown_times import ShownTimes
-from query_api.web.time_range import LONGEST, read_range
+from query_api.web.overview.overview_filter import SHOWN, OverviewFilter, read_filter
+from query_api.web.shown.plots import Point, curve
+from query_api.web.shown.reasons import in_reach
+from query_api.web.shown.schedule_words import period_words, span_words
+from query_api.web.shown.shown_times import ShownTimes
+from query_api.web.shown.time_range import LONGEST, read_range
 from schemas.base import SECOND
 from schemas.schedules import canonical_tz, zone
 from schemas.times import LAST, iso

@@ -11,7 +11,7 @@ from infra.secrets import one_time_codes
 from infra.secrets.one_time_codes import WINDOW_SECONDS, hash_recovery_code, window_of
 from infra.secrets.person_passwords import hash_person_password, is_person_password
 from infra.secrets.secrets import Vault
-from query_api.web.identity import OF_CODES, Identities
+from query_api.web.people.identity import OF_CODES, Identities
 from schemas.base import SECOND
 from schemas.people import MOST_WRONG_CODES, person_id
 from tests.harness import ADMIN_PASSWORD, Harness
@@ -299,7 +299,7 @@ async def test_while_kafka_is_away_no_code_is_taken(harness: Harness) -> None:
 
 
 async def test_one_address_does_not_try_every_name(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("query_api.web.identity.is_person_password", lambda _password, _stored: False)
+    monkeypatch.setattr("query_api.web.people.identity.is_person_password", lambda _password, _stored: False)
     browser = Browser(harness)
     statuses = [(await browser.sign_in(f"p{number}@example.org", "x")).status_code for number in range(52)]
     assert statuses == [403] * 50 + [429] * 2
@@ -315,7 +315,7 @@ async def test_a_name_that_nobody_has_takes_as_long(harness: Harness, monkeypatc
         looks.append((password, stored))
         return is_person_password(password, stored)
 
-    monkeypatch.setattr("query_api.web.identity.is_person_password", look)
+    monkeypatch.setattr("query_api.web.people.identity.is_person_password", look)
     answers = [(await Browser(harness).sign_in(name, "wrong password")) for name in (ANN, "bob@example.org")]
     assert [answer.status_code for answer in answers] == [403, 403]
     assert [bool(stored) for _, stored in looks] == [True, False]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.clickhouse.client import ClickHouseUnavailable
-from query_api.web import audit
+from query_api.web.projects import audit
 from tests.harness import Harness
 from tests.people_world import member, owner
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from query_api.web.check_forms import coming_runs
+from query_api.web.checks.check_forms import coming_runs
 from schemas.base import SECOND
 from schemas.definitions import Check
 from schemas.schedules import Cron, Simple

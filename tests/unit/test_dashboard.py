@@ -6,7 +6,11 @@ from base64 import b64encode
 import pytest
 from fastapi.dependencies.models import Dependant
 
-from query_api.web import check_page, dashboard, downtimes, explained, incidents, monitor_page, past, what_if
+from query_api.web.checks import check_page
+from query_api.web.incidents import downtimes, explained, incidents
+from query_api.web.monitors import monitor_page
+from query_api.web.overview import dashboard
+from query_api.web.past import past, what_if
 from query_api.web.viewer import Viewer, viewer
 from schemas.actors import Actor
 from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.web.form_rows import is_of_rows, rows_of_values, values_of_rows
+from query_api.web.forms.form_rows import is_of_rows, rows_of_values, values_of_rows
 from schemas.escalations import EscalationPolicy, Step
 from schemas.on_call import OnCallRotation
 from tests.harness import Harness

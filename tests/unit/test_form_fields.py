@@ -12,11 +12,11 @@ from msgspec import UNSET
 from query_api.healthchecks.check_bodies import CreateCheckBody
 from query_api.poppaping.monitor_fields import CreateMonitorBody
 from query_api.updown.durations import seconds_of
-from query_api.web.field_errors import ToldError, told_error
-from query_api.web.form_fields import Field, Group, WrongInput, field_of, filled, fingerprint, value_of
-from query_api.web.form_state import Form, changes, filled_form, merged, said, typed_form
-from query_api.web.forms import PostedForm
-from query_api.web.schedule_words import span_text
+from query_api.web.forms.field_errors import ToldError, told_error
+from query_api.web.forms.form_fields import Field, Group, WrongInput, field_of, filled, fingerprint, value_of
+from query_api.web.forms.form_state import Form, changes, filled_form, merged, said, typed_form
+from query_api.web.forms.forms import PostedForm
+from query_api.web.shown.schedule_words import span_text
 from query_api.web.viewer import Viewer
 from schemas.actors import Actor
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from infra.secrets.secrets import hash_api_key
-from query_api.web.keys import KIND_WORDS
+from query_api.web.projects.keys import KIND_WORDS
 from schemas.definitions import ApiKey
 from schemas.topics import TRANSITIONS
 from tests.harness import WRITE_KEY, Harness

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.web.maintenance_month import MOST_IN_DAY, MOST_TIMES, Month, occasions_of, read_month, shown_month
+from query_api.web.maintenance.maintenance_month import (
+    MOST_IN_DAY,
+    MOST_TIMES,
+    Month,
+    occasions_of,
+    read_month,
+    shown_month,
+)
 from schemas.base import SECOND
 from schemas.ids import new_id
 from schemas.maintenance import Maintenance, Once, Recurring

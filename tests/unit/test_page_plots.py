@@ -7,11 +7,11 @@ import pytest
 
 from query_api.history.response_times import Figures, Place
 from query_api.history.status_pages import DAY, DayRow
-from query_api.web.answers import answers, phases_ms, within_words
-from query_api.web.availability import DAYS, availability
-from query_api.web.plots import Bar, Point, bars, curve, stacks
-from query_api.web.shown_times import ShownTimes
-from query_api.web.time_range import read_range
+from query_api.web.monitors.answers import answers, phases_ms, within_words
+from query_api.web.monitors.availability import DAYS, availability
+from query_api.web.shown.plots import Bar, Point, bars, curve, stacks
+from query_api.web.shown.shown_times import ShownTimes
+from query_api.web.shown.time_range import read_range
 from schemas.base import SECOND
 from schemas.response_times import BUCKETS
 from schemas.schedules import zone

@@ -3,9 +3,16 @@
 import pytest
 from msgspec.structs import replace
 
-from query_api.web.reasons import acknowledged_words, check_reason, in_reach, limits_words, monitor_reason, muted_words
-from query_api.web.schedule_words import schedule_words, span_words
-from query_api.web.shown_times import ShownTimes
+from query_api.web.shown.reasons import (
+    acknowledged_words,
+    check_reason,
+    in_reach,
+    limits_words,
+    monitor_reason,
+    muted_words,
+)
+from query_api.web.shown.schedule_words import schedule_words, span_words
+from query_api.web.shown.shown_times import ShownTimes
 from schemas.base import SECOND
 from schemas.check_states import CheckState, Failing, Run
 from schemas.definitions import Check

@@ -8,10 +8,10 @@ import pytest
 from fastapi.dependencies.models import Dependant
 
 from infra.clickhouse.client import ClickHouseUnavailable
-from query_api.web import past
-from query_api.web.overview_filter import OverviewFilter
-from query_api.web.past_moment import read_past
-from query_api.web.time_range import DAY
+from query_api.web.overview.overview_filter import OverviewFilter
+from query_api.web.past import past
+from query_api.web.past.past_moment import read_past
+from query_api.web.shown.time_range import DAY
 from query_api.web.viewer import Viewer, viewer
 from schemas.actors import Actor
 from schemas.base import SECOND, Micros

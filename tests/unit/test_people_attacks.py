@@ -166,7 +166,7 @@ async def test_a_long_password_costs_no_more_and_is_nobodys(harness: Harness, mo
         looks.append(password)
         return False
 
-    monkeypatch.setattr("query_api.web.identity.is_person_password", look)
+    monkeypatch.setattr("query_api.web.people.identity.is_person_password", look)
     assert (await Browser(harness).sign_in(ANN, "x" * 12_000)).status_code == 403
     assert [len(one) for one in looks] == [201]  # a longer one than any that there is
 

@@ -10,7 +10,7 @@ import pytest
 from infra.secrets.people_tokens import PeopleTokens
 from infra.settings.settings import Settings
 from ingest.ping.urls import is_bulk, is_ping
-from query_api.web.forms import local_path
+from query_api.web.forms.forms import local_path
 from query_api.web.viewer import viewer
 from tests.harness import ADMIN_PASSWORD, Harness
 from tests.web_browser import Browser, form_of
@@ -254,11 +254,11 @@ def test_no_session_lasts_for_ever(monkeypatch: pytest.MonkeyPatch, text: str) -
 # What needs no session: it begins or replaces one, is opened by a link, or says how a browser is shown pages.
 _OPEN = {
     "assets.asset",
-    "sign_in.sign_in_page",
-    "sign_in.sign_in",
-    "sign_in.second_step",
-    "invitations.show",
-    "invitations.accept",
+    "people.sign_in.sign_in_page",
+    "people.sign_in.sign_in",
+    "people.sign_in.second_step",
+    "people.invitations.show",
+    "people.invitations.accept",
     "reader.prefer",
 }
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from infra.clickhouse.client import ClickHouseUnavailable
-from query_api.web import asking, incidents
-from query_api.web.snippets import snippets
+from query_api.web import asking
+from query_api.web.checks.snippets import snippets
+from query_api.web.incidents import incidents
 from schemas.probes import Phases
 from schemas.schedules import Simple, parse_schedule
 from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness

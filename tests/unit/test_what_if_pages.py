@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from query_api.web.plots import Stretch, timelines
-from query_api.web.shown_times import ShownTimes
-from query_api.web.what_if_form import read_form
-from query_api.web.what_if_shown import MOST_LISTED, settings_words, shown
+from query_api.web.past.what_if_form import read_form
+from query_api.web.past.what_if_shown import MOST_LISTED, settings_words, shown
+from query_api.web.shown.plots import Stretch, timelines
+from query_api.web.shown.shown_times import ShownTimes
 from query_api.what_if.port import NoAnswer
 from schemas.definitions import Check
 from schemas.monitors import Monitor

@@ -1,0 +1,1 @@
+"""Channels, their deliveries, message templates and mutes."""

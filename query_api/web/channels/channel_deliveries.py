@@ -1,0 +1,93 @@
+"""What a channel was sent, newest first, as its page lists it: what is pending, then what history tells.
+
+History that does not answer takes only its own part away: what is pending, this process knows itself.
+"""
+
+from typing import Any, NamedTuple
+
+from query_api.dependencies import Dependencies
+from query_api.history.deliveries import FinishedRow
+from query_api.history.ports import DeliveryHistoryReader
+from query_api.web.asking import told
+from query_api.web.channels.channel_words import NOTICE_WORDS
+from query_api.web.shown.changes_shown import OUTCOME_WORDS
+from query_api.web.shown.shown_times import ShownTimes
+from schemas.definitions import Channel
+from schemas.deliveries import Delivery
+
+PER_PAGE = 25
+_WELL = ("delivered", "gathered")
+_MISSING = "History does not answer now: what was sent before is missing here."
+_NONE = "History is not available here: only what is pending is shown."
+
+
+class Log(NamedTuple):
+    """rows: of one page. missing: what is not shown, in words; more: whether there is another page."""
+
+    rows: list[dict[str, Any]]
+    missing: str
+    more: bool
+
+
+async def log_of(deps: Dependencies, channel: Channel, page: int, times: ShownTimes) -> Log:
+    """One page of what a channel was sent. page: from 1."""
+    # In this order: what finishes meanwhile is seen twice, and shown once, instead of never.
+    pending, skip = deps.delivery_states.pending(channel.id), (page - 1) * PER_PAGE
+    rows = [_pending(one.delivery, times) for one in pending[skip : skip + PER_PAGE]]
+    if deps.delivery_history is None:
+        return Log(rows, _NONE, len(pending) > skip + PER_PAGE)
+    room = PER_PAGE - len(rows)
+    found = await told(_finished(deps.delivery_history, channel.id, max(0, skip - len(pending)), room + 1))
+    if found is None:
+        return Log(rows, _MISSING, len(pending) > skip + PER_PAGE)
+    known = {(one.id, one.replay) for one in pending}
+    rows += [_row(one, times) for one in found[:room] if (one.delivery, one.replay) not in known]
+    return Log(rows, "", len(found) > room)
+
+
+async def last_of(deps: Dependencies, channel: Channel, times: ShownTimes) -> dict[str, Any] | None:
+    """What it was sent last; None: nothing, or history does not tell."""
+    pending = deps.delivery_states.pending(channel.id)
+    if pending:
+        return _pending(pending[0].delivery, times)
+    if deps.delivery_history is None:
+        return None
+    found = await told(_finished(deps.delivery_history, channel.id, 0, 1))
+    return _row(found[0], times) if found else None
+
+
+async def _finished(history: DeliveryHistoryReader, channel: str, skip: int, limit: int) -> list[FinishedRow]:
+    await history.caught_up(channel)
+    return await history.log(channel, skip, limit)
+
+
+def _pending(delivery: Delivery, times: ShownTimes) -> dict[str, Any]:
+    following = "an attempt is under way" if delivery.due is None else f"next attempt {times.clock(delivery.due)}"
+    return {
+        "id": delivery.id,
+        "notice": NOTICE_WORDS.get(delivery.notice, delivery.notice),
+        "look": "none" if not delivery.error else "late",
+        "word": "pending",
+        "outcome": following,
+        "attempts": delivery.attempt - (delivery.due is None),
+        "began": times.at(delivery.first_due),
+        "ended": "",
+        "error": delivery.error or "",
+        "again": bool(delivery.replay),
+    }
+
+
+def _row(row: FinishedRow, times: ShownTimes) -> dict[str, Any]:
+    is_well = row.outcome in _WELL
+    return {
+        "id": row.delivery,
+        "notice": NOTICE_WORDS.get(row.notice, row.notice),  # type: ignore[call-overload]
+        "look": "up" if is_well else "none" if row.outcome == "muted" else "down",
+        "word": "sent" if is_well else "not sent",
+        "outcome": OUTCOME_WORDS.get(row.outcome, row.outcome),
+        "attempts": row.attempts,
+        "began": times.at(row.began),
+        "ended": times.at(row.at),
+        "error": "" if row.outcome == "gathered" else row.detail,
+        "again": bool(row.replay),
+    }

@@ -1,0 +1,79 @@
+"""`/templates`: how a project words its messages. The API makes and changes templates, and previews them."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+
+from query_api.dependencies import Dependencies, DependenciesDep
+from query_api.http.route_index import include
+from query_api.web.channels.channel_words import NOTICE_WORDS
+from query_api.web.forms.forms import PostedFormDep
+from query_api.web.forms.saving import act, confirm_page, must_be_made, must_edit
+from query_api.web.owned import owned, seen_projects
+from query_api.web.page import page
+from query_api.web.people.sign_in import led_to
+from query_api.web.viewer import Viewer, ViewerDep, viewer
+from schemas.message_templates import MessageTemplate
+
+router = APIRouter(include_in_schema=False)
+
+
+def install(app: FastAPI) -> None:
+    """Put the pages into the application."""
+    include(app, router)
+
+
+@router.get("/templates", dependencies=[Depends(viewer)])
+async def list_templates(request: Request, deps: DependenciesDep, who: ViewerDep) -> Response:
+    """The templates of his projects."""
+    sections = [
+        {
+            "name": project.name or project.id,
+            "edits": who.may_edit(project.id),
+            "rows": [_row(deps, one) for one in deps.directory.templates_of(project.id)],
+        }
+        for project in seen_projects(deps, who)
+    ]
+    done = "The template is removed." if request.query_params.get("done") == "removed" else ""
+    return await page("templates.html", deps, request=request, sections=sections, done=done)
+
+
+@router.get("/templates/{id}/remove", dependencies=[Depends(viewer)])
+async def remove_page(request: Request, deps: DependenciesDep, who: ViewerDep, id: str) -> Response:
+    """Ask whether a template is to be removed."""
+    template = await _template(deps, who, id)
+    return await confirm_page(
+        request,
+        title=f"Remove the template {template.name}?",
+        text="What it words is told in our own words again.",
+        action=f"/templates/{template.id}/remove",
+        button="Remove it",
+        back="/templates",
+    )
+
+
+@router.post("/templates/{id}/remove")
+async def remove(request: Request, deps: DependenciesDep, form: PostedFormDep, id: str) -> Response:
+    """Remove a template."""
+    template = await _template(deps, form.viewer, id)
+    path = f"/api/v1/message-templates/{template.id}"
+    must_be_made(await act(request, form.viewer, template.project, "DELETE", path))
+    return led_to(deps, "/templates?done=removed")
+
+
+async def _template(deps: Dependencies, who: Viewer, id: str) -> MessageTemplate:
+    template = await owned(deps, who, "template", deps.directory.template, id)
+    must_edit(who, template.project)
+    return template
+
+
+def _row(deps: Dependencies, template: MessageTemplate) -> dict[str, Any]:
+    channels = [one for id in template.channels if (one := deps.directory.channel(id)) is not None]
+    return {
+        "id": template.id,
+        "name": template.name,
+        "notices": [NOTICE_WORDS[one] for one in template.notices],
+        "channels": [one.name or one.kind for one in channels],
+        "title": template.title,
+        "text": template.text,
+    }

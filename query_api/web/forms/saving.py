@@ -1,0 +1,122 @@
+"""A form is sent: the same request as a program makes, to the API of this process, as the person who is signed in.
+
+What the API refuses is shown by the form, with everything kept as it was typed. A form that makes something carries its
+key along (`Idempotency-Key`); one that changes something sends only what differs from the thing as it is.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from fastapi import Request, Response
+
+from query_api.dependencies import Dependencies, dependencies_of
+from query_api.web.api_call import ApiAnswer, Method, call_api
+from query_api.web.forms.form_state import Form, Shape, refused, said
+from query_api.web.page import NoPage, page
+from query_api.web.people.sign_in import led_to
+from query_api.web.viewer import Viewer
+
+FEW = "Only owners and editors of the project change what is in it."
+
+
+class Sent(NamedTuple):
+    """What became of a form. answer: of the API; None: it was not asked. form: to be shown again, unless it is made."""
+
+    answer: ApiAnswer | None
+    form: Form
+
+    @property
+    def is_made(self) -> bool:
+        """Whether what the form says is so now."""
+        wrong = self.form.errors or self.form.problem
+        return not wrong and (self.answer is None or self.answer.is_made)
+
+    @property
+    def status(self) -> int:
+        """Of the page that shows the form again."""
+        return 400 if self.answer is None or self.answer.is_made else self.answer.status
+
+
+def must_edit(viewer: Viewer, project: str) -> None:
+    """Raises `NoPage` for who may not change what is in a project: 404 if he may not see it either."""
+    if not viewer.may_see(project):
+        raise NoPage("There is no such project.")
+    if not viewer.may_edit(project):
+        raise NoPage(FEW, 403)
+
+
+async def send(
+    request: Request,
+    viewer: Viewer,
+    project: str,
+    form: Form,
+    method: Method,
+    path: str,
+    *,
+    shape: Shape | None = None,
+    only: Collection[str] | None = None,
+) -> Sent:
+    """Send a form to an API. shape: makes the body of what the fields say; only: the fields that have changed; with
+    none the API is not asked. Raises `NoPage`."""
+    must_edit(viewer, project)
+    values, errors = said(form)
+    if errors:
+        return Sent(None, replace(form, errors=errors))
+    if only is not None and not only:
+        return Sent(None, form)
+    body = values if only is None else {name: value for name, value in values.items() if name in only}
+    key = {"Idempotency-Key": form.once} if form.once else {}
+    answer = await call_api(request, viewer, project, method, path, body if shape is None else shape(body), **key)
+    return Sent(answer, form if answer.is_made else refused(form, answer.words))
+
+
+async def act(request: Request, viewer: Viewer, project: str, method: Method, path: str, body: Any = None) -> ApiAnswer:
+    """Do what a button says, by an API. Raises `NoPage`."""
+    must_edit(viewer, project)
+    return await call_api(request, viewer, project, method, path, body)
+
+
+def must_be_made(answer: ApiAnswer) -> None:
+    """Raises `NoPage` with the API's words for what it refused."""
+    if not answer.is_made:
+        words = answer.words
+        raise NoPage(f"Nothing was changed: {words[:1].lower()}{words[1:].rstrip('.')}.", answer.status)
+
+
+def saved(deps: Dependencies, path: str, note: str = "saved") -> Response:
+    """Lead to the page of a thing, which says that it is saved. note: a name in `query_api.web.page.NOTES`."""
+    return led_to(deps, f"{path}{'&' if '?' in path else '?'}note={note}")
+
+
+async def form_page(
+    request: Request,
+    form: Form,
+    *,
+    title: str,
+    action: str,
+    button: str,
+    back: str,
+    status: int = 200,
+    template: str = "form.html",
+    **values: Any,
+) -> Response:
+    """The page of a form. action, back: paths below the site's root."""
+    shown: dict[str, Any] = {"title": title, "action": action, "button": button, "back": back, "form": form}
+    return await page(template, dependencies_of(request), status, request=request, **(shown | values))
+
+
+async def confirm_page(
+    request: Request,
+    *,
+    title: str,
+    text: str,
+    action: str,
+    button: str,
+    back: str,
+    problem: str = "",
+    status: int = 200,
+) -> Response:
+    """The page that asks before something is gone for good."""
+    shown = {"title": title, "text": text, "action": action, "button": button, "back": back, "problem": problem}
+    return await page("confirm.html", dependencies_of(request), status, request=request, **shown)

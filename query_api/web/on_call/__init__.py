@@ -1,0 +1,1 @@
+"""Who is called when nobody answers: escalations and rotations."""

@@ -1,0 +1,1 @@
+"""The overview of everything, and changes of many things at once."""

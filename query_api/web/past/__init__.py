@@ -1,0 +1,1 @@
+"""Everything as it was, and what other settings would have told."""

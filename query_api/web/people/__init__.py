@@ -1,0 +1,1 @@
+"""People who sign in: sessions, passwords, codes, invitations, roles."""

@@ -1,0 +1,1 @@
+"""Projects, their keys, reports and audit trail."""

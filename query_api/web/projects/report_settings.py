@@ -1,0 +1,92 @@
+"""`/projects/<id>/reports`: which reports a project is sent, and to which channels."""
+
+from datetime import tzinfo
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+
+from query_api.dependencies import Dependencies, DependenciesDep
+from query_api.http.route_index import include
+from query_api.poppaping.report_schedule import UpdateReportScheduleBody
+from query_api.web.forms.form_fields import Group, Option, field_of
+from query_api.web.forms.form_state import Form, changes, filled_form, merged, typed_form
+from query_api.web.forms.forms import PostedFormDep
+from query_api.web.forms.saving import form_page, must_edit, send
+from query_api.web.owned import seen_project
+from query_api.web.people.sign_in import led_to
+from query_api.web.reader import reader_of
+from query_api.web.viewer import Viewer, ViewerDep, viewer
+from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.definitions import Project
+from schemas.notices import REPORT
+
+router = APIRouter(include_in_schema=False)
+
+
+def install(app: FastAPI) -> None:
+    """Put the page into the application."""
+    include(app, router)
+
+
+@router.get("/projects/{id}/reports", dependencies=[Depends(viewer)])
+async def reports_page(request: Request, deps: DependenciesDep, who: ViewerDep, id: str) -> Response:
+    """The form of what is set."""
+    project = _project(deps, who, id)
+    zone = reader_of(request, deps).times.zone
+    return await _form(request, project, filled_form(_groups(deps, project), *_now(deps, project, zone)))
+
+
+@router.post("/projects/{id}/reports")
+async def change(request: Request, deps: DependenciesDep, form: PostedFormDep, id: str) -> Response:
+    """Change what the form says otherwise than it is."""
+    project = _project(deps, form.viewer, id)
+    zone = reader_of(request, deps).times.zone
+    values, _, version = _now(deps, project, zone)
+    typed = typed_form(_groups(deps, project), form, zone)
+    again = merged(typed, values, version)
+    if again is not None:
+        return await _form(request, project, again, 409)
+    changed = changes(typed, values)
+    sent = await send(request, form.viewer, project.id, typed, "PATCH", "/api/v1/reports/schedule", only=changed)
+    if not sent.is_made:
+        return await _form(request, project, sent.form, sent.status)
+    return led_to(deps, f"/projects/{project.id}?done=reports")
+
+
+def _project(deps: Dependencies, who: Viewer, id: str) -> Project:
+    project = seen_project(deps, who, id)
+    must_edit(who, project.id)
+    return project
+
+
+def _now(deps: Dependencies, project: Project, zone: tzinfo) -> tuple[dict[str, Any], tzinfo, int]:
+    found = deps.directory.report_settings(project.id)
+    if found is None:
+        return {"timezone": "UTC"}, zone, 0
+    values = {"weekly": found.weekly, "monthly": found.monthly, "timezone": found.timezone}
+    return values | {"alert_channel_ids": found.channels}, zone, found.version
+
+
+def _groups(deps: Dependencies, project: Project) -> tuple[Group, ...]:
+    channels = deps.directory.channels_of(project.id)
+    takers = tuple(Option(one.id, one.name or one.kind) for one in channels if REPORT in CHANNEL_KINDS[one.kind].takes)
+    body = UpdateReportScheduleBody
+    fields = (
+        field_of(body, "weekly", "A report of each week"),
+        field_of(body, "monthly", "A report of each month"),
+        field_of(body, "timezone", "Time zone of the calendar", required=True),
+        field_of(body, "alert_channel_ids", "Send them to", kind="several", options=takers),
+    )
+    return (Group(title="", fields=fields),)
+
+
+async def _form(request: Request, project: Project, form: Form, status: int = 200) -> Response:
+    return await form_page(
+        request,
+        form,
+        title=f"Reports of {project.name or project.id}",
+        action=f"/projects/{project.id}/reports",
+        button="Keep the changes",
+        back=f"/projects/{project.id}",
+        status=status,
+    )

@@ -1,0 +1,1 @@
+"""What pages show of things, times, changes and runs: words and plots."""

@@ -1,0 +1,1 @@
+"""The editor of status pages, their posts and subscribers."""
