@@ -1,15 +1,17 @@
 """The directory: a replica of `definitions` in memory, indexed by id, token, ping key and slug, and by API key.
 
-Checks, of which there may be very many, are stored packed, and unpacked on access.
+Its tables are in modules of their own: checks, people, status pages and their posts.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from infra.log.checks_table import ChecksTable
 from infra.log.names import Names
 from infra.log.page_news_table import PageNewsTable
+from infra.log.pages_table import PagesTable
 from infra.log.people_table import PeopleTable
 from schemas.base import Micros
 from schemas.calendar_feeds import CalendarFeed
@@ -19,7 +21,6 @@ from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.on_call import OnCallRotation
-from schemas.packing import Packing
 from schemas.recipients import Recipient
 from schemas.reports import PendingReport, ReportSettings, ReportState
 from schemas.status_pages import StatusPage
@@ -27,7 +28,6 @@ from schemas.tag_mutes import TagMute
 
 _decode = msgspec.json.Decoder(Definition).decode
 _decode_report_state = msgspec.json.Decoder(ReportState).decode
-_checks = Packing(Check, ids=("project", "channels"), without=("id",))
 # Kinds of definitions, besides checks, that are kept.
 _KINDS = frozenset(
     {
@@ -49,27 +49,26 @@ _KINDS = frozenset(
     }
 )
 _NOBODYS: tuple[None, None] = (None, None)
-_NO_SLUGS: dict[str, str | tuple[str, ...]] = {}
 
 
-class _Members:
-    """Ids in the order in which they came. What has left keeps its place until half of all has."""
+class _Owned(Protocol):
+    """What a project has."""
 
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-        self._left: set[str] = set()
+    @property
+    def id(self) -> str: ...
+    @property
+    def project(self) -> str: ...
+    @property
+    def created(self) -> Micros: ...
 
-    def add(self, id: str) -> None:
-        if id in self._left:
-            self._left.discard(id)
-            self.ids = [other for other in self.ids if other != id]
-        self.ids.append(id)
 
-    def remove(self, id: str) -> None:
-        self._left.add(id)
-        if 2 * len(self._left) > len(self.ids):
-            self.ids = [other for other in self.ids if other not in self._left]
-            self._left.clear()
+_O = TypeVar("_O", bound=_Owned)
+
+
+def _oldest_first(definitions: Iterable[_O], project: str) -> list[_O]:
+    """Those of a project."""
+    found = (definition for definition in definitions if definition.project == project)
+    return sorted(found, key=lambda definition: (definition.created, definition.id))
 
 
 class Directory:
@@ -78,10 +77,7 @@ class Directory:
     def __init__(self) -> None:
         self.projects: dict[str, Project] = {}
         self._ping_keys: dict[str, tuple[str, Micros | None]] = {}  # the project, and until when
-        self._checks: dict[str, bytes] = {}
-        self._slugs: dict[str, dict[str, str | tuple[str, ...]]] = {}  # by project and slug: an id, or several
-        self._checks_of: dict[str, _Members] = {}
-        self._homes: dict[str, int] = {}  # the partition of each project that has had a check
+        self._checks = ChecksTable()
         self._monitors: dict[str, Monitor] = {}
         self._windows: dict[str, Maintenance] = {}
         self._policies: dict[str, EscalationPolicy] = {}
@@ -93,8 +89,7 @@ class Directory:
         self._tag_mutes: dict[str, TagMute] = {}
         self._channels: dict[str, Channel] = {}
         self._recipients: dict[str, Recipient] = {}
-        self._pages: dict[str, StatusPage] = {}
-        self._pages_at: dict[str, tuple[str, ...]] = {}  # first 8 of a page's id -> ids
+        self._pages = PagesTable()
         self.page_news = PageNewsTable()
         self.people = PeopleTable()
         self._keys: dict[str, ApiKey] = {}
@@ -131,44 +126,10 @@ class Directory:
             self._apply_other(kind, id, None if value is None else _decode(value))
 
     def _apply_check(self, partition: int, id: str, value: bytes | None) -> None:
-        before, check = self.check(id), None if value is None else _decode(value)
+        before, check = self._checks.check(id), None if value is None else _decode(value)
         after = check if isinstance(check, Check) else None
-        if after is not None:
-            self._homes[after.project] = partition
-        elif before is not None and self._homes.get(before.project, partition) != partition:
-            return  # another project had the id before: its removal may be read after what was made then
-        was = None if before is None else (before.project, before.slug)
-        now = None if after is None else (after.project, after.slug)
-        if was != now:
-            if before is not None:
-                self._remove_slug(before)
-            if after is not None:
-                self._add_slug(after, id)
-        if before is not None and (after is None or after.project != before.project):
-            self._checks_of[before.project].remove(id)
-        if after is None:
-            self._names.change(id, before, None)
-            self._checks.pop(id, None)
-            return
-        self._checks[id] = _checks.pack(after)
-        self._names.change(id, before, after)
-        if before is None or after.project != before.project:
-            self._checks_of.setdefault(after.project, _Members()).add(id)
-
-    def _remove_slug(self, check: Check) -> None:
-        slugs = self._slugs.get(check.project, _NO_SLUGS)
-        left = tuple(other for other in self.by_slug(check.project, check.slug) if other != check.id)
-        if left:
-            slugs[check.slug] = left[0] if len(left) == 1 else left
-        else:
-            slugs.pop(check.slug, None)
-
-    def _add_slug(self, check: Check, id: str) -> None:
-        """`id` is the very text that is the key of the check: one for all tables."""
-        if check.slug:
-            there = self.by_slug(check.project, check.slug)
-            slugs = self._slugs.setdefault(check.project, {})
-            slugs[check.slug] = (*there, id) if there else id
+        if self._checks.apply(partition, id, after):
+            self._names.change(id, before, after)
 
     def _apply_other(self, kind: str, id: str, definition: Definition | None) -> None:
         before = self._named(kind, id)
@@ -181,7 +142,7 @@ class Directory:
             case "monitor":
                 return self._monitors.get(id)
             case "status-page":
-                return self._pages.get(id)
+                return self._pages.page(id)
             case "channel":
                 return self._channels.get(id)
             case _:
@@ -199,17 +160,10 @@ class Directory:
             case None if kind == "key" and id in self._keys:
                 self._keys_by_hash.pop(self._keys.pop(id).hash, None)
             case StatusPage():
-                if id not in self._pages:
-                    self._pages_at[id[:8]] = (*self._pages_at.get(id[:8], ()), id)
-                self._pages[id] = definition
+                self._pages.set(id, definition)
                 self.page_news.set_domain(id, definition.domain)
-            case None if kind == "status-page" and id in self._pages:
-                left = tuple(other for other in self._pages_at[id[:8]] if other != id)
-                if left:
-                    self._pages_at[id[:8]] = left
-                else:
-                    del self._pages_at[id[:8]]
-                del self._pages[id]
+            case None if kind == "status-page":
+                self._pages.set(id, None)
                 self.page_news.set_domain(id, "")
             case _ if (table := self._plain.get(kind)) is not None:
                 if definition is None:
@@ -244,18 +198,15 @@ class Directory:
     @property
     def newest_check(self) -> str | None:
         """The id of the check that came to be known last."""
-        return next(reversed(self._checks), None)
+        return self._checks.newest
 
     def check_ids(self) -> list[str]:
         """The ids of all checks, in the order in which they came to be known."""
-        return list(self._checks)
+        return self._checks.ids()
 
     def check(self, id: str) -> Check | None:
         """The check with this id."""
-        packed = self._checks.get(id)
-        if packed is None:
-            return None
-        return _checks.unpack(packed, id=id)
+        return self._checks.check(id)
 
     def id_of_token(self, token: str) -> str | None:
         """The id of the check or monitor with this token."""
@@ -268,7 +219,7 @@ class Directory:
 
     def page_by_token(self, token: str) -> StatusPage | None:
         """The status page with this token."""
-        return self._pages.get(self._names.pages.get(token, ""))
+        return self._pages.page(self._names.pages.get(token, ""))
 
     def channel_by_number(self, number: int) -> Channel | None:
         """The channel with this number."""
@@ -276,16 +227,11 @@ class Directory:
 
     def by_slug(self, project: str, slug: str) -> tuple[str, ...]:
         """Ids of the checks of a project with this slug, oldest position first; more than one is ambiguous."""
-        found = self._slugs.get(project, _NO_SLUGS).get(slug, ())
-        return (found,) if isinstance(found, str) else found
+        return self._checks.by_slug(project, slug)
 
     def checks_of(self, project: str) -> Iterator[Check]:
         """All checks of a project, in the order of their making."""
-        members = self._checks_of.get(project)
-        for id in list(members.ids) if members is not None else ():
-            check = self.check(id)
-            if check is not None and check.project == project:
-                yield check
+        return self._checks.of_project(project)
 
     def monitor(self, id: str) -> Monitor | None:
         """The monitor with this id."""
@@ -302,8 +248,7 @@ class Directory:
 
     def monitors_of(self, project: str) -> list[Monitor]:
         """All monitors of a project, oldest first."""
-        found = (monitor for monitor in list(self._monitors.values()) if monitor.project == project)
-        return sorted(found, key=lambda monitor: (monitor.created, monitor.id))
+        return _oldest_first(list(self._monitors.values()), project)
 
     def window(self, id: str) -> Maintenance | None:
         """The window of maintenance with this id."""
@@ -311,8 +256,7 @@ class Directory:
 
     def windows_of(self, project: str) -> list[Maintenance]:
         """All windows of a project, oldest first."""
-        found = (window for window in list(self._windows.values()) if window.project == project)
-        return sorted(found, key=lambda window: (window.created, window.id))
+        return _oldest_first(list(self._windows.values()), project)
 
     def policy(self, id: str) -> EscalationPolicy | None:
         """The escalation policy with this id."""
@@ -320,8 +264,7 @@ class Directory:
 
     def policies_of(self, project: str) -> list[EscalationPolicy]:
         """All escalation policies of a project, oldest first."""
-        found = (policy for policy in list(self._policies.values()) if policy.project == project)
-        return sorted(found, key=lambda policy: (policy.created, policy.id))
+        return _oldest_first(list(self._policies.values()), project)
 
     def template(self, id: str) -> MessageTemplate | None:
         """The message template with this id."""
@@ -329,8 +272,7 @@ class Directory:
 
     def templates_of(self, project: str) -> list[MessageTemplate]:
         """All message templates of a project, oldest first."""
-        found = (template for template in list(self._templates.values()) if template.project == project)
-        return sorted(found, key=lambda template: (template.created, template.id))
+        return _oldest_first(list(self._templates.values()), project)
 
     def report_settings(self, project: str) -> ReportSettings | None:
         """Which reports a project is sent; None: nobody has set that."""
@@ -346,8 +288,7 @@ class Directory:
 
     def rotations_of(self, project: str) -> list[OnCallRotation]:
         """All on-call rotations of a project, oldest first."""
-        found = (rotation for rotation in list(self._rotations.values()) if rotation.project == project)
-        return sorted(found, key=lambda rotation: (rotation.created, rotation.id))
+        return _oldest_first(list(self._rotations.values()), project)
 
     def calendar(self, rotation: str) -> CalendarFeed | None:
         """The calendar that is fetched for an on-call rotation."""
@@ -372,8 +313,7 @@ class Directory:
 
     def channels_of(self, project: str) -> list[Channel]:
         """All channels of a project, oldest first."""
-        found = (channel for channel in list(self._channels.values()) if channel.project == project)
-        return sorted(found, key=lambda channel: (channel.created, channel.id))
+        return _oldest_first(list(self._channels.values()), project)
 
     def recipient(self, id: str) -> Recipient | None:
         """The recipient of mail with this id."""
@@ -385,28 +325,26 @@ class Directory:
         yield from [channel.secret for channel in list(self._channels.values()) if channel.secret is not None]
         yield from [monitor.target.sealed for monitor in list(self._monitors.values()) if monitor.target.sealed]
         yield from [feed.url for feed in list(self._calendars.values())]
-        yield from [page.access_key for page in list(self._pages.values()) if page.access_key]
+        yield from [page.access_key for page in self._pages.all() if page.access_key]
         yield from self.people.secrets()
 
     def page(self, id: str) -> StatusPage | None:
         """The status page with this id."""
-        return self._pages.get(id)
+        return self._pages.page(id)
 
     def page_of_domain(self, domain: str) -> StatusPage | None:
         """The status page that is shown at a host name: of those that have it, the first to have had it."""
-        found = (self._pages.get(id) for id in self.page_news.pages_with(domain))
+        found = (self._pages.page(id) for id in self.page_news.pages_with(domain))
         pages = [page for page in found if page is not None and page.domain == domain]
         return min(pages, key=lambda page: (page.domain_since, page.id), default=None)
 
     def pages_at(self, start: str) -> list[StatusPage]:
         """All status pages whose id begins with these 8 characters, oldest first."""
-        found = (self._pages.get(id) for id in self._pages_at.get(start, ()))
-        return sorted((page for page in found if page is not None), key=lambda page: (page.created, page.id))
+        return self._pages.starting(start)
 
     def pages_of(self, project: str) -> list[StatusPage]:
         """All status pages of a project, oldest first."""
-        found = (page for page in list(self._pages.values()) if page.project == project)
-        return sorted(found, key=lambda page: (page.created, page.id))
+        return _oldest_first(self._pages.all(), project)
 
     def api_key(self, hash: str) -> ApiKey | None:
         """The API key with this SHA-256."""

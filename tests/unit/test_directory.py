@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.log.checks_table import ChecksTable
 from infra.log.directory import Directory
 from infra.log.names import ByToken
 from schemas.base import encode
@@ -54,16 +55,15 @@ def test_definitions_come_change_and_go(changes: list[tuple[str, dict[str, Any] 
 
 
 def test_many_that_left_leave_no_room_taken() -> None:
-    directory = Directory()
+    table = ChecksTable()
     for number in range(1_000):
         id = derived_id("test", "left", str(number))
-        directory.apply(0, f"check/{id}", encode(Check(id=id, project="p", version=1, created=0, slug=f"s-{number}")))
+        table.apply(0, id, Check(id=id, project="p", version=1, created=0, slug=f"s-{number}"))
         if number >= 10:
-            gone = derived_id("test", "left", str(number - 10))
-            directory.apply(0, f"check/{gone}", None)
-    assert len(directory) == 10
-    assert len(directory._checks_of["p"].ids) <= 21
-    assert len(directory._slugs["p"]) == 10
+            table.apply(0, derived_id("test", "left", str(number - 10)), None)
+    assert len(table) == 10
+    assert len(table._members["p"].ids) <= 21
+    assert len(table._slugs["p"]) == 10
 
 
 # ---- short names
