@@ -39,6 +39,21 @@ from query_api.web.people.sessions import RenewSessions
 
 # Of two that share a prefix, the one whose routes spell a path out takes it.
 APIS: tuple[PublicApi, ...] = (healthchecks.API, poppaping.API, updown.API)
+# What puts pages and their routes into the application.
+PAGES: tuple[Callable[[FastAPI, Dependencies], None], ...] = (
+    site.install,
+    badges.install,
+    project_metrics.install,
+    tag_badges.install,
+    status.install,
+    recipients.install,
+    subscriptions.install,
+    incident.install,
+    incident_list.install,
+    on_call.install,
+    described.install,
+    declarations_schema.install,
+)
 
 
 def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Application:
@@ -58,19 +73,17 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     app.state.freshness = Freshness(deps.states, deps.states_replica, deps.partitions, deps.clock, deps.source)
     for api in apis:
         _serve(app, api, deps)
-    site.install(app, deps)
-    badges.install(app, deps)
-    project_metrics.install(app, deps)
-    tag_badges.install(app, deps)
-    status.install(app, deps)
-    recipients.install(app, deps)
-    subscriptions.install(app, deps)
-    incident.install(app, deps)
-    incident_list.install(app, deps)
-    on_call.install(app)
-    described.install(app)
-    declarations_schema.install(app)
+    for install in PAGES:
+        install(app, deps)
     api_reference.install(app, apis, deps.settings.base_url)
+    _add_middleware(app, apis, deps, forms)
+    return app
+
+
+def _add_middleware(
+    app: FastAPI, apis: Sequence[PublicApi], deps: Dependencies, forms: dict[Callable[[str], bool], ErrorForm]
+) -> None:
+    """What is added last sees a request first."""
     app.add_middleware(RenewSessions)
     app.add_middleware(OwnDomains, deps=deps)
     app.add_middleware(partial(BodiesInBounds, deps=deps, forms=forms))
@@ -79,7 +92,6 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Applicat
     for api in apis:
         for layer in api.layers(deps):
             app.add_middleware(layer)
-    return app
 
 
 def _serve(app: FastAPI, api: PublicApi, deps: Dependencies) -> None:

@@ -6,10 +6,10 @@ which addresses may be reached, whether there is a mail server, how secrets are 
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_type_hints
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Meta
 
 from infra.apprise_library.library import LibraryFailed
 from infra.apprise_library.messages import Call
@@ -21,6 +21,7 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.reading import Style, given_type, reading_of_form, with_reading
 from schemas.definitions import Channel
 from schemas.ids import new_id
+from schemas.notice_choices import RepeatMinutes
 from schemas.notices import DIGEST, NOTICES, Notice
 from schemas.origins import host_and_port, written_origin
 from schemas.quiet_hours import QuietHours, fault_of
@@ -49,6 +50,25 @@ def body_with(name: str, base: type[B], style: Style) -> type[B]:
 
 class QuietHoursBody(QuietHours, frozen=True, forbid_unknown_fields=True):
     """From a time of the day to another; to the next day, when that is no later. `days`: those on which they begin."""
+
+
+# Fields that the bodies of both APIs have, as their references describe them.
+ChosenEvents = Annotated[tuple[Notice, ...], Meta(description="The events that the channel takes.")]
+InOneList = Annotated[
+    bool, Meta(description="Whether many events within a minute come as one list; null: the default of the kind.")
+]
+QuietHoursField = Annotated[
+    QuietHoursBody,
+    Meta(
+        description="Hours in which notices that can wait are held back, to come as one list at their end; null: never."
+    ),
+]
+RepeatField = Annotated[
+    RepeatMinutes,
+    Meta(
+        description="After so many minutes the channel is told again of what is down, until somebody acknowledges it."
+    ),
+]
 
 
 def quiet_of(given: Q) -> QuietHours | Q:

@@ -42,6 +42,10 @@ class Start(NamedTuple):
     states: Mapping[str, msgspec.Struct]
     next: int = 0
 
+    def of(self, selection: Selection) -> "Start":
+        """The same without the states that nobody asks about."""
+        return self._replace(states={key: value for key, value in self.states.items() if selection.wants_state(key)})
+
 
 class Course:
     """One set of settings at work. words: what is told anew of monitors that others depend on."""
@@ -120,7 +124,7 @@ class Refold:
         self._selection, self._until, self._room = selection, span.until, Room()
         self._least, self._many = many, many
         ids = frozenset(selection.ids)
-        kept = Start({key: value for key, value in start.states.items() if selection.wants_state(key)}, start.next)
+        kept = start.of(selection)
         given = [(Overlay((), frozenset()), ())] + [
             (overlay, words[number] if words else ()) for number, overlay in enumerate(overlays)
         ]
@@ -205,7 +209,7 @@ class WordsRefold:
     ) -> None:
         """room: for what is told, of all cases. words: by case."""
         self._selection, self._partition, self._until, self._room = selection, partition, span.until, room
-        kept = Start({key: value for key, value in start.states.items() if selection.wants_state(key)}, start.next)
+        kept = start.of(selection)
         log = AlertLog(span, {}, Room(0), frozenset())
         self._courses = [Course(fold, partition, overlay, kept, log) for overlay in overlays]
         self.words: list[list[Retold]] = [[] for _ in overlays]

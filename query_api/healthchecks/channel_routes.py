@@ -13,7 +13,10 @@ from fastapi import APIRouter, Query, Response
 from msgspec import UNSET, Meta, UnsetType
 
 from query_api.channel_fields import (
-    QuietHoursBody,
+    ChosenEvents,
+    InOneList,
+    QuietHoursField,
+    RepeatField,
     blocked_addresses,
     body_with,
     given_of,
@@ -45,23 +48,10 @@ from schemas.channels.kind import InvalidChannelField, enumerated
 from schemas.channels.kinds import KIND_NAMES, kind_named
 from schemas.definitions import Channel
 from schemas.ids import is_uuid, new_id
-from schemas.notice_choices import RepeatMinutes
-from schemas.notices import Notice
 from schemas.requests import ChannelCreate, ChannelDelete, ConfirmationResend
 from schemas.times import iso_or_none
 
 router = APIRouter(tags=["channels"], responses=ERRORS)
-
-
-_Events = Annotated[tuple[Notice, ...], Meta(description="The events that the channel takes.")]
-_Digest = Annotated[bool, Meta(description="Many events within a minute are told in one list; null: as is usual.")]
-_QuietHours = Annotated[
-    QuietHoursBody, Meta(description="When what can wait waits, to be told in one list; null: never.")
-]
-_Repeat = Annotated[
-    RepeatMinutes,
-    Meta(description="After so many minutes it is told again that something is down, until somebody acknowledges it."),
-]
 
 
 class _CommonFields(msgspec.Struct):
@@ -69,10 +59,10 @@ class _CommonFields(msgspec.Struct):
 
     kind: Annotated[str, words(KIND_NAMES)] = "webhook"
     name: Annotated[str, Meta(max_length=100)] = ""
-    events: _Events | UnsetType = UNSET
-    digest: _Digest | None = None
-    quiet_hours: _QuietHours | None = None
-    repeat_minutes: _Repeat | None = None
+    events: ChosenEvents | UnsetType = UNSET
+    digest: InOneList | None = None
+    quiet_hours: QuietHoursField | None = None
+    repeat_minutes: RepeatField | None = None
     on_every_check: Annotated[bool, Meta(description="Put it on every check that exists, too.")] = False
     api_key: BodyKey = ""
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 
+from query_api.dependencies import Dependencies
 from query_api.http.codings import CODINGS, Coding, accepted, packed
 from query_api.http.refusals import JSON, error_answer
 from query_api.http.representations import names
@@ -91,7 +92,7 @@ async def description(request: Request) -> Response:
     return await document.answer(request)
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, _: Dependencies) -> None:
     """Put the document into the application. It describes all routes that there are when it is first asked for."""
     app.state.description = Published(
         lambda: msgspec.json.encode(app.openapi()), headers={"Access-Control-Allow-Origin": "*"}

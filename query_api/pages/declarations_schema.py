@@ -3,6 +3,7 @@
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from query_api.declarations import SCHEMA_PATH, json_schema
+from query_api.dependencies import Dependencies
 from query_api.http.described import Published
 from query_api.http.route_index import include
 
@@ -15,7 +16,7 @@ async def schema(request: Request) -> Response:
     return await document.answer(request)
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, _: Dependencies) -> None:
     """Put the schema into the application."""
     app.state.declarations_schema = Published(json_schema, headers={"Access-Control-Allow-Origin": "*"})
     include(app, router)

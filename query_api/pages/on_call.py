@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from infra.log.lookup import NotCaughtUp, look_up
 from infra.secrets.calendar_links import ENDING, PATH
-from query_api.dependencies import dependencies_of
+from query_api.dependencies import Dependencies, dependencies_of
 from query_api.http.refusals import ApiError, Unavailable
 from query_api.http.route_index import include
 from query_api.on_call_calendar import calendar_of
@@ -29,7 +29,7 @@ _MOST_KEPT = 200
 _Kept = dict[str, tuple[tuple[object, ...], bytes, str]]
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, _: Dependencies) -> None:
     """Put the calendars into the application."""
     include(app, router)
     app.state.calendars = {}

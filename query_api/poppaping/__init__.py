@@ -39,7 +39,11 @@ from query_api.poppaping.uptimes import RecentUptimes
 def _state(deps: Dependencies) -> Mapping[str, Any]:
     """uptimes: what was asked of history a moment ago. reports: what computes them. history_turns: of requests that ask
     much of history."""
-    return {"uptimes": RecentUptimes(deps), "reports": reports.Reports(deps), "history_turns": uptime_ranges.Turns()}
+    return {
+        "uptimes": RecentUptimes(deps),
+        "reports": reports.Reports(deps),
+        "history_turns": uptime_ranges.history_turns(),
+    }
 
 
 def _layers(deps: Dependencies) -> tuple[Layer, ...]:

@@ -9,7 +9,10 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from query_api.channel_fields import (
-    QuietHoursBody,
+    ChosenEvents,
+    InOneList,
+    QuietHoursField,
+    RepeatField,
     blocked_addresses,
     body_with,
     given_of,
@@ -23,7 +26,7 @@ from query_api.channel_fields import (
     quiet_of,
     stored_fields,
 )
-from query_api.commands import gone, made, wait_until
+from query_api.commands import made, wait_until
 from query_api.http.field_types import words
 from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
@@ -36,12 +39,10 @@ from query_api.poppaping.objects import Deleted, RotatedWebhookSecret
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
 from query_api.poppaping.responses import (
-    MOST_PER_PAGE,
     Page,
     PerPage,
     PoppaPingApiError,
-    cut,
-    listed,
+    listed_page,
     made_or_found,
     one,
     time,
@@ -53,8 +54,6 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import new_id
 from schemas.managed import ManagedBy
 from schemas.mutes import PlainMute
-from schemas.notice_choices import RepeatMinutes
-from schemas.notices import Notice
 from schemas.requests import (
     DAY,
     ChannelCreate,
@@ -71,26 +70,15 @@ _Name = Annotated[str, Meta(max_length=100)]
 _KINDS = enumerated([f"'{name}'" for name in CHANNEL_KINDS], "or")
 
 
-_Events = Annotated[tuple[Notice, ...], Meta(description="The events that the channel takes.")]
-_Digest = Annotated[bool, Meta(description="Many events within a minute are told in one list; null: as is usual.")]
-_QuietHours = Annotated[
-    QuietHoursBody, Meta(description="When what can wait waits, to be told in one list; null: never.")
-]
-_Repeat = Annotated[
-    RepeatMinutes,
-    Meta(description="After so many minutes it is told again that something is down, until somebody acknowledges it."),
-]
-
-
 class _NewChannel(msgspec.Struct):
     """A new alert channel. Its `channel_type` says which of the other fields it has."""
 
     channel_type: Annotated[str, words(CHANNEL_KINDS)]
     name: _Name = ""
-    events: _Events | None = None
-    digest: _Digest | None = None
-    quiet_hours: _QuietHours | None = None
-    repeat_minutes: _Repeat | None = None
+    events: ChosenEvents | None = None
+    digest: InOneList | None = None
+    quiet_hours: QuietHoursField | None = None
+    repeat_minutes: RepeatField | None = None
     on_every_monitor: Annotated[bool, Meta(description="Put it on every monitor that exists, too.")] = False
     managed_by: ManagedBy = ""
 
@@ -99,10 +87,10 @@ class _ChannelChanges(msgspec.Struct):
     """The fields of an alert channel to change."""
 
     name: _Name | UnsetType = UNSET
-    events: _Events | UnsetType = UNSET
-    digest: _Digest | UnsetType | None = UNSET
-    quiet_hours: _QuietHours | UnsetType | None = UNSET
-    repeat_minutes: _Repeat | UnsetType | None = UNSET
+    events: ChosenEvents | UnsetType = UNSET
+    digest: InOneList | UnsetType | None = UNSET
+    quiet_hours: QuietHoursField | UnsetType | None = UNSET
+    repeat_minutes: RepeatField | UnsetType | None = UNSET
     mute_until: Annotated[str, Meta(max_length=100, description=PLAIN_TAKES)] | UnsetType | None = UNSET
     managed_by: ManagedBy | UnsetType = UNSET
 
@@ -133,11 +121,8 @@ _CHANNEL = one_of(AlertChannelObject, "The alert channel.") | errors(404)
 @router.get("/alert-channels", include_in_schema=False)
 async def list_channels(service: Channels, key: AlertsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """List the alert channels of the project."""
-    per_page = min(per_page, MOST_PER_PAGE)
     channels = service.deps.directory.channels_of(key.project)
-    return listed(
-        [service.channel_object(channel) for channel in cut(channels, page, per_page)], page, per_page, len(channels)
-    )
+    return listed_page(channels, page, per_page, service.channel_object)
 
 
 @router.post(
@@ -265,10 +250,9 @@ async def rotate_secret(service: Channels, key: AlertsWriter, id: str, body: Jso
 @router.delete("/alert-channels/{id}", responses=one_of(Deleted, "The id of what was deleted.") | errors(404))
 async def delete_channel(service: Channels, key: AlertsWriter, id: str) -> Response:
     """Delete an alert channel: it is taken off every monitor and check."""
-    channel, deps = await service.channel(key, id), service.deps
-    await service.ask(key, ChannelDelete(request=new_id(), at=deps.clock.now(), id=channel.id))
-    await gone(deps, deps.directory.channel, id)
-    return one(Deleted(id))
+    channel = await service.channel(key, id)
+    request = ChannelDelete(request=new_id(), at=service.deps.clock.now(), id=channel.id)
+    return await service.delete(key, request, service.deps.directory.channel)
 
 
 def _mute(given: str | UnsetType | None, now: Micros) -> PlainMute | UnsetType:

@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from query_api.commands import gone
 from query_api.http.field_types import Count, Time, Uuid
 from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
@@ -19,12 +18,10 @@ from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
 from query_api.poppaping.responses import (
-    MOST_PER_PAGE,
     Page,
     PerPage,
     PoppaPingApiError,
-    cut,
-    listed,
+    listed_page,
     made_or_found,
     one,
     time,
@@ -132,10 +129,7 @@ _EXAMPLE = {
 )
 async def list_policies(service: ServiceDep, key: AlertsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """List the escalation policies of the project, oldest first."""
-    per_page = min(per_page, MOST_PER_PAGE)
-    policies = service.deps.directory.policies_of(key.project)
-    objects = [_object(policy) for policy in cut(policies, page, per_page)]
-    return listed(objects, page, per_page, len(policies))
+    return listed_page(service.deps.directory.policies_of(key.project), page, per_page, _object)
 
 
 @router.post(
@@ -177,8 +171,7 @@ async def change_policy(service: ServiceDep, key: AlertsWriter, id: str, body: J
     body = without_read_only(body, _object(known), UpdateEscalationPolicyBody)
     fields = await _fields(service, key, judged(body, UpdateEscalationPolicyBody), known.steps)
     request = EscalationUpdate(request=new_id(), at=service.deps.clock.now(), id=known.id, fields=fields)
-    decision = await service.ask(key, request)
-    return one(_object(await service.read_back(decision, service.deps.directory.policy)))
+    return one(_object(await service.change(key, request, service.deps.directory.policy)))
 
 
 @router.delete(
@@ -188,10 +181,9 @@ async def change_policy(service: ServiceDep, key: AlertsWriter, id: str, body: J
 )
 async def delete_policy(service: ServiceDep, key: AlertsWriter, id: str) -> Response:
     """Delete an escalation policy: nobody is told by it any more."""
-    deps, known = service.deps, await _find(service, key, id)
-    await service.ask(key, EscalationDelete(request=new_id(), at=deps.clock.now(), id=known.id))
-    await gone(deps, deps.directory.policy, known.id)
-    return one(Deleted(known.id))
+    known = await _find(service, key, id)
+    request = EscalationDelete(request=new_id(), at=service.deps.clock.now(), id=known.id)
+    return await service.delete(key, request, service.deps.directory.policy)
 
 
 async def _find(service: Service, key: ApiKey, id: str) -> EscalationPolicy:

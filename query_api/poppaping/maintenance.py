@@ -12,7 +12,6 @@ from fastapi import APIRouter, Header, Response
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from query_api.commands import gone
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.bodies import judged
@@ -29,7 +28,7 @@ from query_api.poppaping.maintenance_object import MaintenanceWindow, maintenanc
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
-from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one
+from query_api.poppaping.responses import Page, PerPage, PoppaPingApiError, listed_page, one
 from query_api.poppaping.service import Service, ServiceDep
 from schemas.decisions import Decision
 from schemas.definitions import ApiKey, Check
@@ -61,10 +60,8 @@ _IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", descript
 )
 async def list_windows(service: ServiceDep, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """List the windows of the project, oldest first, also those that are over."""
-    per_page = min(per_page, MOST_PER_PAGE)
     windows = service.deps.directory.windows_of(key.project)
-    objects = [_object(service, window) for window in cut(windows, page, per_page)]
-    return listed(objects, page, per_page, len(windows))
+    return listed_page(windows, page, per_page, partial(_object, service))
 
 
 @router.post(
@@ -171,12 +168,8 @@ async def delete_window(service: ServiceDep, key: MonitorsWriter, id: str) -> Re
     """Delete a window of maintenance; one that is open ends now."""
     deps = service.deps
     known = await _find(service, key, id)
-    await service.ask(
-        key,
-        MaintenanceDelete(request=new_id(), at=deps.clock.now(), id=known.id, partitions=deps.partitions),
-    )
-    await gone(deps, deps.directory.window, known.id)
-    return one(Deleted(known.id))
+    request = MaintenanceDelete(request=new_id(), at=deps.clock.now(), id=known.id, partitions=deps.partitions)
+    return await service.delete(key, request, deps.directory.window)
 
 
 async def _find(service: Service, key: ApiKey, id: str) -> Maintenance:

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from query_api.commands import gone
 from query_api.http.field_types import Time, Uuid
 from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
@@ -20,12 +19,10 @@ from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
 from query_api.poppaping.responses import (
-    MOST_PER_PAGE,
     Page,
     PerPage,
     PoppaPingApiError,
-    cut,
-    listed,
+    listed_page,
     made_or_found,
     one,
     time,
@@ -131,10 +128,7 @@ _EXAMPLE = {
 )
 async def list_templates(service: ServiceDep, key: AlertsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """List the message templates of the project, oldest first."""
-    per_page = min(per_page, MOST_PER_PAGE)
-    templates = service.deps.directory.templates_of(key.project)
-    objects = [_object(template) for template in cut(templates, page, per_page)]
-    return listed(objects, page, per_page, len(templates))
+    return listed_page(service.deps.directory.templates_of(key.project), page, per_page, _object)
 
 
 @router.post(
@@ -204,8 +198,7 @@ async def change_template(service: ServiceDep, key: AlertsWriter, id: str, body:
     body = without_read_only(body, _object(known), UpdateMessageTemplateBody)
     fields = await _fields(service, key, judged(body, UpdateMessageTemplateBody), known)
     request = TemplateUpdate(request=new_id(), at=service.deps.clock.now(), id=known.id, fields=fields)
-    decision = await service.ask(key, request)
-    return one(_object(await service.read_back(decision, service.deps.directory.template)))
+    return one(_object(await service.change(key, request, service.deps.directory.template)))
 
 
 @router.delete(
@@ -215,10 +208,9 @@ async def change_template(service: ServiceDep, key: AlertsWriter, id: str, body:
 )
 async def delete_template(service: ServiceDep, key: AlertsWriter, id: str) -> Response:
     """Delete a message template: what it worded is told in Pingfold's own words."""
-    deps, known = service.deps, await _find(service, key, id)
-    await service.ask(key, TemplateDelete(request=new_id(), at=deps.clock.now(), id=known.id))
-    await gone(deps, deps.directory.template, known.id)
-    return one(Deleted(known.id))
+    known = await _find(service, key, id)
+    request = TemplateDelete(request=new_id(), at=service.deps.clock.now(), id=known.id)
+    return await service.delete(key, request, service.deps.directory.template)
 
 
 async def _find(service: Service, key: ApiKey, id: str) -> MessageTemplate:

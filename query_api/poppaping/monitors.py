@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from infra.secrets.secrets import of_monitor
-from query_api.commands import gone
 from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
@@ -18,13 +17,12 @@ from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
 from query_api.poppaping.responses import (
-    MOST_PER_PAGE,
     Conflict,
     Page,
     PerPage,
     PoppaPingApiError,
-    cut,
     listed,
+    listed_page,
     made_or_found,
     one,
 )
@@ -54,10 +52,9 @@ async def list_monitors(
     service: ServiceDep, key: MonitorsReader, wanted: Filter, page: Page = 1, per_page: PerPage = 25
 ) -> Response:
     """List the monitors of the project that match, oldest first."""
-    per_page, deps = min(per_page, MOST_PER_PAGE), service.deps
+    deps = service.deps
     monitors = await wanted.among(deps.directory.monitors_of(key.project), deps.monitor_states)
-    objects = [service.presented(monitor) for monitor in cut(monitors, page, per_page)]
-    return listed(objects, page, per_page, len(monitors))
+    return listed_page(monitors, page, per_page, service.presented)
 
 
 @router.post(
@@ -110,9 +107,8 @@ async def change_monitor(service: ServiceDep, key: MonitorsWriter, id: str, body
 async def delete_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
     """Delete a monitor for good."""
     monitor = await service.monitor(key, id)
-    await service.ask(key, MonitorDelete(request=new_id(), at=service.deps.clock.now(), id=monitor.id))
-    await gone(service.deps, service.deps.directory.monitor, monitor.id)
-    return one(Deleted(monitor.id))
+    request = MonitorDelete(request=new_id(), at=service.deps.clock.now(), id=monitor.id)
+    return await service.delete(key, request, service.deps.directory.monitor)
 
 
 @router.post("/monitors/{id}/pause", responses=_MONITOR)

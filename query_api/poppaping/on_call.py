@@ -10,7 +10,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from msgspec import UNSET, UnsetType
 
-from query_api.commands import gone
 from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
@@ -126,8 +125,8 @@ async def change_rotation(service: ServiceDep, key: AlertsWriter, id: str, body:
     fields = fields_of(judged(body, UpdateOnCallBody), known.tz, now)
     if not isinstance(fields.turns, UnsetType):
         await _must_be_turns(service, key, fields.turns, known.turns)
-    decision = await service.ask(key, OnCallUpdate(request=new_id(), at=now, id=known.id, fields=fields))
-    return await _answer(service, await service.read_back(decision, service.deps.directory.rotation))
+    request = OnCallUpdate(request=new_id(), at=now, id=known.id, fields=fields)
+    return await _answer(service, await service.change(key, request, service.deps.directory.rotation))
 
 
 @router.delete(
@@ -137,10 +136,9 @@ async def change_rotation(service: ServiceDep, key: AlertsWriter, id: str, body:
 )
 async def delete_rotation(service: ServiceDep, key: AlertsWriter, id: str) -> Response:
     """Delete an on-call rotation; 409 while an escalation policy names it."""
-    deps, known = service.deps, await find_rotation(service, key, id)
-    await service.ask(key, OnCallDelete(request=new_id(), at=deps.clock.now(), id=known.id))
-    await gone(deps, deps.directory.rotation, known.id)
-    return one(Deleted(known.id))
+    known = await find_rotation(service, key, id)
+    request = OnCallDelete(request=new_id(), at=service.deps.clock.now(), id=known.id)
+    return await service.delete(key, request, service.deps.directory.rotation)
 
 
 @router.get(

@@ -120,8 +120,8 @@ async def renew_link(service: ServiceDep, key: AlertsWriter, id: str) -> Respons
     """Give the calendar of a rotation another link, as when somebody has it who should not. The one before opens
     nothing any more; links of other rotations stay."""
     rotation, deps = await find_rotation(service, key, id), service.deps
-    decision = await service.ask(key, OnCallRenewLink(request=new_id(), at=deps.clock.now(), id=rotation.id))
-    renewed = await service.read_back(decision, deps.directory.rotation)
+    request = OnCallRenewLink(request=new_id(), at=deps.clock.now(), id=rotation.id)
+    renewed = await service.change(key, request, deps.directory.rotation)
     return one(CalendarLink(calendar_url=calendar_of(service, renewed)))
 
 

@@ -99,8 +99,8 @@ async def delete_override(service: ServiceDep, key: AlertsWriter, id: str, overr
     known, at = await find_rotation(service, key, id), service.deps.clock.now()
     if not is_uuid(override):
         raise PoppaPingApiError(404, "Override not found.")
-    decision = await service.ask(key, OnCallOverrideDelete(request=new_id(), at=at, id=known.id, override=override))
-    await service.read_back(decision, service.deps.directory.rotation)
+    request = OnCallOverrideDelete(request=new_id(), at=at, id=known.id, override=override)
+    await service.change(key, request, service.deps.directory.rotation)
     return one(Deleted(override))
 
 
@@ -126,5 +126,5 @@ async def _imported(service: Service, key: ApiKey, rotation: OnCallRotation, con
 
 async def _put(service: Service, key: ApiKey, rotation: OnCallRotation, overrides: tuple[Override, ...]) -> None:
     at = service.deps.clock.now()
-    decision = await service.ask(key, OnCallOverride(request=new_id(), at=at, id=rotation.id, overrides=overrides))
-    await service.read_back(decision, service.deps.directory.rotation)
+    request = OnCallOverride(request=new_id(), at=at, id=rotation.id, overrides=overrides)
+    await service.change(key, request, service.deps.directory.rotation)

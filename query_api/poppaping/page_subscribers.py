@@ -8,12 +8,17 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from msgspec import Meta, Struct
 
-from query_api.commands import gone
 from query_api.http.field_types import Time, Uuid
 from query_api.poppaping.auth import PagesWriter
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
-from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
+from query_api.poppaping.responses import (
+    Page,
+    PerPage,
+    PoppaPingApiError,
+    listed_page,
+    time,
+)
 from query_api.poppaping.service import ServiceDep
 from schemas.ids import new_id
 from schemas.page_subscribers import PageSubscriber
@@ -40,8 +45,7 @@ async def list_subscribers(
 ) -> Response:
     """List the subscribers of a status page."""
     found = await service.owned(key, id, service.deps.directory.page, "status page")
-    subscribers, per_page = service.deps.directory.page_news.subscribers_of(found.id), min(per_page, MOST_PER_PAGE)
-    return listed([_object(one) for one in cut(subscribers, page, per_page)], page, per_page, len(subscribers))
+    return listed_page(service.deps.directory.page_news.subscribers_of(found.id), page, per_page, _object)
 
 
 @router.delete(
@@ -56,9 +60,9 @@ async def remove_subscriber(service: ServiceDep, key: PagesWriter, id: str, subs
     found = await service.owned(key, subscriber, find, "subscriber")
     if found.page != page.id:
         raise PoppaPingApiError(404, "Subscriber not found.")
-    await service.ask(key, PageSubscriptionEnd(request=new_id(), at=service.deps.clock.now(), id=found.id))
-    await gone(service.deps, find, found.id)
-    return one(Deleted(found.id))
+    return await service.delete(
+        key, PageSubscriptionEnd(request=new_id(), at=service.deps.clock.now(), id=found.id), find
+    )
 
 
 def _object(subscriber: PageSubscriber) -> SubscriberObject:

@@ -107,8 +107,7 @@ async def change_schedule(service: ServiceDep, key: AlertsWriter, body: JsonObje
     if (weekly or monthly) and not (known.channels if fields.channels is UNSET else fields.channels):
         raise PoppaPingApiError(400, "Field 'alert_channel_ids': reports need a channel that they are sent to.")
     request = ReportSchedule(request=new_id(), at=service.deps.clock.now(), fields=fields)
-    decision = await service.ask(key, request)
-    return one(_object(service, await service.read_back(decision, service.deps.directory.report_settings)))
+    return one(_object(service, await service.change(key, request, service.deps.directory.report_settings)))
 
 
 @router.post(

@@ -2,7 +2,6 @@
 or any span of time.
 """
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 from query_api.dependencies import Dependencies
 from query_api.history.reports import Span3
 from query_api.poppaping.auth import MonitorsReader, has_scope
-from query_api.poppaping.history import answering_history, known_history
+from query_api.poppaping.history import HistoryTurns, known_history
 from query_api.poppaping.openapi import ERRORS, errors, one_of
 from query_api.poppaping.responses import PoppaPingApiError, one
 from query_api.poppaping.service import ServiceDep
@@ -35,19 +34,14 @@ class Reports:
     """Computes reports, a few at a time: each asks much of history."""
 
     def __init__(self, deps: Dependencies) -> None:
-        self._deps, self._room = deps, asyncio.Semaphore(_AT_ONCE)
+        self._deps = deps
+        self._turns = HistoryTurns(_AT_ONCE, _WITHIN_SECONDS, "The report could not be made in time.")
 
     async def of(self, wanted: ReportOf) -> ReportObject:
         """Raises `PoppaPingApiError` 503."""
         history = known_history(self._deps.report_history)
-        try:
-            async with asyncio.timeout(_WITHIN_SECONDS), self._room:
-                with answering_history():
-                    return await compute(self._deps, history, wanted)
-        except TimeoutError:
-            raise PoppaPingApiError(
-                503, "The report could not be made in time.", headers={"Retry-After": "5"}
-            ) from None
+        async with self._turns.turn():
+            return await compute(self._deps, history, wanted)
 
 
 async def _reports(request: Request) -> Reports:

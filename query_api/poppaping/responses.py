@@ -4,7 +4,7 @@ Times are ISO 8601 with `+00:00`, whole seconds. A page beyond the end is empty;
 positive numbers are 400, a `per_page` above the most there is counts as the most.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar, overload
 
 from fastapi import Query, Request, Response
@@ -101,6 +101,12 @@ def listed(items: Sequence[T], page: int, per_page: int, total: int) -> Response
     """The items of one page, of `total` in all."""
     pages = max(1, -(-total // per_page))
     return json_answer(ListOf(items, PageMeta(page, per_page, total, pages)))
+
+
+def listed_page(items: Sequence[T], page: int, per_page: int, present: Callable[[T], object]) -> Response:
+    """One page of `items`, of at most `MOST_PER_PAGE`, each as `present` shows it."""
+    per_page = min(per_page, MOST_PER_PAGE)
+    return listed([present(item) for item in cut(items, page, per_page)], page, per_page, len(items))
 
 
 def cut(items: Sequence[T], page: int, per_page: int) -> Sequence[T]:

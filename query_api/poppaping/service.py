@@ -5,7 +5,7 @@ answered when what it made can be read back through this process, its running st
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 from fastapi import Depends, Request, Response
@@ -20,6 +20,7 @@ from query_api.dependencies import Dependencies, dependencies_of
 from query_api.http.idempotency import InvalidIdempotencyKey, id_for
 from query_api.plans import PLANS, Plan
 from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject, monitor_details, monitor_object
+from query_api.poppaping.objects import Deleted
 from query_api.poppaping.rejections import fault_of
 from query_api.poppaping.responses import PoppaPingApiError, one
 from query_api.poppaping.uptimes import RecentUptimes
@@ -28,13 +29,22 @@ from schemas.decisions import Decision
 from schemas.definitions import ApiKey, Channel
 from schemas.escalations import EscalationPolicy
 from schemas.ids import is_uuid
+from schemas.incident_requests import EscalationDelete
 from schemas.maintenance import Maintenance
-from schemas.message_templates import MessageTemplate
+from schemas.message_templates import MessageTemplate, TemplateDelete
 from schemas.monitors import Monitor, Sealed
 from schemas.on_call import OnCallRotation
-from schemas.page_subscribers import PageSubscriber
+from schemas.on_call_requests import OnCallDelete
+from schemas.page_subscribers import PageSubscriber, PageSubscriptionEnd
 from schemas.reports import ReportSettings
-from schemas.requests import ProjectsRequest
+from schemas.requests import (
+    ChannelDelete,
+    MaintenanceDelete,
+    MonitorDelete,
+    PostDelete,
+    ProjectsRequest,
+    StatusPageDelete,
+)
 from schemas.status_pages import StatusPage
 from schemas.status_posts import StatusPost
 from schemas.tag_mutes import TagMute
@@ -64,6 +74,18 @@ T = TypeVar(
     OnCallRotation,
 )
 F = TypeVar("F")
+
+Deletion: TypeAlias = (
+    ChannelDelete
+    | EscalationDelete
+    | MaintenanceDelete
+    | MonitorDelete
+    | OnCallDelete
+    | PageSubscriptionEnd
+    | PostDelete
+    | StatusPageDelete
+    | TemplateDelete
+)
 
 _sealed = msgspec.json.Decoder(Sealed).decode
 
@@ -100,8 +122,18 @@ class Service:
         except NotCaughtUp:
             raise _not_now(what) from None
 
+    async def change(self, key: ApiKey, request: ProjectsRequest, find: Callable[[str], D | None]) -> D:
+        """Ask for a change of a definition; the definition as it is then."""
+        return await self.read_back(await self.ask(key, request), find)
+
+    async def delete(self, key: ApiKey, request: Deletion, find: Callable[[str], object | None]) -> Response:
+        """Ask for a deletion, and answer with the id when this process no longer shows what had it."""
+        await self.ask(key, request)
+        await commands.gone(self.deps, find, request.id)
+        return one(Deleted(request.id))
+
     async def read_back(self, decision: Decision, find: Callable[[str], D | None]) -> D:
-        """The definition that a verdict names."""
+        """The definition that a decision names."""
         try:
             return await commands.read_back(self.deps, decision, find)
         except Late as late:
@@ -125,7 +157,7 @@ class Service:
         return with_key(self._request, key.id)
 
     async def ask(self, key: ApiKey, request: ProjectsRequest) -> Decision:
-        """The verdict of the `projects` fold; a refusal ends the request in the form of the API."""
+        """What the `projects` fold decides. A rejection ends the request in the form of the API."""
         try:
             decision = await commands.ask(self.deps, key.project, request, self.actor(key))
         except Late as late:
@@ -143,7 +175,7 @@ class Service:
             raise PoppaPingApiError(400, f"{words[0].upper()}{words[1:]}.") from None
 
     async def result(self, decision: Decision) -> Monitor:
-        """The monitor that a verdict names, read back with its running state."""
+        """The monitor that a decision names, read back with its running state."""
         deps, monitor = self.deps, await self.read_back(decision, self.deps.directory.monitor)
         await wait_until(deps.states_replica, lambda: deps.monitor_states.version(monitor.id) >= monitor.version)
         return monitor

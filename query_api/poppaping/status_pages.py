@@ -1,6 +1,7 @@
 """Status pages: list and read, as PoppaPing has it; making, changing and deleting them is Pingfold's own."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -9,7 +10,6 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from infra.secrets.passwords import hash_password
-from query_api.commands import gone
 from query_api.http.field_types import Time, Uuid
 from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
@@ -20,12 +20,10 @@ from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import parts_without_read_only, without_read_only
 from query_api.poppaping.responses import (
-    MOST_PER_PAGE,
     Page,
     PerPage,
     PoppaPingApiError,
-    cut,
-    listed,
+    listed_page,
     made_or_found,
     one,
     time,
@@ -147,9 +145,8 @@ _PAGE = one_of(StatusPageDetails, "The status page with its components.") | erro
 @router.get("/status-pages", responses=list_of(StatusPageObject, "The status pages, oldest first.") | errors(400))
 async def list_pages(service: ServiceDep, key: PagesReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """List the status pages of the project, oldest first."""
-    per_page = min(per_page, MOST_PER_PAGE)
     pages = service.deps.directory.pages_of(key.project)
-    return listed([_listed(service, each) for each in cut(pages, page, per_page)], page, per_page, len(pages))
+    return listed_page(pages, page, per_page, partial(_listed, service))
 
 
 @router.post(
@@ -202,7 +199,7 @@ async def change_page(service: ServiceDep, key: PagesWriter, id: str, body: Json
         body = body | {"components": parts}
     fields = await _fields(service, key, judged(body, UpdateStatusPageBody), page.id)
     request = StatusPageUpdate(request=new_id(), at=service.deps.clock.now(), id=page.id, fields=fields)
-    return one(_object(service, await service.read_back(await service.ask(key, request), service.deps.directory.page)))
+    return one(_object(service, await service.change(key, request, service.deps.directory.page)))
 
 
 @router.delete(
@@ -213,9 +210,8 @@ async def change_page(service: ServiceDep, key: PagesWriter, id: str, body: Json
 async def delete_page(service: ServiceDep, key: PagesWriter, id: str) -> Response:
     """Delete a status page for good; what it shows is untouched."""
     page = await _page(service, key, id)
-    await service.ask(key, StatusPageDelete(request=new_id(), at=service.deps.clock.now(), id=page.id))
-    await gone(service.deps, service.deps.directory.page, page.id)
-    return one(Deleted(page.id))
+    request = StatusPageDelete(request=new_id(), at=service.deps.clock.now(), id=page.id)
+    return await service.delete(key, request, service.deps.directory.page)
 
 
 async def _page(service: Service, key: ApiKey, id: str) -> StatusPage:

@@ -6,7 +6,6 @@ import msgspec
 from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from query_api.commands import gone
 from query_api.http.field_types import Time, Uuid
 from query_api.http.idempotency import IdempotencyKey
 from query_api.http.openapi import body_of
@@ -15,12 +14,10 @@ from query_api.poppaping.bodies import judged
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.responses import (
-    MOST_PER_PAGE,
     Page,
     PerPage,
     PoppaPingApiError,
-    cut,
-    listed,
+    listed_page,
     made_or_found,
     one,
     time,
@@ -111,8 +108,7 @@ async def list_posts(
 ) -> Response:
     """List the posts of a status page, the newest first."""
     found = await _page(service, key, id)
-    posts, per_page = service.deps.directory.page_news.posts_of(found.id), min(per_page, MOST_PER_PAGE)
-    return listed([_object(post) for post in cut(posts, page, per_page)], page, per_page, len(posts))
+    return listed_page(service.deps.directory.page_news.posts_of(found.id), page, per_page, _object)
 
 
 @router.post(
@@ -178,9 +174,8 @@ async def change_post(service: ServiceDep, key: PagesWriter, id: str, post: str,
 async def delete_post(service: ServiceDep, key: PagesWriter, id: str, post: str) -> Response:
     """Delete a post for good."""
     found = await _post(service, key, id, post)
-    await service.ask(key, PostDelete(request=new_id(), at=service.deps.clock.now(), id=found.id))
-    await gone(service.deps, service.deps.directory.page_news.post, found.id)
-    return one(Deleted(found.id))
+    request = PostDelete(request=new_id(), at=service.deps.clock.now(), id=found.id)
+    return await service.delete(key, request, service.deps.directory.page_news.post)
 
 
 @router.post(
@@ -236,8 +231,7 @@ async def _post(service: Service, key: ApiKey, page: str, id: str) -> StatusPost
 
 
 async def _asked(service: Service, key: ApiKey, request: PostCreate | PostUpdate | PostEdit) -> PostObject:
-    decision = await service.ask(key, request)
-    return _object(await service.read_back(decision, service.deps.directory.page_news.post))
+    return _object(await service.change(key, request, service.deps.directory.page_news.post))
 
 
 def _object(post: StatusPost) -> PostObject:

@@ -16,7 +16,14 @@ from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
-from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
+from query_api.poppaping.responses import (
+    Page,
+    PerPage,
+    PoppaPingApiError,
+    listed_page,
+    one,
+    time,
+)
 from query_api.poppaping.service import Service, ServiceDep
 from schemas.definitions import ApiKey
 from schemas.ids import is_uuid, new_id
@@ -50,9 +57,9 @@ class TagMuteObject(Struct, kw_only=True, gc=False):
 )
 async def list_tag_mutes(service: ServiceDep, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """List the tags of heartbeat checks that are muted."""
-    per_page, now = min(per_page, MOST_PER_PAGE), service.deps.clock.now()
+    now = service.deps.clock.now()
     mutes = [mute for mute in service.deps.directory.tag_mutes_of(key.project) if is_muted(mute.until, now)]
-    return listed([_object(mute) for mute in cut(mutes, page, per_page)], page, per_page, len(mutes))
+    return listed_page(mutes, page, per_page, _object)
 
 
 @router.post(

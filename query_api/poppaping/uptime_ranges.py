@@ -1,8 +1,7 @@
 """The uptime and the run times of things in any span of time: Pingfold's own, in the style of the API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,7 +10,7 @@ from query_api.dependencies import Dependencies
 from query_api.history.uptime import Span
 from query_api.history.uptime_sums import Part
 from query_api.poppaping.auth import MonitorsReader
-from query_api.poppaping.history import answering_history, known_history
+from query_api.poppaping.history import HistoryTurns, known_history
 from query_api.poppaping.openapi import ERRORS, errors, one_of
 from query_api.poppaping.responses import PoppaPingApiError, one
 from query_api.poppaping.service import ServiceDep
@@ -74,31 +73,17 @@ class Range(NamedTuple):
         return self.borders[-1]
 
 
-class Turns:
-    """Lets a few requests at a time ask much of history."""
-
-    def __init__(self) -> None:
-        self._room = asyncio.Semaphore(_AT_ONCE)
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Raises `PoppaPingApiError` 503 when history does not answer, or not in time."""
-        try:
-            async with asyncio.timeout(_WITHIN_SECONDS), self._room:
-                with answering_history():
-                    yield
-        except TimeoutError:
-            raise PoppaPingApiError(
-                503, "History did not answer in time; ask for less.", headers={"Retry-After": "5"}
-            ) from None
+def history_turns() -> HistoryTurns:
+    """What the routes of this module take turns at."""
+    return HistoryTurns(_AT_ONCE, _WITHIN_SECONDS, "History did not answer in time; ask for less.")
 
 
-async def _turns(request: Request) -> Turns:
-    turns: Turns = request.app.state.history_turns
+async def _turns(request: Request) -> HistoryTurns:
+    turns: HistoryTurns = request.app.state.history_turns
     return turns
 
 
-TurnsDep = Annotated[Turns, Depends(_turns)]
+TurnsDep = Annotated[HistoryTurns, Depends(_turns)]
 
 
 async def _range(
@@ -126,7 +111,7 @@ async def _range(
 
 
 class Question(NamedTuple):
-    """What the two routes are asked: things, in the order of names, in a span of time."""
+    """What both routes are asked about: things, in the order of names, in a span of time."""
 
     range: Range
     things: list[Monitor | Check]
