@@ -6,11 +6,8 @@ from urllib.parse import quote
 
 import typer
 
-from infra.secrets.metrics_key import bearer
-from infra.settings.settings import Settings
-from pingfold import credentials
-from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
+from pingfold.commands.poppaping import call
 from pingfold.commands.quiet import quiet_hours
 from pingfold.errors import CommandFailed
 
@@ -41,7 +38,5 @@ def change_channel(
         body["repeat_minutes"] = None
     if not body:
         raise CommandFailed("say what is to be changed: --name, --event, --digest, --quiet or --repeat")
-    settings = Settings()
-    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
-    changed = ask_api("PATCH", f"/api/v1/alert-channels/{quote(id, safe='')}", bearer(key), body)["data"]
+    changed = call("PATCH", f"/api/v1/alert-channels/{quote(id, safe='')}", body)
     typer.echo(json_module.dumps(changed) if json else f"changed channel {changed['id']}")

@@ -6,16 +6,12 @@ from urllib.parse import quote
 
 import typer
 
-from infra.secrets.metrics_key import bearer
 from infra.settings.durations import parse_duration
-from infra.settings.settings import Settings
-from pingfold import credentials
-from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
+from pingfold.commands.poppaping import all_of, call
 from pingfold.commands.tables import minute_of, print_table
 
 _PATH = "/api/v1/escalation-policies"
-_PER_PAGE = 100
 _OWN, _ON_CALL = "own", "on-call:"
 
 Policy = Annotated[str, typer.Argument(help="Id of an escalation policy.")]
@@ -44,12 +40,7 @@ def list_policies(json: Json = False) -> None:
 
     Example: pingfold escalation list
     """
-    found: list[dict[str, Any]] = []
-    while True:
-        more = _call("GET", f"{_PATH}?per_page={_PER_PAGE}&page={len(found) // _PER_PAGE + 1}")
-        found += more
-        if len(more) < _PER_PAGE:
-            break
+    found = all_of(_PATH)
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
@@ -62,7 +53,7 @@ def show_policy(id: Policy, json: Json = False) -> None:
 
     Example: pingfold escalation show 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
-    _show(_call("GET", _path(id)), json)
+    _show(call("GET", _path(id)), json)
 
 
 def create_policy(
@@ -73,7 +64,7 @@ def create_policy(
     Example: pingfold escalation create Night --step 10m=own --step 15m=5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
     body = {"name": name, "steps": []} | _fields(None, step, repeat, thing)
-    made = _call("POST", _PATH, body)
+    made = call("POST", _PATH, body)
     typer.echo(json_module.dumps(made) if json else f"created escalation policy {made['id']}")
 
 
@@ -89,7 +80,7 @@ def change_policy(
 
     Example: pingfold escalation change 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 --repeat forever
     """
-    _show(_call("PATCH", _path(id), _fields(name, step, repeat, thing)), json)
+    _show(call("PATCH", _path(id), _fields(name, step, repeat, thing)), json)
 
 
 def delete_policy(id: Policy) -> None:
@@ -97,7 +88,7 @@ def delete_policy(id: Policy) -> None:
 
     Example: pingfold escalation delete 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
-    _call("DELETE", _path(id))
+    call("DELETE", _path(id))
     typer.echo(f"deleted escalation policy {id}")
 
 
@@ -166,9 +157,3 @@ def _for(policy: dict[str, Any]) -> str:
 
 def _path(id: str) -> str:
     return f"{_PATH}/{quote(id, safe='')}"
-
-
-def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    settings = Settings()
-    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
-    return ask_api(method, path, bearer(key), body)["data"]

@@ -6,12 +6,9 @@ from urllib.parse import quote, urlencode
 
 import typer
 
-from infra.secrets.metrics_key import bearer
-from infra.settings.settings import Settings
-from pingfold import credentials
-from pingfold.commands.client import ask_api
 from pingfold.commands.explanation_text import lines_of
 from pingfold.commands.options import Json
+from pingfold.commands.poppaping import call
 from pingfold.commands.tables import say
 
 # The web process gives up before.
@@ -32,11 +29,9 @@ def explain(
 
     Example: pingfold explain backup --at 2026-02-21T03:12+01:00
     """
-    settings = Settings()
-    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
     asked = f"?{urlencode({'at': at})}" if at is not None else ""
     path = f"/api/v1/explain/{quote(thing, safe='')}{asked}"
-    found = ask_api("GET", path, bearer(key), timeout=_PATIENCE)["data"]
+    found = call("GET", path, timeout=_PATIENCE)
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return

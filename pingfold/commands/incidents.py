@@ -7,13 +7,10 @@ from urllib.parse import quote, urlencode
 import typer
 
 from infra.clock import SYSTEM_CLOCK
-from infra.secrets.metrics_key import bearer
 from infra.settings.durations import parse_duration
-from infra.settings.settings import Settings
-from pingfold import credentials
-from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
 from pingfold.commands.os_user import operator
+from pingfold.commands.poppaping import all_of, call
 from pingfold.commands.tables import minute_of, print_table, say
 from schemas.base import SECOND
 from schemas.mutes import LAST_MUTE_TIME
@@ -21,7 +18,6 @@ from schemas.times import iso
 
 Incident = Annotated[str, typer.Argument(help="Id of an incident, or of the check or monitor that is down.")]
 By = Annotated[str | None, typer.Option(help="Who, in words. Default: the user that runs the command.")]
-_PER_PAGE = 100
 
 
 def list_incidents(
@@ -39,17 +35,10 @@ def list_incidents(
 
     Example: pingfold incident list --status all --search shop
     """
-    asked = {"type": type, "search": search, "per_page": str(_PER_PAGE)}
+    asked = {"type": type, "search": search}
     if status != "all":
         asked["status"] = status
-    found: list[dict[str, Any]] = []
-    while len(found) < limit:
-        page = len(found) // _PER_PAGE + 1
-        more = _call("GET", f"/api/v1/incidents?{urlencode(asked | {'page': str(page)})}")
-        found += more
-        if len(more) < _PER_PAGE:
-            break
-    found = found[:limit]
+    found = all_of(f"/api/v1/incidents?{urlencode(asked)}", limit)[:limit]
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
@@ -69,7 +58,7 @@ def show_incident(id: Incident, json: Json = False) -> None:
 
     Example: pingfold incident show 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
-    found = _call("GET", f"/api/v1/incidents/{quote(id, safe='')}")
+    found = call("GET", f"/api/v1/incidents/{quote(id, safe='')}")
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
@@ -104,7 +93,7 @@ def acknowledge(
     Example: pingfold incident acknowledge 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 --comment "on it"
     """
     body: dict[str, Any] = {"by": by or operator().user, "comment": comment, "until": _until(until)}
-    said = _call("POST", f"/api/v1/incidents/{quote(id, safe='')}/acknowledge", body)["acknowledgement"]
+    said = call("POST", f"/api/v1/incidents/{quote(id, safe='')}/acknowledge", body)["acknowledgement"]
     ends = f", until {minute_of(said['until'])} UTC" if said["until"] else ""
     say(f"acknowledged by {said['by']} at {minute_of(said['acknowledged_at'])} UTC{ends}")
 
@@ -119,7 +108,7 @@ def release(
     Example: pingfold incident release 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
     body = {"by": by or operator().user, "comment": comment}
-    _call("DELETE", f"/api/v1/incidents/{quote(id, safe='')}/acknowledge", body)
+    call("DELETE", f"/api/v1/incidents/{quote(id, safe='')}/acknowledge", body)
     typer.echo("nobody takes care of it now")
 
 
@@ -129,7 +118,7 @@ def comment(id: Incident, text: str, by: By = None) -> None:
     Example: pingfold incident comment 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 "a new disk is on its way"
     """
     body = {"by": by or operator().user, "comment": text}
-    said = _call("POST", f"/api/v1/incidents/{quote(id, safe='')}/comments", body)
+    said = call("POST", f"/api/v1/incidents/{quote(id, safe='')}/comments", body)
     say(f"commented by {said['by']}")
 
 
@@ -152,9 +141,3 @@ def _until(text: str | None) -> str | None:
     if at is None or at > LAST_MUTE_TIME:
         raise typer.BadParameter(f"{text}: a duration such as 2h is expected")
     return iso(at)
-
-
-def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    settings = Settings()
-    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
-    return ask_api(method, path, bearer(key), body)["data"]

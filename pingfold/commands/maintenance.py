@@ -6,17 +6,13 @@ from urllib.parse import quote
 
 import typer
 
-from infra.secrets.metrics_key import bearer
-from infra.settings.settings import Settings
-from pingfold import credentials
-from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
+from pingfold.commands.poppaping import all_of, call
 from pingfold.commands.tables import minute_of, print_table, say
 
 Window = Annotated[str, typer.Argument(help="Id of a window of maintenance.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the id.")]
 _PATH = "/api/v1/maintenance-windows"
-_PER_PAGE = 100
 
 
 def start(
@@ -39,7 +35,7 @@ def start(
     body |= {"tags": tag or [], "check_ids": check or [], "monitor_ids": monitor or []}
     if key is not None:
         body["key"] = key
-    _show(_call("POST", _PATH, body), quiet, json)
+    _show(call("POST", _PATH, body), quiet, json)
 
 
 def extend(
@@ -56,7 +52,7 @@ def extend(
     if (duration is None) == (until is None):
         raise typer.BadParameter("give one of --for and --until")
     body = {"duration": duration} if until is None else {"until": until}
-    _show(_call("POST", f"{_PATH}/{quote(id, safe='')}/extend", body), quiet, json)
+    _show(call("POST", f"{_PATH}/{quote(id, safe='')}/extend", body), quiet, json)
 
 
 def end(id: Window, quiet: Quiet = False, json: Json = False) -> None:
@@ -64,7 +60,7 @@ def end(id: Window, quiet: Quiet = False, json: Json = False) -> None:
 
     Example: pingfold maintenance end 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
-    _show(_call("POST", f"{_PATH}/{quote(id, safe='')}/end"), quiet, json)
+    _show(call("POST", f"{_PATH}/{quote(id, safe='')}/end"), quiet, json)
 
 
 def list_windows(
@@ -74,13 +70,7 @@ def list_windows(
 
     Example: pingfold maintenance list
     """
-    found: list[dict[str, Any]] = []
-    while len(found) % _PER_PAGE == 0:
-        more = _call("GET", f"{_PATH}?per_page={_PER_PAGE}&page={len(found) // _PER_PAGE + 1}")
-        found += more
-        if not more:
-            break
-    shown = [one for one in found if all or one["active"] or one["next_start_at"] is not None]
+    shown = [one for one in all_of(_PATH) if all or one["active"] or one["next_start_at"] is not None]
     if json:
         typer.echo(json_module.dumps(shown, indent=2))
         return
@@ -117,9 +107,3 @@ def _show(window: dict[str, Any], quiet: bool, json: bool) -> None:
             if window["ended_at"]
             else f"{window['id']} is not open"
         )
-
-
-def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    settings = Settings()
-    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
-    return ask_api(method, path, bearer(key), body)["data"]

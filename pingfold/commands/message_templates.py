@@ -11,11 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.secrets.metrics_key import bearer
-from infra.settings.settings import Settings
-from pingfold import credentials
-from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
+from pingfold.commands.poppaping import all_of, call
 from pingfold.commands.tables import minute_of, print_table, say
 from pingfold.errors import CommandFailed
 
@@ -32,7 +29,7 @@ def list_templates(json: Json = False) -> None:
 
     Example: pingfold template list
     """
-    found = _all()
+    found = all_of(_PATH)
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
@@ -68,14 +65,14 @@ def set_template(file: File, json: Json = False) -> None:
     wanted = _read(file)
     if not isinstance(wanted.get("name"), str):
         raise CommandFailed(f"{file}: a template needs a name")
-    known = [one for one in _all() if one["name"] == wanted["name"]]
+    known = [one for one in all_of(_PATH) if one["name"] == wanted["name"]]
     if len(known) > 1:
         raise CommandFailed(f"{len(known)} templates are called {wanted['name']!r}; delete all but one")
     if known:
         whole = {"events": [], "alert_channel_ids": [], "title": "", "text": ""} | wanted
-        made = _call("PATCH", f"{_PATH}/{known[0]['id']}", whole)
+        made = call("PATCH", f"{_PATH}/{known[0]['id']}", whole)
     else:
-        made = _call("POST", _PATH, wanted)
+        made = call("POST", _PATH, wanted)
     typer.echo(json_module.dumps(made) if json else f"{'changed' if known else 'made'} template {made['id']}")
 
 
@@ -92,7 +89,7 @@ def preview_template(
     """
     wanted = _read(file)
     body = {field: wanted[field] for field in ("title", "text") if field in wanted}
-    made = _call("POST", f"{_PATH}/preview", body | {"event": event, "language": language, "timezone": timezone})
+    made = call("POST", f"{_PATH}/preview", body | {"event": event, "language": language, "timezone": timezone})
     if json:
         typer.echo(json_module.dumps(made, indent=2))
         return
@@ -106,17 +103,12 @@ def delete_template(template: Template) -> None:
     Example: pingfold template delete Short
     """
     found = _named(template)
-    _call("DELETE", f"{_PATH}/{found['id']}")
+    call("DELETE", f"{_PATH}/{found['id']}")
     typer.echo(f"deleted template {found['id']}")
 
 
-def _all() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _call("GET", f"{_PATH}?per_page=100")
-    return found
-
-
 def _named(template: str) -> dict[str, Any]:
-    found = [one for one in _all() if template in (one["id"], one["name"])]
+    found = [one for one in all_of(_PATH) if template in (one["id"], one["name"])]
     if len(found) != 1:
         many = "several are called" if found else "there is no template"
         raise CommandFailed(f"{many} {template}; `pingfold template list` shows them")
@@ -138,9 +130,3 @@ def _read(file: Path) -> dict[str, Any]:
     if unknown := sorted(set(wanted) - set(_FIELDS)):
         raise CommandFailed(f"{file}: unknown: {', '.join(unknown)}; there are {', '.join(_FIELDS)}")
     return wanted
-
-
-def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    settings = Settings()
-    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
-    return ask_api(method, path, bearer(key), body)["data"]

@@ -7,19 +7,15 @@ from urllib.parse import quote
 import typer
 
 from infra.clock import SYSTEM_CLOCK
-from infra.secrets.metrics_key import bearer
 from infra.settings.durations import parse_duration
-from infra.settings.settings import Settings
-from pingfold import credentials
-from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
+from pingfold.commands.poppaping import all_of, call
 from pingfold.commands.tables import minute_of, print_table, say
 from schemas.base import SECOND, Micros
 from schemas.times import LAST, iso, micros_of, read_form
 
 Rotation = Annotated[str, typer.Argument(help="Id of an on-call rotation, or its name.")]
-PATH, CHANNELS = "/api/v1/on-call", "/api/v1/alert-channels?"
-_PER_PAGE = 100
+PATH, CHANNELS = "/api/v1/on-call", "/api/v1/alert-channels"
 _TIMES = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
 
@@ -28,7 +24,7 @@ def list_rotations(json: Json = False) -> None:
 
     Example: pingfold on-call list
     """
-    found, names = _rotations(), _channel_names()
+    found, names = all_of(PATH), _channel_names()
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
@@ -52,7 +48,7 @@ def show(
         return
     now = SYSTEM_CLOCK.real()
     span = f"from={iso(now)[:19]}Z&to={iso(min(now + days * 86_400 * SECOND, LAST))[:19]}Z"
-    shifts = all_of(f"{PATH}/{id}/schedule?{span}&")
+    shifts = all_of(f"{PATH}/{id}/schedule?{span}")
     rows = [
         (minute_of(one["starts_at"]), minute_of(one["ends_at"]), _who(one, names), one["override_id"] or "-")
         for one in shifts
@@ -99,15 +95,9 @@ def end_override(rotation: Rotation, override: Annotated[str, typer.Argument(hel
     typer.echo(f"removed override {override}")
 
 
-def _rotations() -> list[dict[str, Any]]:
-    # A project has at most so many.
-    found: list[dict[str, Any]] = call("GET", f"{PATH}?per_page={_PER_PAGE}")
-    return found
-
-
 def id_of(rotation: str) -> str:
     """The id of the rotation with this id or name."""
-    return one_of(_rotations(), rotation, "on-call rotation")
+    return one_of(all_of(PATH), rotation, "on-call rotation")
 
 
 def one_of(things: list[dict[str, Any]], named: str, what: str) -> str:
@@ -122,16 +112,6 @@ def one_of(things: list[dict[str, Any]], named: str, what: str) -> str:
 
 def _channel_names() -> dict[str, str]:
     return {one["id"]: one["name"] or one["id"] for one in all_of(CHANNELS)}
-
-
-def all_of(path: str) -> list[dict[str, Any]]:
-    """What is on all pages of a list. path: with its query, to which the page is added."""
-    found: list[dict[str, Any]] = []
-    while True:
-        more = call("GET", f"{path}per_page={_PER_PAGE}&page={len(found) // _PER_PAGE + 1}")
-        found += more
-        if len(more) < _PER_PAGE:
-            return found
 
 
 def _who(people: dict[str, Any], names: dict[str, str]) -> str:
@@ -160,10 +140,3 @@ def _seconds(text: str) -> int:
     if not seconds:
         raise typer.BadParameter(f"{text}: a duration such as 12h is expected")
     return seconds
-
-
-def call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """What the API answers, with the key of the PoppaPing API."""
-    settings = Settings()
-    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
-    return ask_api(method, path, bearer(key), body)["data"]

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pingfold.commands.on_call import CHANNELS, PATH, Rotation, all_of, call, id_of, one_of
+from pingfold.commands.on_call import CHANNELS, PATH, Rotation, id_of, one_of
 from pingfold.commands.options import Json
+from pingfold.commands.poppaping import all_of, call
 from pingfold.commands.tables import minute_of, say
 from pingfold.errors import CommandFailed
 

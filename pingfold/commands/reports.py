@@ -6,11 +6,8 @@ from urllib.parse import urlencode
 
 import typer
 
-from infra.secrets.metrics_key import bearer
-from infra.settings.settings import Settings
-from pingfold import credentials
-from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
+from pingfold.commands.poppaping import call
 from pingfold.commands.tables import minute_of, print_table, say
 from pingfold.errors import CommandFailed
 from schemas.duration_words import duration_words
@@ -119,6 +116,4 @@ def _lasted(seconds: float) -> str:
 
 
 def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    settings = Settings()
-    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
-    return ask_api(method, path, bearer(key), body, timeout=_WITHIN_SECONDS)["data"]
+    return call(method, path, body, timeout=_WITHIN_SECONDS)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pingfold.cli import app
-from pingfold.commands import escalations, incidents
+from pingfold.commands import incidents, poppaping
 from pingfold.errors import CommandFailed
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.poppaping_client import made, with_key
@@ -57,8 +57,7 @@ def console(monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
     loop = asyncio.new_event_loop()
     console = Console(loop)
     monkeypatch.setenv("PINGFOLD_KEY", POP_KEY)
-    for module in (incidents, escalations):
-        monkeypatch.setattr(module, "ask_api", console.ask)
+    monkeypatch.setattr(poppaping, "ask_api", console.ask)
     monkeypatch.setattr(incidents, "SYSTEM_CLOCK", console.harness.log)
     yield console
     loop.run_until_complete(console.harness.client.aclose())
@@ -83,7 +82,7 @@ def test_what_is_down_is_listed_of_both_kinds(console: Console) -> None:
 def test_many_are_read_page_by_page(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     console.down()
     whole = console.json("incident", "list")
-    monkeypatch.setattr(incidents, "_PER_PAGE", 1)
+    monkeypatch.setattr(poppaping, "_PER_PAGE", 1)
     assert console.json("incident", "list") == whole
 
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pingfold.cli import app
-from pingfold.commands import reports
+from pingfold.commands import poppaping
 from schemas.ids import new_id
 from tests.harness import Harness
 from tests.poppaping_client import V1, with_key
@@ -32,7 +32,7 @@ class Asked:
 def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *arguments: str, exit_code: int = 0) -> tuple[Asked, str]:
     asked = Asked(answer)
     monkeypatch.setenv("PINGFOLD_KEY", "k")
-    monkeypatch.setattr(reports, "ask_api", asked)
+    monkeypatch.setattr(poppaping, "ask_api", asked)
     result = CliRunner().invoke(app, ["report", *arguments])
     assert result.exit_code == exit_code, result.output
     return asked, result.stdout

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pingfold.cli import app
-from pingfold.commands import message_templates
+from pingfold.commands import poppaping
 from pingfold.errors import CommandFailed
 from tests.harness import POP_KEY, Harness
 from tests.poppaping_client import with_key
@@ -35,7 +35,7 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Harness:
             raise CommandFailed(f"{answer.status_code} {answer.json()['message']}")
         return answer.json()
 
-    monkeypatch.setattr(message_templates, "ask_api", ask)
+    monkeypatch.setattr(poppaping, "ask_api", ask)
     monkeypatch.setenv("PINGFOLD_KEY", POP_KEY)
     return made
 
