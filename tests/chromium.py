@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -18,9 +18,15 @@ NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="not run: there is 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 # WCAG 2.2 AA, and what axe holds to be good practice.
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+# Those that judge colours and the room that things have: all that a width and a theme can change.
+_LOOKS = {"runOnly": ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]}
+# Of each only what is wrong: what axe says of what is well is large, and costs more than to find it.
+_RUN = """(rules) => axe.run({ ...rules, resultTypes: ["violations"] }).then((found) => found.violations.flatMap(
+  (one) => one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 200)} ${node.failureSummary || ""}`)))"""
 _PATIENCE_MS = 15_000
 # What the console says of a page that is not there, and of a form that is shown again.
 _REFUSED = re.compile("status of (400|403|404)")
+_FAILED = re.compile("Failed to load resource")
 
 
 @contextlib.contextmanager
@@ -37,9 +43,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def visit(browser: Browser, password: str | None, size: dict[str, int] = DESKTOP, **options: Any) -> Iterator[Page]:
+def visit(
+    browser: Browser, password: str | None, size: dict[str, int] = DESKTOP, may_fail: bool = False, **options: Any
+) -> Iterator[Page]:
     """A page of the owner of the instance, or without a password of somebody who is not signed in; whatever it says on
-    its console as an error fails the test, but for the status of an answer.
+    its console as an error fails the test, but for the status of an answer. may_fail: and but for requests that fail.
 
     The owner shows the password with each request: a browser that waits to be asked for it would be led to `/sign-in`.
     """
@@ -48,11 +56,12 @@ def visit(browser: Browser, password: str | None, size: dict[str, int] = DESKTOP
     context: BrowserContext = browser.new_context(viewport=size, **options)  # type: ignore[arg-type]
     context.set_default_timeout(_PATIENCE_MS)
     said: list[str] = []
+    expected = _FAILED if may_fail else _REFUSED
     page = context.new_page()
     page.on(
         "console",
         lambda message: (
-            said.append(message.text) if message.type == "error" and not _REFUSED.search(message.text) else None
+            said.append(message.text) if message.type == "error" and not expected.search(message.text) else None
         ),
     )
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -63,9 +72,10 @@ def visit(browser: Browser, password: str | None, size: dict[str, int] = DESKTOP
     assert not said, said
 
 
-def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with a page, each with where and how to mend it."""
-    found = Axe().run(page, options=_RULES).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')}" for one in found for node in one["nodes"]
-    ]
+def violations(page: Page, looks: bool = False) -> list[str]:
+    """What axe-core finds wrong with a page, each with where and how to mend it. looks: all of the page has been judged
+    before, and only how it looks is another now."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    found: list[str] = page.evaluate(_RUN, _LOOKS if looks else _RULES)
+    return found

@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 
 class HttpServer:
-    """The server around an ASGI application, in a thread. `limiter` is shared with it: only to be looked at."""
+    """The server around an ASGI application, in a thread. `limiter` is shared with it: only to be looked at. port: that
+    of a server that was stopped; 0: any."""
 
     def __init__(
         self,
@@ -28,6 +29,7 @@ class HttpServer:
         bounds: Bounds,
         trusted: tuple[Network, ...] = (),
         certificate: ServerCertificates | None = None,
+        port: int = 0,
     ) -> None:
         self.overloaded = 0
         self.limiter = ConnectionLimiter(bounds, trusted, self._overload)
@@ -39,7 +41,8 @@ class HttpServer:
             secure.listen()
             self._tls = Tls(certificate, (secure,))
         self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
         self.port = int(self._socket.getsockname()[1])
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="http-server")

@@ -3,8 +3,11 @@ made anew for it, tells what.
 
 - `changed`: the things, with the numbers of their newest changes; without `thing` those of whatever a viewer may see,
   with it every event of that one. When more changed than are named, `more` is true.
-- A comment comes at least every `HEARTBEAT` seconds. Then, and before anything is told, it is looked whether the viewer
-  still may look: a stream ends with his session, and one of his projects fewer is heeded.
+- `still` comes at once and every `HEARTBEAT` seconds, so that a page notices when nothing gets through to it any more.
+  Then, and before anything is told, it is looked whether the viewer still may look: his stream ends with his session
+  (`ended`), and one of his projects fewer is heeded.
+- Proxies in between are asked to pass on each event at once. Where one keeps them back all the same, the page hears
+  nothing, and asks by itself.
 - So many streams are open at once; whoever comes then is answered 503, and tries again. While nothing happens a stream
   costs nothing but its heartbeats.
 """
@@ -32,7 +35,9 @@ PAUSE = 1.0
 MOST_STREAMS = 500
 # So many things are named in an event.
 _MOST_NAMED = 50
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+# What packs an answer keeps it back until there is enough of it: `no-transform` forbids that.
+_HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
+_STILL = b"event: still\ndata: {}\n\n"
 
 router = APIRouter(include_in_schema=False)
 
@@ -152,7 +157,7 @@ async def events(
 ) -> AsyncIterator[bytes]:
     """What is sent. still: the viewer as he is now; None: he may not look any more, and the stream ends."""
     clock = asyncio.get_running_loop().time
-    yield b"retry: 3000\n: listening\n\n"
+    yield b"retry: 3000\n" + _STILL
     looked = clock()
     while True:
         left = max(0.0, looked + HEARTBEAT - clock())
@@ -167,7 +172,7 @@ async def events(
             await asyncio.sleep(PAUSE)
         if clock() - looked >= HEARTBEAT:
             looked = clock()
-            yield b": still listening\n\n"
+            yield _STILL
 
 
 def _changes(deps: Dependencies, thing: str) -> int:

@@ -1,4 +1,4 @@
-"""The pages in a real browser: an outage is seen without a reload, and axe-core finds nothing."""
+"""The whole of Pingfold in a real browser: an outage is seen without a reload, and people find their way in."""
 
 import re
 import time
@@ -8,7 +8,6 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from infra.embedded.ports import HOST, free_port
 from tests.chromium import DESKTOP, NEEDS_CHROMIUM, PHONE, chromium, violations, visit
 from tests.equipped_pingfold import Equipped
 from tests.pingfold_client import wait_until
@@ -80,48 +79,6 @@ def _goto_whole(page: Page, url: str) -> None:
         if page.locator(".missing").count() == 0:
             return
     raise AssertionError(f"{url} says: {page.locator('.missing').first.text_content()}")
-
-
-def _failing_monitor(pingfold: Pingfold) -> str:
-    """A monitor of a port where nobody listens, when it is known to be down."""
-    headers = {"Authorization": f"Bearer {pingfold.credentials.poppaping_key}"}
-    body = {
-        "name": "web <i>shop</i>",
-        "url": f"http://{HOST}:{free_port()}/",
-        "interval_seconds": 5,
-        "confirmations": 1,
-    }
-    id = str(pingfold.request("POST", "/api/v1/monitors", json=body, headers=headers).json()["data"]["id"])
-
-    def is_down() -> bool:
-        opened = pingfold.get(f"/api/v1/incidents?status=open&monitor_id={id}", headers=headers).json()
-        return bool(opened["data"])
-
-    wait_until(is_down, 60.0, "the monitor is down")
-    return id
-
-
-def test_axe_finds_nothing_wrong(equipped: Equipped, browser: Browser) -> None:
-    pingfold = equipped.pingfold
-    check = pingfold.create("job <b>bold</b>", slug="bold-job", timeout=300, grace=60, tags="prod night", desc=_HOSTILE)
-    for action in ("start", "", "start", "3"):
-        pingfold.good_ping(check, action, method="POST", content=_HOSTILE.encode(), headers={"User-Agent": _HOSTILE})
-    monitor = _failing_monitor(pingfold)
-    paths = ["/", "/?status=down&q=job", "/?wall=1", f"/checks/{check}", "/checks/unknown", "/incidents"]
-    paths += [f"/checks/{check}/why", f"/monitors/{monitor}", f"/monitors/{monitor}/why"]
-    paths += ["/past", f"/past?q={check}", f"/checks/{check}/what-if?grace=10m", f"/monitors/{monitor}/what-if"]
-    listed = pingfold.get(f"/incidents?thing={monitor}", auth=("admin", _password(pingfold))).text
-    incident = re.findall(r'href="/incidents/([0-9a-f-]{36})"', listed)[0]
-    paths += [f"/incidents/{incident}", f"/downtimes/{incident.replace('-', '')[:24]}"]
-    paths += ["/checks/new", f"/checks/{check}/edit", f"/checks/{check}/delete", "/monitors/new"]
-    paths += ["/monitors/new?type=http", f"/monitors/{monitor}/edit"]
-    for theme in ("light", "dark"):
-        with visit(browser, _password(pingfold), color_scheme=theme) as page:
-            for path in paths:
-                _goto_whole(page, f"{pingfold.url}{path}")
-                page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
-                assert violations(page) == [], f"{path} in {theme}"
-                assert page.title() != "run"
 
 
 def test_the_first_five_minutes(equipped: Equipped, browser: Browser) -> None:

@@ -47,6 +47,8 @@
   const isTyping = () => part()?.contains(document.activeElement) && document.activeElement.matches("input:not(.pick), textarea, select");
   document.addEventListener("focusout", () => setTimeout(() => { if (waits && !isTyping()) refresh(); }));
 
+  const state = () => { if (!part()?.dataset.live) return ""; return deaf ? "Looked up twice a minute: no news gets through." : "Live"; };
+
   let busy = false, again = false, waits = false;
   const refresh = async () => {
     if (busy) { again = true; return; }
@@ -56,7 +58,7 @@
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(10000) });
       const page = answer.ok && !answer.redirected ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
-      if (page?.getElementById("live")) { swap(page); say(part()?.dataset.live ? "Live" : ""); }
+      if (page?.getElementById("live")) { swap(page); say(state()); }
       else if (answer.status < 500) { stop(); say("You are signed out, or this page is gone: load it again."); }
       else say("The server does not answer as it should; what is shown is older.");
     } catch { say("The server cannot be reached; what is shown is older."); }
@@ -64,23 +66,38 @@
     if (again) { again = false; refresh(); }
   };
 
-  let source = null, timer = 0;
-  const stop = () => { source?.close(); source = null; clearInterval(timer); };
+  // A page that hears nothing for more than two heartbeats asks by itself, and begins to listen anew: a proxy may keep
+  // the stream back, and a connection may have died without a word.
+  const SILENCE = 40000, AGAIN = 10000;
+  let source = null, heard = 0, deaf = false, later = 0;
+  const hear = () => { heard = Date.now(); if (deaf) { deaf = false; say(state()); } };
+  const stop = () => { source?.close(); source = null; clearTimeout(later); };
   const start = () => {
     const live = part();
-    if (!live?.dataset.live || source || !window.EventSource) return;
+    if (!live?.dataset.live || source || document.hidden || !window.EventSource) return;
+    clearTimeout(later);
+    heard = Date.now();
     source = new EventSource(live.dataset.live);
     // What changed while nobody listened is looked up now, also after each break.
     source.onopen = refresh;
-    source.addEventListener("changed", refresh);
-    source.addEventListener("ended", () => { stop(); say("You are signed out: load this page again."); });
+    source.addEventListener("still", hear);
+    source.addEventListener("changed", () => { hear(); refresh(); });
+    source.addEventListener("ended", () => { stop(); refresh(); });
     source.onerror = () => {
       say("Connecting again; what is shown is older.");
-      // Refused, as when too many listen, it does not try by itself.
-      if (source?.readyState === EventSource.CLOSED) { stop(); setTimeout(start, 30000); }
+      // Refused, as when too many listen or the server starts again, it does not try by itself.
+      if (source?.readyState === EventSource.CLOSED) { stop(); later = setTimeout(() => { start(); refresh(); }, AGAIN); }
     };
-    if (live.dataset.every) timer = setInterval(refresh, 1000 * live.dataset.every);
   };
+  setInterval(() => {
+    if (!source || Date.now() - heard < SILENCE) return;
+    deaf = true;
+    stop();
+    start();
+    refresh();
+  }, 5000);
+  const every = part()?.dataset.every;
+  if (every) setInterval(() => { if (!document.hidden) refresh(); }, 1000 * every);
   // Hidden pages listen to nothing: a browser has few connections to a server.
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
 
