@@ -24,8 +24,8 @@ _LOOKS = {"runOnly": ["color-contrast", "link-in-text-block", "scrollable-region
 _RUN = """(rules) => axe.run({ ...rules, resultTypes: ["violations"] }).then((found) => found.violations.flatMap(
   (one) => one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 200)} ${node.failureSummary || ""}`)))"""
 _PATIENCE_MS = 15_000
-# What the console says of a page that is not there, and of a form that is shown again.
-_REFUSED = re.compile("status of (400|403|404)")
+# What the console says of a page that is not there (any more), and of a form that is shown again.
+_REFUSED = re.compile("status of (400|403|404|409|410)")
 _FAILED = re.compile("Failed to load resource")
 
 

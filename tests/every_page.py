@@ -26,7 +26,8 @@ from tests.people_world import ANN, PASSWORD, invited, joined, owner
 from tests.web_browser import Browser, form_of
 
 V1 = "/api/v1"
-_LOGO = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+_LOGO = f"data:image/png;base64,{_PIXEL}"
 
 
 class Shown(NamedTuple):
@@ -181,7 +182,7 @@ class Pages:
         await self._api("PATCH", f"{posts}/{id}/updates/1", {"text": "We look into payments."})
         await self._api("POST", posts, post | {"title": "Slow again", "status": "identified"})
         self.harness.log.tick(HOLD / SECOND)
-        for path in (f"/status/{full}", f"/status/{full}?reload=1", f"/status/{bare}"):
+        for path in (f"/status/{full}", f"/status/{full}?reload=1", f"/status/{full}/history", f"/status/{bare}"):
             await self._see(nobody, path)
         await self._sent(nobody, f"/status/{full}", 200, "/subscribe", address=ANN)
         await self._sent(nobody, f"/status/{full}", 400, "/subscribe", address="nobody")

@@ -141,12 +141,14 @@ class MemoryPageHistory:
                     rows.append(DayRow(thing, day, up, down))
         return rows
 
-    async def ended_incidents(self, things: Sequence[str], start: Micros, limit: int) -> list[EndedIncident]:
+    async def ended_incidents(
+        self, things: Sequence[str], start: Micros, end: Micros, limit: int
+    ) -> list[EndedIncident]:
         self._answer()
         ended = [
             EndedIncident(told.incident, told.thing, told.since, told.at)
             for told in self._told(things)
-            if told.was == "down" and told.incident is not None and told.at >= start
+            if told.was == "down" and told.incident is not None and start <= told.at < end
         ]
         return sorted(ended, key=lambda one: -one.resolved)[:limit]
 

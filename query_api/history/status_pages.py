@@ -58,6 +58,7 @@ SELECT incident, thing, since, at
 FROM spans FINAL
 WHERE thing IN {things:Array(String)} AND state = 'down' AND incident != ''
   AND at >= fromUnixTimestamp64Micro({start:Int64}, 'UTC')
+  AND at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')
 ORDER BY at DESC, thing, n DESC
 LIMIT {limit:UInt32}
 """
@@ -72,7 +73,9 @@ class PageHistory:
         rows = await self._rows(_DAYS, {"things": list(things), "start": start, "end": end})
         return [DayRow(*row) for row in rows]
 
-    async def ended_incidents(self, things: Sequence[str], start: Micros, limit: int) -> list[EndedIncident]:
-        """Incidents that ended since `start`, the last one first, at most `limit`."""
-        rows = await self._rows(_ENDED, {"things": list(things), "start": start, "limit": limit})
+    async def ended_incidents(
+        self, things: Sequence[str], start: Micros, end: Micros, limit: int
+    ) -> list[EndedIncident]:
+        """Incidents that ended in [start, end), the last one first, at most `limit`."""
+        rows = await self._rows(_ENDED, {"things": list(things), "start": start, "end": end, "limit": limit})
         return [EndedIncident(*row) for row in rows]

@@ -1,4 +1,5 @@
-"""Status pages for everybody: `/status/REF` in HTML, `/status/REF.json`, `/status/REF.atom`, `/status/REF/badge.svg`.
+"""Status pages for everybody: `/status/REF` in HTML, `/status/REF.json`, `/status/REF.atom`, `/status/REF/badge.svg`,
+and `/status/REF/history`, a month at a time.
 
 `POST /status/REF/subscribe` takes the form for those who want posts by mail (`query_api.pages.subscribing`).
 
@@ -22,7 +23,7 @@ from query_api.http.lookup import look_up
 from query_api.http.refusals import JSON, ApiError
 from query_api.http.response_cache import ResponseCache
 from query_api.http.route_index import include
-from query_api.pages import status_formats
+from query_api.pages import status_formats, status_history
 from query_api.pages.drawing import SAFE_WITH_FORM, SVG
 from query_api.pages.page_password import PagePasswordGuard
 from query_api.pages.published import PublishedCheck, may_be_token, published_at
@@ -82,6 +83,21 @@ class StatusPages:
         made, at = await self._kept.get(key, lambda: self._make(page, form))
         return _response(made, form, bool(page.password) or page.private, self._deps.clock.now() - at)
 
+    async def history(self, request: Request, ref: str, wanted: str) -> Response:
+        """A month of the page, for whoever may see it."""
+        page = await self._seen(request, ref, is_for_people=True)
+        month = status_history.wanted_month(self._deps, page, wanted)
+        if month is None:
+            raise ApiError(404, "not found")
+
+        async def make() -> _Form:
+            past = await status_history.past_month(self._deps, page, month)
+            settings = self._deps.settings
+            return _form(await asyncio.to_thread(status_history.html, past, settings.site_name, settings.root))
+
+        made, at = await self._kept.get((page.id, page.version, "history", month.name), make)
+        return _response(made, _HTML, bool(page.password) or page.private, self._deps.clock.now() - at)
+
     async def subscribe(self, request: Request, ref: str) -> Response:
         """Take the form of a visitor who may see the page. A page of one check has no posts."""
         page = await self._seen(request, ref, is_for_people=True)
@@ -127,7 +143,7 @@ class StatusPages:
         # A large page takes some milliseconds: in a thread, they hold up nobody.
         board = board._replace(takes_subscribers=self._sign_ups.are_taken and not isinstance(page, PublishedCheck))
         body = await asyncio.to_thread(form.make, board, settings.site_name, settings.base_url)
-        return _Form(body, f'W/"{hashlib.sha256(body).hexdigest()[:32]}"')
+        return _form(body)
 
 
 def install(app: FastAPI, deps: Dependencies) -> None:
@@ -151,6 +167,11 @@ async def status_badge(request: Request, ref: str) -> Response:
     return await _pages(request).answer(request, ref, _BADGE)
 
 
+@router.get("/status/{ref}/history")
+async def status_past(request: Request, ref: str, month: str = "") -> Response:
+    return await _pages(request).history(request, ref, month)
+
+
 @router.post("/status/{ref}/subscribe")
 async def status_subscribe(request: Request, ref: str) -> Response:
     return await _pages(request).subscribe(request, ref)
@@ -164,6 +185,10 @@ async def status_page(request: Request, ref: str) -> Response:
 def _pages(request: Request) -> StatusPages:
     pages: StatusPages = request.app.state.status_pages
     return pages
+
+
+def _form(body: bytes) -> _Form:
+    return _Form(body, f'W/"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
 def _response(made: _Form, form: Form, private: bool, age: Micros) -> Response:

@@ -35,7 +35,7 @@ PAST: Micros = 14 * DAY
 MOST_PAST = 50
 
 # How long a page waits for history before it goes without.
-_PATIENCE = 2.0
+PATIENCE = 2.0
 # A fold that is so far behind speaks of the past, and the page says so.
 _BEHIND: Micros = 60 * SECOND
 
@@ -149,7 +149,8 @@ def components_of(deps: Dependencies, page: StatusPage) -> list[Component]:
     return list(found.values())
 
 
-def _thing(deps: Dependencies, component: Component) -> Monitor | Check | None:
+def thing_of(deps: Dependencies, component: Component) -> Monitor | Check | None:
+    """What a component shows; None: it has been removed."""
     find = deps.directory.monitor if component.kind == "monitor" else deps.directory.check
     return find(component.thing)
 
@@ -202,7 +203,11 @@ async def board_of(deps: Dependencies, page: StatusPage, history: bool = True) -
         past=tuple(sorted(past, key=_newest_first)),
         maintenance=planned(
             deps.directory.windows_of(page.project),
-            [(thing, derived_id(page.id, one.thing)) for one in components if (thing := _thing(deps, one)) is not None],
+            [
+                (thing, derived_id(page.id, one.thing))
+                for one in components
+                if (thing := thing_of(deps, one)) is not None
+            ],
             deps.clock.now(),
         ),
         posts=shown_posts(deps.directory.page_news.posts_of(page.id), names, now - PAST),
@@ -218,10 +223,10 @@ async def _history(
     if deps.page_history is None:
         return None
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             days, ended = await asyncio.gather(
                 deps.page_history.days(things, start, now),
-                deps.page_history.ended_incidents(things, now - PAST, MOST_PAST),
+                deps.page_history.ended_incidents(things, now - PAST, now + DAY, MOST_PAST),
             )
     except (ClickHouseUnavailable, TimeoutError):
         return None

@@ -20,6 +20,7 @@ from query_api.pages.posts_shown import STATE_WORDS, ShownPost
 from query_api.pages.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
 from schemas.base import SECOND, Micros
 from schemas.page_looks import ink_on
+from schemas.status_pages import StatusPage
 from schemas.times import iso, iso_or_none, to_day, to_minute
 
 # The height of a bar, and the least of it that is red where there was an outage.
@@ -50,7 +51,7 @@ _WORDS: dict[Status, str] = {
     "unknown": "Not observed",
 }
 
-_templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 def html(board: Board, site: str, base: str, reloads: bool = False) -> bytes:
@@ -60,29 +61,33 @@ def html(board: Board, site: str, base: str, reloads: bool = False) -> bytes:
         {"name": name, "description": abouts.get(name, ""), "lines": [_row(line) for line in lines]}
         for name, lines in groupby(_by_group(board), key=lambda line: line.group)
     ]
-    text = _templates.get_template("status.html").render(
+    text = templates.get_template("status.html").render(
+        look(board.page),
         site=site,
-        page=board.page,
         url=urlsplit(_url(board, base)).path,
         days=DAYS,
         reloads=reloads,
-        ink=ink_on(board.page.accent) if board.page.accent else "",
         overall=board.overall,
         headline=_OVERALL[board.overall],
         behind=_time(board.behind),
         history=board.history,
         groups=groups,
-        open=[_told(incident) for incident in board.open],
-        posts=[_post_words(post) for post in board.posts if post.resolved is None],
-        past_posts=[_post_words(post) for post in board.posts if post.resolved is not None],
+        open=[told(incident) for incident in board.open],
+        posts=[post_words(post) for post in board.posts if post.resolved is None],
+        past_posts=[post_words(post) for post in board.posts if post.resolved is not None],
         takes_subscribers=board.takes_subscribers,
         maintenance=[_announced(board, window) for window in board.maintenance],
         past=[
-            {"day": day, "incidents": [_told(incident) for incident in incidents]}
+            {"day": day, "incidents": [told(incident) for incident in incidents]}
             for day, incidents in groupby(board.past, key=lambda incident: to_day(incident.started))
         ],
     )
     return text.encode()
+
+
+def look(page: StatusPage) -> dict[str, Any]:
+    """What every page of a status page is told: itself, and the colour of a text on its own."""
+    return {"page": page, "ink": ink_on(page.accent) if page.accent else ""}
 
 
 def json(board: Board, _site: str, base: str) -> bytes:
@@ -177,8 +182,8 @@ class _Entry(NamedTuple):
 
 
 def _incident_entry(incident: Incident) -> _Entry:
-    told = _told(incident)
-    return _Entry(f"{incident.name} {told['what']}", incident.started, told["words"])
+    words = told(incident)
+    return _Entry(f"{incident.name} {words['what']}", incident.started, words["words"])
 
 
 def _post_entry(post: ShownPost) -> _Entry:
@@ -203,7 +208,8 @@ def _post_object(post: ShownPost) -> dict[str, Any]:
     }
 
 
-def _post_words(post: ShownPost) -> dict[str, Any]:
+def post_words(post: ShownPost) -> dict[str, Any]:
+    """What a page says of a post."""
     return {
         "id": post.id,
         "title": post.title,
@@ -283,7 +289,8 @@ def _number(of: Line | Day) -> float | None:
     return None if share is None else float(format_percent(share, 2))
 
 
-def _told(incident: Incident) -> dict[str, str]:
+def told(incident: Incident) -> dict[str, str]:
+    """What a page says of an incident."""
     began = _time(incident.started)
     if incident.resolved is None:
         return {"id": incident.id, "name": incident.name, "what": "is down", "words": f"Down since {began}."}

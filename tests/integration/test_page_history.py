@@ -21,6 +21,7 @@ from tests.memory_trails import then_row
 pytestmark = pytest.mark.stack
 
 T0: Micros = 20_600 * DAY  # the beginning of a day
+END: Micros = T0 + 1_000 * DAY
 STATES: tuple[VisibleStatus, ...] = ("new", "up", "late", "not_observed", "down", "paused")
 
 
@@ -126,7 +127,7 @@ async def test_days_are_those_of_the_spans_each_counted_once(spans: Spans, histo
 async def test_no_things_no_days(history: PageHistory) -> None:
     assert await history.days([], T0, T0 + DAY) == []
     assert await history.days(["unknown"], T0, T0 + DAY) == []
-    assert await history.ended_incidents([], T0, 10) == []
+    assert await history.ended_incidents([], T0, END, 10) == []
 
 
 async def test_incidents_that_ended_come_the_last_one_first(spans: Spans, history: PageHistory) -> None:
@@ -143,9 +144,10 @@ async def test_incidents_that_ended_come_the_last_one_first(spans: Spans, histor
     )
     spans.add("b", [Span(T0 - 9, T0 + 30, "up"), Span(T0 + 30, T0 + 45, "down")])
     spans.add("c", [Span(T0 - 9, T0 + 30, "up"), Span(T0 + 30, T0 + 45, "down")])
-    found = await history.ended_incidents(["a", "b"], T0 + 11, 10)
+    found = await history.ended_incidents(["a", "b"], T0 + 11, END, 10)
     assert found == [EndedIncident("a-3", "a", T0 + 20, T0 + 50), EndedIncident("b-1", "b", T0 + 30, T0 + 45)]
-    assert await history.ended_incidents(["a", "b"], T0, 1) == found[:1]
+    assert await history.ended_incidents(["a", "b"], T0, END, 1) == found[:1]
+    assert await history.ended_incidents(["a", "b"], T0, found[0].resolved, 1) == found[1:2]
 
 
 async def test_a_thing_that_changes_all_the_time_needs_little_memory(spans: Spans, history: PageHistory) -> None:
@@ -166,7 +168,7 @@ async def test_a_thing_that_changes_all_the_time_needs_little_memory(spans: Span
     rows = await history.days(things, T0, T0 + 90 * DAY)
     assert len(rows) == 4 * 87
     assert {(row.up, row.down) for row in rows if row.day < T0 // DAY + 86} == {(DAY // 2, DAY // 2)}
-    assert len(await history.ended_incidents(things, T0, 50)) == 50
+    assert len(await history.ended_incidents(things, T0, END, 50)) == 50
 
 
 async def test_how_things_were_is_what_their_changes_say_each_counted_once(spans: Spans, past: PastThings) -> None:

@@ -9,7 +9,7 @@ from tests.source_tree import ROOT
 STYLES = (
     "query_api/web/static/web.css",
     "query_api/pages/templates/base.html",
-    "query_api/pages/templates/status.html",
+    "query_api/pages/templates/status_base.html",
     "query_api/pages/templates/api_reference.css",
 )
 _COLOURS = re.compile(r"(?:^|[^-\w])(?:color|background|border-color|fill|stroke|--\w+)\s*:|#[0-9a-f]{3,6}\b")
