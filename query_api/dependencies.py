@@ -39,6 +39,7 @@ from query_api.state.key_uses import KeyUses
 from query_api.state.last_uses import LastUses
 from query_api.state.states import MonitorStates, States
 from query_api.test_sends import HourlySendLimiter
+from query_api.trying import TriesTargets, TryLimiter
 from query_api.what_if.port import AnswersQuestions
 from query_api.wrong_keys import WrongKeyLimiter
 from schemas.base import Micros
@@ -59,6 +60,7 @@ class Dependencies:
     preview: what a message template makes of a sample, at a time; None: templates cannot be made here.
     source: None where no pings are received. history: None without ClickHouse. explaining: None: nothing is explained.
     what_if: answers what other settings would have told; None: that is not asked here.
+    trying: probes a target once; None: nothing is tried here.
     """
 
     settings: Settings
@@ -91,6 +93,7 @@ class Dependencies:
     password_pool: PasswordPool = field(default_factory=PasswordPool)
     source: AcknowledgedPings | None = None
     what_if: AnswersQuestions | None = None
+    trying: TriesTargets | None = None
     history: CheckHistoryReader | None = None
     monitor_history: MonitorHistoryReader | None = None
     delivery_history: DeliveryHistoryReader | None = None
@@ -113,6 +116,11 @@ class Dependencies:
     def test_sends(self) -> HourlySendLimiter:
         """How many tests may still be sent, for all APIs of this process."""
         return HourlySendLimiter(self.settings.test_sends_per_hour)
+
+    @cached_property
+    def tries(self) -> TryLimiter:
+        """How many monitors may be tried now, in this process."""
+        return TryLimiter()
 
 
 def dependencies_of(request: Request) -> Dependencies:

@@ -1,16 +1,15 @@
 """Test notifications that somebody asks for, in any API: what they say, when they are refused, how many there may be.
 
 A test reaches people who have not asked for it, as often as whoever holds a key likes; so does a test that is sent
-again. So a project has so many in any hour (a sliding window), in each web process. What has really happened is not
-counted. Projects without a recent test are forgotten.
+again. So a project has so many in any hour (`query_api.sliding_limit`), in each web process. What has really happened
+is not counted.
 """
 
-import math
-from collections import deque
 from typing import Any
 
 from query_api.errors import QueryApiError
 from query_api.notice_samples import sample_of
+from query_api.sliding_limit import SlidingLimit
 from schemas.base import SECOND, Micros
 from schemas.ids import new_id
 from schemas.notices import ACKNOWLEDGED, Notice
@@ -19,7 +18,6 @@ from schemas.times import iso
 HOUR: Micros = 3_600 * SECOND
 # Test sends and replays are refused while so much is pending: the fold ends the oldest beyond 10,000.
 MOST_ASKED_FOR = 9_000
-_FORGET_BEYOND = 1_000
 _ACKNOWLEDGEMENT = {"by": "Ada", "acknowledged_at": "", "comment": "A test was asked for", "until": None}
 
 
@@ -38,33 +36,16 @@ class HourlySendLimiter:
     """At most `most` test sends of each project in any 60 minutes; 0 is no limit."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._sent: dict[str, deque[Micros]] = {}
+        self._most, self._limit = most, SlidingLimit(most, HOUR)
 
     def left(self, project: str, now: Micros) -> int | None:
         """How many tests may be sent now; None: there is no limit."""
-        return None if not self._most else self._most - len(self._recent(project, now))
+        return self._limit.left(project, now)
 
     def take(self, project: str, now: Micros, count: int = 1) -> None:
         """Count tests that are to be sent. Raises `TooManyTests`."""
-        if not self._most or not count:
-            return
-        recent = self._recent(project, now)
-        if len(recent) + count > self._most:
-            raise TooManyTests(
-                self._most, max(1, math.ceil((recent[len(recent) + count - self._most - 1] + HOUR - now) / SECOND))
-            )
-        recent.extend([now] * count)
-        self._sent[project] = recent
-        if len(self._sent) > _FORGET_BEYOND:
-            for other in [other for other, sent in self._sent.items() if not 0 <= now - sent[-1] < HOUR]:
-                del self._sent[other]
-
-    def _recent(self, project: str, now: Micros) -> deque[Micros]:
-        recent = self._sent.get(project) or deque()
-        while recent and not 0 <= now - recent[0] < HOUR:
-            recent.popleft()
-        return recent
+        if seconds := self._limit.take(project, now, count):
+            raise TooManyTests(self._most, seconds)
 
 
 def data_of_test(notice: Notice, now: Micros) -> dict[str, Any]:

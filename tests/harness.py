@@ -20,6 +20,7 @@ from infra.secrets.secrets import Vault, hash_api_key
 from processors.sender.preview import Previews
 from query_api.app import create_app
 from query_api.dependencies import Dependencies
+from query_api.trying import TriesTargets
 from schemas.base import Micros, encode
 from schemas.definitions import ApiKey, Channel, KeyKind, Project
 from schemas.ids import derived_id, new_id
@@ -38,6 +39,7 @@ from tests.memory_history import MemoryHistory, MemoryMonitorHistory
 from tests.memory_questions import MemoryQuestions
 from tests.memory_trails import MemoryAuditHistory, MemoryDeliveryHistory, MemoryPageHistory, MemoryPastThings
 from tests.told_reports import Told, ToldReports, told_by
+from tests.told_tries import ToldTries
 from tests.told_uptimes import ToldUptimes
 
 ADMIN_PASSWORD = "open sesame"
@@ -48,9 +50,11 @@ OTHER_KEY = "hcw_" + "o" * 28
 
 class Harness:
     """Two projects with keys, and the API over them; each answer must be as the API's own document says. vault: None:
-    what is sealed can be read in a test."""
+    what is sealed can be read in a test. trying: None: what is tried comes to what `tries` says."""
 
-    def __init__(self, history: bool = True, vault: Vault | None = None, **settings: Any) -> None:
+    def __init__(
+        self, history: bool = True, vault: Vault | None = None, trying: TriesTargets | None = None, **settings: Any
+    ) -> None:
         self.log = Memory()
         self.history = MemoryHistory(self.log)
         self.page_history = MemoryPageHistory(self.log)
@@ -70,6 +74,7 @@ class Harness:
         )
         self.other = self.make_project("other", {OTHER_KEY: "healthchecks", "p" * 32: "poppaping"})
         self.questions = MemoryQuestions(self.log)
+        self.tries = ToldTries()
         self.app: FastAPI = create_app(
             Dependencies(
                 settings=self.settings,
@@ -99,6 +104,7 @@ class Harness:
                 audit_history=self.audit_history if history else None,
                 report_history=self.report_history if history else None,
                 what_if=self.questions,
+                trying=trying or self.tries,
                 uptime_history=self.uptime_history if history else None,
                 past_things=MemoryPastThings(self.log) if history else None,
                 explaining=self.explaining,

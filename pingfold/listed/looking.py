@@ -20,6 +20,16 @@ COMMANDS: dict[str, Lazy | Group] = {
         LOOK,
     ),
     "ping": Lazy("pingfold.commands.client:ping", "Send a ping.", LOOK),
+    "monitor": Group(
+        "Try monitors.",
+        {
+            "try": Lazy(
+                "pingfold.commands.monitor_try:try_monitor",
+                "Probe a target once, from the running Pingfold, as a monitor of it would; nothing is made or kept.",
+            ),
+        },
+        LOOK,
+    ),
     "audit": Lazy(
         "pingfold.commands.audit:audit",
         "List who changed what in a project, newest first. Secrets are not shown.",

@@ -22,6 +22,7 @@ from infra.clock_skew.reports import time_faults
 from infra.clock_skew.time_faults import log_time_faults
 from infra.clock_skew.watch import ClockWatch
 from infra.disk import Disk
+from infra.egress.guard import Guard
 from infra.egress.own_servers import guard_of
 from infra.http_server.bounds import BOUNDS
 from infra.http_server.connection_limiter import ConnectionLimiter
@@ -44,6 +45,7 @@ from ingest.ping.metrics import keep_measuring
 from ingest.ping.source import Source
 from ingest.ping.urls import is_ping
 from ingest.prober.assignment import group_of
+from ingest.prober.trying import Trier
 from pingfold import credentials
 from pingfold.addresses import clickhouse_of
 from pingfold.roles.explaining import LogExplaining
@@ -142,7 +144,10 @@ async def _application(
     stack.callback(looking.cancel)
     rest = Application(settings.site_name)
     if api:
-        deps = await asyncio.to_thread(_dependencies, settings, replicas, clickhouse, vault, source)
+        guard = await asyncio.to_thread(guard_of, settings)  # names of settings are resolved
+        trier = Trier(guard, replicas.clock, settings.resolvers, settings.probe_user_agent)
+        stack.push_async_callback(trier.close)
+        deps = await asyncio.to_thread(_dependencies, settings, replicas, clickhouse, vault, source, guard, trier)
         rest = create_app(deps)
         making = persistent(ReportMaker(deps, partial(replicas.progress.behind, limit=0), slot).run, name="reports")
         stack.callback(making.cancel)
@@ -190,9 +195,15 @@ def _source(settings: Settings, replicas: Replicas, slot: str) -> Source:
 
 
 def _dependencies(
-    settings: Settings, replicas: Replicas, clickhouse: ClickHouse, vault: Vault, source: Source | None
+    settings: Settings,
+    replicas: Replicas,
+    clickhouse: ClickHouse,
+    vault: Vault,
+    source: Source | None,
+    guard: Guard,
+    trier: Trier,
 ) -> Dependencies:
-    """Blocks while names of settings are resolved: for a thread."""
+    """Blocks while files are read: for a thread."""
     bootstrap, numbers = replicas.bootstrap, range(replicas.partitions)
     written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in numbers])
     pings_written = None
@@ -219,11 +230,12 @@ def _dependencies(
         badge_links=badge_links(vault),
         people_tokens=people_tokens(vault),
         admin_password=_admin_password(settings),
-        guard=guard_of(settings),
+        guard=guard,
         library=AppriseLibrary().ask,
         preview=Previews(settings.base_url, settings.site_name, settings.smtp_from or "nobody@localhost").forms,
         source=source,
         what_if=QuestionProcess(),
+        trying=trier,
         history=History(clickhouse, written, pings_written),
         monitor_history=MonitorHistory(clickhouse, written),
         delivery_history=DeliveryHistory(clickhouse, replicas.partitions, written),

@@ -27,6 +27,7 @@ from query_api.poppaping import (
     status_pages,
     status_posts,
     tag_mutes,
+    trying,
     uptime_ranges,
     validity_events,
     what_if,
@@ -57,6 +58,7 @@ API = PublicApi(
     routers=(
         account.router,
         monitors.router,
+        trying.router,
         validity_events.router,
         incidents.router,
         incident_actions.router,

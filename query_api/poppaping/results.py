@@ -35,6 +35,11 @@ class ResultObject(Struct, kw_only=True, gc=False):
     ]
 
 
+def error_of(ok: bool, failure: str, detail: str) -> str | None:
+    """Why a probe failed, as the API tells it; None when it did not."""
+    return None if ok else f"{failure}: {detail}".removesuffix(": ")
+
+
 def result_object(row: ResultRow) -> ResultObject:
     """The result of a row of history."""
     return ResultObject(
@@ -43,7 +48,7 @@ def result_object(row: ResultRow) -> ResultObject:
         region=row.region,
         response_time_ms=round(row.took / 1_000, 1),
         status_code=row.status,
-        error=None if row.ok else f"{row.failure}: {row.detail}".removesuffix(": "),
+        error=error_of(row.ok, row.failure, row.detail),
         # Those of private networks are for the operator, who finds them in the journal.
         address=public_or_empty(row.address) or None,
         confirmation=row.confirm > 0,

@@ -132,7 +132,6 @@ LEFT: dict[str, set[str]] = {
     "unit/test_start_up.py": {"_LONGEST_PAUSE"},
     "unit/test_startup_app.py": {"_AGAIN_SECONDS"},
     "unit/test_stream.py": {"_consumer", "_position", "_thread"},
-    "unit/test_test_sends.py": {"_sent"},
 }
 
 

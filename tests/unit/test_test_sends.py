@@ -1,8 +1,5 @@
 """Test notifications are limited: by project, in an hour, also when they are sent again."""
 
-import pytest
-
-from query_api.test_sends import HOUR, HourlySendLimiter, TooManyTests
 from schemas.base import SECOND, encode
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
@@ -76,16 +73,3 @@ async def test_no_limit_is_no_limit() -> None:
     channel = await made(api)
     for _ in range(50):
         data(await api.client.post(f"{CHANNELS}/{channel}/test"), 202)
-
-
-def test_projects_are_counted_apart_and_forgotten() -> None:
-    limiter = HourlySendLimiter(1)
-    limiter.take("nothing", 0, 0)
-    for number in range(3_000):
-        limiter.take(f"p{number}", number * SECOND)
-    with pytest.raises(TooManyTests):
-        limiter.take("p2999", 3_000 * SECOND)
-    assert limiter.left("p2999", 3_000 * SECOND) == 0
-    limiter.take("late", 3_000 * SECOND + 2 * HOUR)
-    assert list(limiter._sent) == ["late"]
-    limiter.take("late", 1_000 * SECOND)  # a clock that was set back

@@ -58,12 +58,12 @@ async def send(
     only: Collection[str] | None = None,
 ) -> Sent:
     """Send a form to an API. shape: makes the body of what the fields say; only: the fields that have changed; with
-    none the API is not asked. Raises `NoPage`."""
+    none there is nothing to PATCH, and the API is not asked. Raises `NoPage`."""
     must_edit(viewer, project)
     values, errors = said(form)
     if errors:
         return Sent(None, replace(form, errors=errors))
-    if only is not None and not only:
+    if only is not None and not only and method == "PATCH":
         return Sent(None, form)
     body = values if only is None else {name: value for name, value in values.items() if name in only}
     key = {"Idempotency-Key": form.once} if form.once else {}

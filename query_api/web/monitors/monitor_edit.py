@@ -15,6 +15,7 @@ from query_api.web.forms.forms import PostedFormDep
 from query_api.web.forms.saving import act, confirm_page, form_page, must_be_made, must_edit, saved, send
 from query_api.web.monitors.monitor_forms import body_of, monitor_groups, shown_values
 from query_api.web.monitors.monitor_page import seen_monitor
+from query_api.web.monitors.trying import TRY, TryShown, status_of, tried_body, try_shown
 from query_api.web.page import page
 from query_api.web.projects.project_choice import Choice, ask_for_project, chosen_project
 from query_api.web.reader import reader_of
@@ -67,7 +68,11 @@ async def make_monitor(request: Request, deps: DependenciesDep, posted: PostedFo
     kind = cast(MonitorKind, said if said in PROBE_KINDS else "http")
     times = reader_of(request, deps).times
     form = typed_form(_groups(request, deps, project, kind, None), posted, times.zone)
-    sent = await send(request, posted.viewer, project, form, "POST", _API, shape=partial(body_of, now=times.now))
+    shape = partial(body_of, now=times.now)
+    if posted.one(TRY):
+        tried = await send(request, posted.viewer, project, form, "POST", f"{_API}/try", shape=tried_body(shape))
+        return await _new_page(request, kind, tried.form, status_of(tried), try_shown(tried, times))
+    sent = await send(request, posted.viewer, project, form, "POST", _API, shape=shape)
     if not sent.is_made:
         return await _new_page(request, kind, sent.form, sent.status)
     assert sent.answer is not None
@@ -89,11 +94,17 @@ async def change_monitor(request: Request, deps: DependenciesDep, posted: Posted
     monitor, values = await _shown(request, deps, posted.viewer, id)
     times = reader_of(request, deps).times
     form = typed_form(_groups(request, deps, monitor.project, monitor.kind, monitor), posted, times.zone)
+    only, shape, path = (
+        changes(form, values) - {"project", "type"},
+        partial(body_of, now=times.now),
+        f"{_API}/{monitor.id}",
+    )
+    if posted.one(TRY):
+        body = tried_body(shape)
+        tried = await send(request, posted.viewer, monitor.project, form, "POST", f"{path}/try", shape=body, only=only)
+        return await _edit_page(request, monitor, tried.form, status_of(tried), try_shown(tried, times))
     if (both := merged(form, values, monitor.version)) is not None:
         return await _edit_page(request, monitor, both, 409)
-    only = changes(form, values) - {"project", "type"}
-    shape = partial(body_of, now=times.now)
-    path = f"{_API}/{monitor.id}"
     sent = await send(request, posted.viewer, monitor.project, form, "PATCH", path, shape=shape, only=only)
     if not sent.is_made:
         return await _edit_page(request, monitor, sent.form, sent.status)
@@ -170,15 +181,34 @@ def _groups(
     )
 
 
-async def _new_page(request: Request, kind: MonitorKind, form: Form, status: int = 200) -> Response:
-    title = f"New monitor: {kind}"
+async def _new_page(
+    request: Request, kind: MonitorKind, form: Form, status: int = 200, tried: TryShown | None = None
+) -> Response:
     return await form_page(
-        request, form, title=title, action="/monitors/new", button="Make the monitor", back="/", status=status
+        request,
+        form,
+        title=f"New monitor: {kind}",
+        action="/monitors/new",
+        button="Make the monitor",
+        back="/",
+        status=status,
+        template="monitor_form.html",
+        tried=tried,
     )
 
 
-async def _edit_page(request: Request, monitor: Monitor, form: Form, status: int = 200) -> Response:
+async def _edit_page(
+    request: Request, monitor: Monitor, form: Form, status: int = 200, tried: TryShown | None = None
+) -> Response:
     path = f"/monitors/{monitor.id}"
     return await form_page(
-        request, form, title=f"Edit {monitor.name}", action=f"{path}/edit", button="Save", back=path, status=status
+        request,
+        form,
+        title=f"Edit {monitor.name}",
+        action=f"{path}/edit",
+        button="Save",
+        back=path,
+        status=status,
+        template="monitor_form.html",
+        tried=tried,
     )
