@@ -1,5 +1,6 @@
 """Many things of the overview are changed at once; what failed is told."""
 
+import re
 from typing import Any
 
 import httpx
@@ -64,6 +65,27 @@ async def test_tags_are_put_on_and_taken_off(harness: Harness) -> None:
         assert words in answer.text
     long = await sent(ann, "add-tag", [first], tag="x" * 500)
     assert (long.status_code, "Tags is too long" in long.text, "&lt;b&gt;job" in long.text) == (409, True, True)
+
+
+async def test_many_are_deleted_once_it_is_confirmed(harness: Harness) -> None:
+    first, second, monitor = await things(harness)
+    ann, directory = await member(harness, "editor"), harness.log.directory
+    elsewhere = await harness.client.post("/api/v3/checks/", json={"name": "secret"}, headers={"X-Api-Key": OTHER_KEY})
+    page = await sent(ann, "delete", [first, monitor, elsewhere.json()["uuid"], HOSTILE])
+    assert (page.status_code, "these 2 things" in page.text, "secret" in page.text) == (200, True, False)
+    assert directory.check(first) is not None
+    path, _ = form_of(page.text, "/bulk")
+    token = form_of(page.text, "/bulk")[1]["form_token"]
+    named = re.findall(r'name="thing" value="([^"]*)"', page.text)
+    assert {*named} == {first, monitor}
+    body = {"form_token": token, "back": "/?tag=a", "do": "delete-for-good", "thing": named}
+    answer = await ann.post(path, data=body)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/?tag=a&note=done")
+    gone = [directory.check(first), directory.check(second), directory.monitor(monitor)]
+    assert [one is None for one in gone] == [True, False, True]
+    # Sent twice, it says that they are not there any more.
+    assert (await ann.post(path, data=body)).status_code == 409
+    assert "There is nothing to delete" in (await sent(ann, "delete", [first])).text
 
 
 async def test_what_cannot_be_is_told(harness: Harness) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from query_api.web.checks.check_forms import coming_runs
+from query_api.web.checks.check_forms import coming_runs, copied_name
 from schemas.base import SECOND
 from schemas.definitions import Check
 from schemas.schedules import Cron, Simple
@@ -213,3 +215,26 @@ async def test_the_project_is_asked_for(harness: Harness) -> None:
     assert f"/checks/new?project={harness.other}" in page
     assert (await admin.send_form(f"/checks/new?project={harness.other}", NEW, "/new")).status_code == 303
     assert len(list(harness.log.directory.checks_of(harness.other))) == 1
+
+
+async def test_a_copy_is_filled_in_and_is_a_check_of_its_own(harness: Harness) -> None:
+    ann = await member(harness, "editor")
+    like = await made(harness, ann, schedule_kind="calendar", schedule="0 2 * * *", tz="Europe/Riga", tags="prod")
+    answer = await ann.send_form_of(
+        page := await ann.get(f"/checks/new?copy={like.id}"), fields_of(page, "/checks/new"), "/checks/new"
+    )
+    assert answer.status_code == 303, answer.text
+    [copy] = [one for one in harness.log.directory.checks_of(harness.project) if one.id != like.id]
+    assert (copy.name, copy.slug) == ("Nightly backup (copy)", "nightly-backup-copy")
+    assert (copy.schedule, copy.grace, copy.tags) == (like.schedule, like.grace, like.tags)
+    bob = await member(harness, "viewer", "bob@example.org")
+    assert (await bob.get(f"/checks/new?copy={like.id}")).status_code == 403
+    assert (await ann.get("/checks/new?copy=none")).status_code == 404
+
+
+@given(st.text(max_size=120))
+def test_the_name_of_a_copy_is_never_too_long(name: str) -> None:
+    copy = copied_name(name)
+    assert len(copy) <= 100
+    assert copy.endswith(" (copy)") or not name
+    assert name[:93] in copy

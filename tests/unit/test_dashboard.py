@@ -1,6 +1,7 @@
 """The overview, in memory: for nobody without the admin password, what is wrong first, and nothing of others."""
 
 import dataclasses
+import re
 from base64 import b64encode
 
 import pytest
@@ -14,6 +15,7 @@ from query_api.web.past import past, what_if
 from query_api.web.viewer import Viewer, viewer
 from schemas.actors import Actor
 from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness
+from tests.people_world import member
 from tests.poppaping_client import V1, with_key
 
 PATHS = ["/", "/checks/00000000-0000-4000-8000-000000000000", "/live"]
@@ -71,8 +73,27 @@ def _endpoints() -> list[object]:
     return [route.endpoint for one in pages for route in one.router.routes]
 
 
+async def test_an_empty_overview_tells_the_first_steps(harness: Harness) -> None:
+    def steps(page: str) -> list[str]:
+        return re.findall(r'<li><a href="(/\w+/new[^"]*)">', page)
+
+    project = f"project={harness.project}"
+    assert steps(await text(harness)) == ["/channels/new", "/monitors/new", "/checks/new"]
+    assert steps(await text(harness, f"/?{project}"))[0] == f"/channels/new?{project}"
+    bob = await member(harness, "viewer")
+    page = (await bob.get("/")).text
+    assert (steps(page), "Nothing is watched here yet." in page) == ([], True)
+    await make(harness, "job")
+    page = await text(harness)
+    assert (steps(page), "Nobody is told when something is down" in page) == ([], True)
+    assert "Nobody is told" not in (await bob.get("/")).text
+    harness.make_channel("ops")
+    assert "Nobody is told" not in await text(harness)
+    other = f"project={harness.other}"
+    assert steps(await text(harness, f"/?{other}")) == [f"/monitors/new?{other}", f"/checks/new?{other}"]
+
+
 async def test_checks_and_monitors_are_on_it(harness: Harness) -> None:
-    assert "No checks yet" in await text(harness)
     await make(harness, "nightly <job>")
     headers = {"Authorization": f"Bearer {POP_KEY}"}
     body = {"name": "Shop & more", "url": "https://shop.example.com/", "confirmations": 1}

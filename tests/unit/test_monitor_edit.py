@@ -162,3 +162,28 @@ async def test_a_monitor_is_paused_resumed_muted_and_deleted(harness: Harness) -
     assert "not until" in (await ann.get(f"{path}/edit")).text
     assert (await ann.send_form(f"{path}/delete", {}, "/delete")).headers["Location"] == "/?note=deleted"
     assert monitors(harness) == []
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+async def test_a_copy_is_filled_in_but_for_what_is_secret(harness: Harness, kind: str) -> None:
+    ann = await member(harness, "editor")
+    like = await made(harness, ann, kind, interval_seconds="5 minutes", published="on")
+    page = await ann.get(f"/monitors/new?copy={like.id}")
+    assert (page.status_code, "a:b" in page.text) == (200, False)
+    lacks = re.findall(r'id="note-(\w+)"><bdi>([^<]*)', page.text)
+    if kind == "http":
+        secret = "stored encrypted and"
+        assert [name for name, words in lacks if secret in words] == ["headers", "body"]
+        assert "X-Token, X-B" in page.text
+    else:
+        assert not lacks
+    answer = await ann.post("/monitors/new", data=fields_of(page, "/monitors/new"))
+    assert answer.status_code == 303, re.findall(r'class="problem".*', answer.text)
+    [copy] = [one for one in monitors(harness) if one.id != like.id]
+    assert (copy.name, copy.interval, copy.published) == (f"A {kind} (copy)", 300, False)
+    assert (copy.target.host, copy.target.url, copy.target.options) == (
+        like.target.host,
+        like.target.url,
+        like.target.options,
+    )
+    assert not copy.target.sealed

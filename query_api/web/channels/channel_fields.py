@@ -49,7 +49,7 @@ def groups_of(kind: ChannelKind, channel: Channel | None = None) -> tuple[Group,
 
 def new_values(kind: ChannelKind) -> dict[str, Any]:
     """What stands in the form of a new channel."""
-    return {"events": kind.notices, "digest": "", "quiet_days": DAYS}
+    return {"events": kind.notices, "digest": "", "quiet_days": DAYS, "on_every_monitor": True}
 
 
 def values_of(channel: Channel) -> dict[str, Any]:

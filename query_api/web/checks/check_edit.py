@@ -17,6 +17,7 @@ from query_api.web.checks.check_forms import (
     body_of,
     check_groups,
     coming_runs,
+    copied_values,
     new_body_of,
     new_values,
     values_of,
@@ -46,8 +47,14 @@ def install(app: FastAPI) -> None:
 
 
 @router.get("/checks/new")
-async def new_check_page(request: Request, deps: DependenciesDep, who: ViewerDep, project: str = "") -> Response:
-    """The form of a new check."""
+async def new_check_page(
+    request: Request, deps: DependenciesDep, who: ViewerDep, project: str = "", copy: str = ""
+) -> Response:
+    """The form of a new check. copy: the check that it is to be like."""
+    like = await _editable(deps, who, copy) if copy else None
+    if like is not None:
+        zone, groups = reader_of(request, deps).times.zone, _groups(request, deps, like.project, None)
+        return await _new_page(request, deps, new_form(groups, copied_values(like), zone))
     chosen = chosen_project(who, project)
     if not chosen:
         return await ask_for_project(request, deps, who, "/checks/new")

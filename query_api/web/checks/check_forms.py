@@ -24,6 +24,7 @@ NEXT_RUNS = "/checks/next-runs"
 _FOR = "for "
 _NEXT = 5
 _LONGEST_PERIOD = 31_536_000
+_COPY, _LONGEST_NAME = " (copy)", 100
 
 _field = partial(field_of, CreateCheckBody)
 
@@ -173,6 +174,16 @@ def values_of(check: Check) -> Valued:
         "mute_until": show_mute(check.mute_until),
         **{name: getattr(check, name) for name in _AS_THEY_ARE},
     }
+
+
+def copied_values(check: Check) -> Valued:
+    """What stands in the form of a new check that is like one that is there. Its ping URLs are its own."""
+    return {**values_of(check), "name": copied_name(check.name or check.slug), "slug": "", "mute_until": None}
+
+
+def copied_name(name: str) -> str:
+    """The name of a copy, as long as a name may be."""
+    return f"{name[: _LONGEST_NAME - len(_COPY)]}{_COPY}" if name else ""
 
 
 _AS_THEY_ARE = (

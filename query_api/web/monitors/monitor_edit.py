@@ -1,5 +1,6 @@
 """Making, changing and deleting a monitor; pausing and resuming it. Every change is a request to the PoppaPing API."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -13,7 +14,13 @@ from query_api.web.forms.form_fields import Group
 from query_api.web.forms.form_state import Form, changes, filled_form, merged, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
 from query_api.web.forms.saving import act, confirm_page, form_page, must_be_made, must_edit, saved, send
-from query_api.web.monitors.monitor_forms import body_of, monitor_groups, shown_values
+from query_api.web.monitors.monitor_forms import (
+    body_of,
+    copied_values,
+    monitor_groups,
+    not_copied,
+    shown_values,
+)
 from query_api.web.monitors.monitor_page import seen_monitor
 from query_api.web.monitors.trying import TRY, TryShown, status_of, tried_body, try_shown
 from query_api.web.page import page
@@ -35,9 +42,11 @@ def install(app: FastAPI) -> None:
 
 @router.get("/monitors/new")
 async def new_monitor_page(
-    request: Request, deps: DependenciesDep, who: ViewerDep, type: str = "", project: str = ""
+    request: Request, deps: DependenciesDep, who: ViewerDep, type: str = "", project: str = "", copy: str = ""
 ) -> Response:
-    """The form of a new monitor; first it is asked of which kind."""
+    """The form of a new monitor; first it is asked of which kind. copy: the monitor that it is to be like."""
+    if copy:
+        return await _copy_page(request, deps, who, copy)
     chosen = chosen_project(who, project)
     if not chosen:
         return await ask_for_project(request, deps, who, "/monitors/new", {"type": type} if type else None)
@@ -57,6 +66,16 @@ async def new_monitor_page(
     }
     zone = reader_of(request, deps).times.zone
     return await _new_page(request, kind, new_form(_groups(request, deps, chosen, kind, None), values, zone))
+
+
+async def _copy_page(request: Request, deps: Dependencies, who: Viewer, id: str) -> Response:
+    monitor, values = await _shown(request, deps, who, id)
+    form = new_form(
+        _groups(request, deps, monitor.project, monitor.kind, None),
+        copied_values(values),
+        reader_of(request, deps).times.zone,
+    )
+    return await _new_page(request, monitor.kind, replace(form, notes=not_copied(values)))
 
 
 @router.post("/monitors/new")

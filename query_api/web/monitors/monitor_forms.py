@@ -11,7 +11,7 @@ from msgspec import UNSET
 from msgspec.structs import fields
 
 from query_api.poppaping.monitor_fields import CreateMonitorBody
-from query_api.web.checks.check_forms import channels_field, mute_field, muted
+from query_api.web.checks.check_forms import channels_field, copied_name, mute_field, muted
 from query_api.web.forms.form_fields import Field, Group, Option, field_of
 from query_api.web.shown.shown_times import ShownTimes
 from schemas.base import Micros
@@ -166,3 +166,20 @@ def body_of(values: dict[str, Any], now: Micros) -> dict[str, Any]:
 def shown_values(shown: Mapping[str, Any], project: str) -> dict[str, Any]:
     """What stands in the form of a monitor that the API shows so."""
     return {**shown, "project": project}
+
+
+def copied_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in the form of a new monitor that is like one whose form holds `values`. Nobody is shown its headers
+    and its body, which may hold secrets; it gets no public page by being copied."""
+    name = copied_name(str(values.get("name", "")))
+    return {**values, "name": name, "headers": {}, "mute_until": None, "published": False, "paused": False}
+
+
+def not_copied(values: Mapping[str, Any]) -> dict[str, str]:
+    """A sentence for each field that the copy of a monitor lacks, by its name."""
+    told: dict[str, str] = {}
+    if headers := values.get("headers"):
+        told["headers"] = f"These are stored encrypted and are not copied: {', '.join(headers)}. Give them again."
+    if values.get("has_body"):
+        told["body"] = "The body is stored encrypted and is not copied. Give it again."
+    return told

@@ -1,5 +1,6 @@
-"""`/dashboard/bulk`: pausing, resuming and tagging many things of the overview at once. Each change is a request to
-the API of the thing, by the same rules as any other; what failed is reported by name, and the rest is done."""
+"""`/dashboard/bulk`: pausing, resuming, tagging and deleting many things of the overview at once. Each change is a
+request to the API of the thing, by the same rules as any other; what failed is reported by name, and the rest is done.
+Before anything is deleted, a page names all of it and asks."""
 
 import asyncio
 from typing import NamedTuple
@@ -21,7 +22,9 @@ router = APIRouter(include_in_schema=False)
 # A page of the overview shows no more.
 MOST = 200
 _AT_ONCE = 8
-_ACTIONS = ("pause", "resume", "add-tag", "remove-tag")
+# What the page that asks sends.
+_DELETE = "delete-for-good"
+_ACTIONS = ("pause", "resume", "add-tag", "remove-tag", "delete", _DELETE)
 _LABELS = {"tags": "Tags"}
 
 
@@ -40,8 +43,8 @@ class _Failed(NamedTuple):
 
 @router.post("/dashboard/bulk")
 async def change_many(request: Request, deps: DependenciesDep, posted: PostedFormDep) -> Response:
-    """Do what `do` says to every `thing`: `pause`, `resume`, `add-tag` or `remove-tag` (of checks; `tag`). `back`: the
-    path of the overview."""
+    """Do what `do` says to every `thing`: `pause`, `resume`, `add-tag` or `remove-tag` (of checks; `tag`), or
+    `delete`, which asks first. `back`: the path of the overview."""
     action, tag, back = posted.one("do"), posted.one("tag"), local_path(posted.raw("back") or "/")
     chosen = list(dict.fromkeys(posted.all("thing")))
     if not posted.viewer.editable:
@@ -52,6 +55,8 @@ async def change_many(request: Request, deps: DependenciesDep, posted: PostedFor
         raise NoPage(f"From 1 to {MOST} things are chosen by their boxes first.", 400)
     if "tag" in action and (not tag or len(tag.split()) != 1):
         raise NoPage("A tag is one word.", 400)
+    if action == "delete":
+        return await _ask(request, deps, posted.viewer, chosen, back)
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def changed(id: str) -> _Failed | None:
@@ -63,6 +68,13 @@ async def change_many(request: Request, deps: DependenciesDep, posted: PostedFor
         return saved(deps, back, "done")
     done = len(chosen) - len(failed)
     return await page("bulk.html", deps, 409, request=request, failed=failed, done=done, back=back)
+
+
+async def _ask(request: Request, deps: Dependencies, who: Viewer, chosen: list[str], back: str) -> Response:
+    """The page that names what is to be deleted."""
+    found = [thing for id in chosen if (thing := _thing(deps, who, id)) is not None and who.may_edit(thing.project)]
+    found.sort(key=lambda thing: (thing.name.casefold(), thing.id))
+    return await page("bulk_delete.html", deps, request=request, things=found, do=_DELETE, back=back)
 
 
 async def _change(request: Request, deps: Dependencies, who: Viewer, id: str, action: str, tag: str) -> _Failed | None:
@@ -77,6 +89,8 @@ async def _change(request: Request, deps: Dependencies, who: Viewer, id: str, ac
         answer = await call_api(request, who, thing.project, "POST", f"{path}/{action}", {})
         if action == "resume" and answer.status == 409:  # it is not paused
             return None
+    elif action == _DELETE:
+        answer = await call_api(request, who, thing.project, "DELETE", path)
     elif thing.kind == "monitor":
         return _Failed(thing.name, thing.path, "Monitors have no tags.")
     else:

@@ -16,6 +16,7 @@ from infra.http_server.forwarded import Forwarded
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
 from query_api.pages.guessing import PasswordGuessLimiter
+from query_api.web.overview.first_steps import first_steps, has_channels
 from query_api.web.overview.overview_filter import RANKS, SHOWN, OverviewFilter, read_filter
 from query_api.web.page import page
 from query_api.web.reader import reader_of
@@ -80,6 +81,8 @@ async def overview(request: Request, deps: DependenciesDep, who: ViewerDep) -> R
         number=number,
         pages=pages,
         channels=_silent(deps, names, times),
+        steps=() if seen.total else first_steps(deps, who, wanted.project),
+        nobody_told=bool(seen.total and who.editable and not has_channels(deps, who)),
         behind=behind(deps),
     )
 

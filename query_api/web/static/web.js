@@ -48,6 +48,11 @@
   document.addEventListener("focusout", () => setTimeout(() => { if (waits && !isTyping()) refresh(); }));
 
   const state = () => { if (!part()?.dataset.live) return ""; return deaf ? "Looked up twice a minute: no news gets through." : "Live"; };
+  // One box for all of a list; it is there only with this script.
+  for (const all of document.querySelectorAll("[data-all]")) {
+    all.closest("label").hidden = false;
+    all.addEventListener("input", () => { for (const box of document.querySelectorAll(all.dataset.all)) box.checked = all.checked; });
+  }
 
   let busy = false, again = false, waits = false;
   const refresh = async () => {
