@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.types import ASGIApp
 
 from infra.apprise_library.messages import Call, Verdict
 from infra.clock import Clock
@@ -58,7 +59,8 @@ class Dependencies:
     disk: where changes are written; None: as the settings say. guard: what probes and webhooks may reach.
     library: judges URLs of Apprise (`infra.apprise_library.library`); None: the sender will.
     preview: what a message template makes of a sample, at a time; None: templates cannot be made here.
-    source: None where no pings are received. history: None without ClickHouse. explaining: None: nothing is explained.
+    source, ping_app: what takes pings in this process; None where none are received. history: None without ClickHouse.
+    explaining: None: nothing is explained.
     what_if: answers what other settings would have told; None: that is not asked here.
     trying: probes a target once; None: nothing is tried here.
     """
@@ -92,6 +94,7 @@ class Dependencies:
     page_keys: PageKeys = field(default_factory=PageKeys)
     password_pool: PasswordPool = field(default_factory=PasswordPool)
     source: AcknowledgedPings | None = None
+    ping_app: ASGIApp | None = None
     what_if: AnswersQuestions | None = None
     trying: TriesTargets | None = None
     history: CheckHistoryReader | None = None

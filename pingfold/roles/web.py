@@ -138,7 +138,7 @@ async def _application(
         startup_app.tell(partial(source.refuse, None))
     clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
     stack.push_async_callback(clickhouse.close)
-    disk = Disk(settings)
+    disk, ping_app = Disk(settings), None if source is None else _ping_app(settings, replicas, source)
     readiness = _readiness(settings, replicas, clickhouse, vault, disk, source)
     looking = vital(readiness.keep_looking(), name="readiness")
     stack.callback(looking.cancel)
@@ -147,7 +147,9 @@ async def _application(
         guard = await asyncio.to_thread(guard_of, settings)  # names of settings are resolved
         trier = Trier(guard, replicas.clock, settings.resolvers, settings.probe_user_agent)
         stack.push_async_callback(trier.close)
-        deps = await asyncio.to_thread(_dependencies, settings, replicas, clickhouse, vault, source, guard, trier)
+        deps = await asyncio.to_thread(
+            _dependencies, settings, replicas, clickhouse, vault, source, ping_app, guard, trier
+        )
         rest = create_app(deps)
         making = persistent(ReportMaker(deps, partial(replicas.progress.behind, limit=0), slot).run, name="reports")
         stack.callback(making.cancel)
@@ -160,13 +162,16 @@ async def _application(
             readiness, replicas.progress, clocks, replicas.bootstrap, clock, disk, settings.instance, key
         ),
     )
-    if source is None:
+    if source is None or ping_app is None:
         return rest, None
-    definitions, decisions = replicas.definitions, replicas.decisions
-    ping_app = PingApp(settings, clock, replicas.sink, replicas.directory, definitions, decisions, source)
     measuring = vital(keep_measuring(ping_app, source), name="ping-measures")
     stack.callback(measuring.cancel)
     return _dispatch(ping_app, rest), source
+
+
+def _ping_app(settings: Settings, replicas: Replicas, source: Source) -> PingApp:
+    clock, definitions = replicas.clock, replicas.definitions
+    return PingApp(settings, clock, replicas.sink, replicas.directory, definitions, replicas.decisions, source)
 
 
 def _watch_clocks(stack: contextlib.AsyncExitStack, replicas: Replicas, role: str, slot: str) -> None:
@@ -200,6 +205,7 @@ def _dependencies(
     clickhouse: ClickHouse,
     vault: Vault,
     source: Source | None,
+    ping_app: PingApp | None,
     guard: Guard,
     trier: Trier,
 ) -> Dependencies:
@@ -234,6 +240,7 @@ def _dependencies(
         library=AppriseLibrary().ask,
         preview=Previews(settings.base_url, settings.site_name, settings.smtp_from or "nobody@localhost").forms,
         source=source,
+        ping_app=ping_app,
         what_if=QuestionProcess(),
         trying=trier,
         history=History(clickhouse, written, pings_written),

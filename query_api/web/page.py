@@ -32,6 +32,7 @@ NOTES = {
     "deleted": "Deleted.",
     "paused": "Paused.",
     "resumed": "Resumed.",
+    "pinged": "Pinged.",
     "sent": "Sent.",
     "done": "Done.",
 }

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from query_api.dependencies import Dependencies
 from query_api.web import assets, live, page, reader
 from query_api.web.channels import channel_forms, channels, message_templates, mutes
-from query_api.web.checks import check_edit, check_page
+from query_api.web.checks import check_edit, check_page, check_ping
 from query_api.web.incidents import downtimes, explained, incident_edit, incidents
 from query_api.web.maintenance import maintenance, maintenance_forms
 from query_api.web.monitors import monitor_edit, monitor_page
@@ -34,6 +34,7 @@ def install(app: FastAPI, deps: Dependencies) -> None:
     bulk_edit.install(app)
     check_edit.install(app)
     check_page.install(app)
+    check_ping.install(app)
     monitor_edit.install(app)
     monitor_page.install(app)
     explained.install(app)

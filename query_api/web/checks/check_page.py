@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from infra.log.partitioner import partition_of
 from query_api.dependencies import Dependencies, DependenciesDep
+from query_api.healthchecks.check_object import badge_key
 from query_api.history.checks import PingRow, Transition
 from query_api.history.reports import Span3
 from query_api.http.lookup import look_up
@@ -20,6 +21,7 @@ from query_api.http.route_index import include
 from query_api.state.freshness import Freshness
 from query_api.web.asking import told
 from query_api.web.checks.check_pings import BODY_START, Gap, duration_points, ping_rows, run_bars
+from query_api.web.checks.ping_signals import SIGNALS
 from query_api.web.checks.snippets import snippets
 from query_api.web.page import NoPage, page
 from query_api.web.reader import reader_of
@@ -81,6 +83,9 @@ async def check_page(request: Request, deps: DependenciesDep, who: ViewerDep, co
         following=next_runs(check, state, times.now),
         url=url,
         snippets=snippets(url, check.schedule),
+        signals=SIGNALS if deps.ping_app is not None and who.may_edit(check.project) else {},
+        badge=f"/b/3/{badge_key(check.id)}.svg",
+        site_url=deps.settings.base_url,
         number=number,
         behind=behind(deps),
         **pings,
