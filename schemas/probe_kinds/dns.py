@@ -36,6 +36,7 @@ class DnsFields(Struct):
 
 class Dns(ProbeKind[DnsFields]):
     name = "dns"
+    title = "DNS record"
     healthy = "Healthy if the resolver knows a record of the kind asked for, and one of them is the expected one."
     fields = DnsFields
     in_dns = True

@@ -21,6 +21,7 @@ class Http(ProbeKind[NoFields]):
     """Its fields (`method`, `keyword` and others) are those of the common body: PoppaPing has them for every type."""
 
     name = "http"
+    title = "Website or HTTP API"
     healthy = (
         "Healthy if the answer has an expected status, and the keyword is in the text of the first 1 MB of the body, "
         "or is not, as asked. A body that cannot be read is unhealthy either way."

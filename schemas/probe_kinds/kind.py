@@ -44,13 +44,15 @@ class Place(NamedTuple):
 class ProbeKind(Generic[F]):
     """A kind of probe. What a subclass does not say is that of a service at a host and a port.
 
-    healthy: what makes a target healthy, as a sentence. fields: the type of its own fields in requests; each has a name
-    that no other kind uses, may be left out, and is described in its schema. failures: the ways in which only this kind
-    fails, each with the words of an incident's cause. default_timeout: seconds; None: that of all monitors.
+    title: what people choose it by. healthy: what makes a target healthy, a sentence that begins with `Healthy if`.
+    fields: the type of its own fields in requests; each has a name that no other kind uses, may be left out, and is
+    described in its schema. failures: the ways in which only this kind fails, each with the words of an incident's
+    cause. default_timeout: seconds; None: that of all monitors.
     in_dns: the host is only looked up, so that it may be any name of the DNS.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
     healthy: ClassVar[str]
     fields: type[F]
     needs_port: ClassVar[bool] = False

@@ -31,6 +31,7 @@ class SmtpFields(Struct):
 
 class Smtp(ProbeKind[SmtpFields]):
     name = "smtp"
+    title = "Mail server (SMTP)"
     healthy = (
         "Healthy if the server greets (220), takes EHLO (250), and encrypts as `smtp_tls` asks with a certificate that "
         "is trusted, and valid for the host now. No mail is sent."

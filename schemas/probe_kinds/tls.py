@@ -6,6 +6,7 @@ from schemas.targets import ProbeTarget
 
 class Tls(ProbeKind[NoFields]):
     name = "tls"
+    title = "TLS certificate"
     healthy = "Healthy if a TLS handshake ends with a certificate that is trusted, and valid for the host now."
     fields = NoFields
     needs_port = True

@@ -67,6 +67,33 @@ async def test_tags_are_put_on_and_taken_off(harness: Harness) -> None:
     assert (long.status_code, "Tags is too long" in long.text, "&lt;b&gt;job" in long.text) == (409, True, True)
 
 
+async def test_a_channel_is_put_on_many_and_taken_off(harness: Harness) -> None:
+    first, _, monitor = await things(harness)
+    ops, other = harness.make_channel("ops"), harness.make_channel("<b>other</b>")
+    ann, directory = await member(harness, "editor"), harness.log.directory
+    assert "&lt;b&gt;other&lt;/b&gt;" in (await ann.get("/")).text
+
+    def told() -> list[list[str]]:
+        found = [directory.check(first), directory.monitor(monitor)]
+        return [sorted(one.channels) for one in found if one is not None]
+
+    assert told() == [[], []]
+    for action, channel, wanted in (
+        ("add-channel", ops, [ops]),
+        ("add-channel", ops, [ops]),
+        ("add-channel", other, sorted([ops, other])),
+        ("remove-channel", ops, [other]),
+    ):
+        answer = await sent(ann, action, [first, monitor], channel=channel)
+        assert (answer.status_code, told()) == (303, [wanted, wanted])
+    for channel in ("", "none"):
+        assert (await sent(ann, "add-channel", [first], channel=channel)).status_code == 400
+    elsewhere = await harness.client.post("/api/v3/checks/", json={"name": "secret"}, headers={"X-Api-Key": OTHER_KEY})
+    admin = await owner(harness)
+    answer = await sent(admin, "add-channel", [elsewhere.json()["uuid"]], channel=ops)
+    assert (answer.status_code, "The channel is of another project." in answer.text) == (409, True)
+
+
 async def test_many_are_deleted_once_it_is_confirmed(harness: Harness) -> None:
     first, second, monitor = await things(harness)
     ann, directory = await member(harness, "editor"), harness.log.directory

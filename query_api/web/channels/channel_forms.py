@@ -44,7 +44,7 @@ async def new_page(request: Request, deps: DependenciesDep, who: ViewerDep, kind
     """Choose a kind, then fill in its form."""
     project, found = _project(request, deps, who), CHANNEL_KINDS.get(kind)
     if found is None:
-        kinds = [(name, one.title, _about(one)) for name, one in CHANNEL_KINDS.items()]
+        kinds = [(name, _label(one), _about(one)) for name, one in CHANNEL_KINDS.items()]
         others = [one for one in seen_projects(deps, who) if who.may_edit(one.id)]
         return await page("channel_kinds.html", deps, request=request, kinds=kinds, project=project, projects=others)
     form = new_form(groups_of(found), new_values(found), reader_of(request, deps).times.zone)
@@ -112,18 +112,24 @@ async def _channel(deps: Dependencies, who: Viewer, id: str) -> Channel:
     return channel
 
 
+def _label(kind: ChannelKind) -> str:
+    """What a kind is called in a list: its title without the article."""
+    words = kind.title.partition(" ")[2]
+    return f"{words[:1].upper()}{words[1:]}"
+
+
 def _about(kind: ChannelKind) -> str:
     """What the module of a kind says of it first, without its name and addresses."""
     said = (sys.modules[type(kind).__module__].__doc__ or "").strip().partition("\n")[0]
     said = _ADDRESS.sub("", said.removesuffix(" Pure.")).partition(": ")[2]
-    return f"{said[:1].upper()}{said[1:]}"
+    return f"{said[:1].upper()}{said[1:].rstrip('.')}."
 
 
 async def _new(request: Request, project: Project, kind: ChannelKind, form: Form, status: int = 200) -> Response:
     return await form_page(
         request,
         form,
-        title=f"New channel: {kind.title}",
+        title=f"New {kind.title.partition(' ')[2]}",
         action=f"/channels/new?project={project.id}&kind={kind.name}",
         button="Make the channel",
         back=f"/channels/new?project={project.id}",

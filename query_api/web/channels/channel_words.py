@@ -1,43 +1,17 @@
 """How a channel does, and what it takes, in words for people. Pure."""
 
-from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
+from query_api.web.shown.notice_words import NOTICE_WORDS as NOTICE_WORDS
 from query_api.web.shown.shown_times import ShownTimes
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.reading import shown
 from schemas.definitions import Channel
 from schemas.deliveries import EndpointHealth
 from schemas.mutes import is_muted
-from schemas.notices import AnyNotice
-
-NOTICE_WORDS: Mapping[AnyNotice, str] = {
-    "monitor.down": "it is down",
-    "monitor.recovered": "it is up again",
-    "incident.created": "an incident began",
-    "incident.resolved": "an incident is over",
-    "monitor.not_observed": "nobody can observe it",
-    "monitor.ssl_expiration": "its certificate expires",
-    "monitor.ssl_invalid": "its certificate is not valid",
-    "monitor.ssl_valid": "its certificate is valid again",
-    "monitor.ssl_renewed": "its certificate was renewed",
-    "monitor.domain_expiration": "its domain expires",
-    "monitor.still_down": "it is still down",
-    "monitor.performance_drop": "it has become slow",
-    "monitor.late": "a ping is late",
-    "monitor.run_time_drift": "its runs come close to their limit",
-    "system.outage": "Pingfold itself was away",
-    "incident.acknowledged": "somebody acknowledged an incident",
-    "channel.disabled": "another channel was disabled",
-    "channel.failing": "another channel fails",
-    "on-call.calendar_failing": "a calendar of a rotation cannot be fetched",
-    "channel.digest": "a list of many notices",
-    "project.report": "the report of a week or a month",
-    "recipient.confirmation": "a request to confirm an address",
-}
 
 Look = Literal["up", "late", "down", "none"]
 

@@ -173,7 +173,8 @@ async def _pings(
     shown["pings"] = ping_rows(wanted, starts, gaps, times)
     if runs := run_bars(wanted, limit, times):
         failed = sum(bar.look == "down" for bar in runs)
-        shown["runs"] = bars(runs, f"The last {len(runs)} runs: {failed} failed")
+        shown["runs_words"] = f"The last {len(runs)} runs: {failed} failed" if len(runs) > 1 else "The only run so far"
+        shown["runs"] = bars(runs, shown["runs_words"])
     points = duration_points(wanted, times)
     if len(points) > 1:
         longest = max(point.y for point in points)

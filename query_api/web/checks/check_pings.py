@@ -51,8 +51,8 @@ def _row(ping: PingRow, start: bytes | None, times: ShownTimes) -> dict[str, Any
 
 
 def _gap(start: Micros, end: Micros | None, times: ShownTimes) -> dict[str, Any]:
-    until = "now" if end is None else times.clock(end)
-    return {"gap": f"Not observed from {times.clock(start)} to {until}: a ping may have been lost."}
+    lasted = "until now" if end is None else f"for {duration_words(max(0, end - start) / SECOND)}"
+    return {"gap": f"Not observed from {times.clock(start)} on, {lasted}: a ping may have been lost."}
 
 
 def run_bars(pings: Sequence[PingRow], limit: Micros, times: ShownTimes) -> list[Bar]:

@@ -17,6 +17,7 @@ from query_api.web.monitors.monitor_page import seen_monitor
 from query_api.web.page import page
 from query_api.web.reader import reader_of
 from query_api.web.shown.changes_shown import OUTCOME_WORDS
+from query_api.web.shown.notice_words import notice_words
 from query_api.web.shown.reasons import in_reach, status_word
 from query_api.web.shown.shown_times import ShownTimes
 from query_api.web.shown.things import Thing, check_thing, monitor_thing
@@ -119,7 +120,8 @@ def _notice(deps: Dependencies, found: Explanation, one: RequestedNotice, fared:
         return ""
     if one.delivery not in fared and one.notice not in channel.notices:
         return ""  # it does not take it
-    return f"{one.notice} to {channel.name or channel.kind}: {fared.get(one.delivery, 'how it fared is not known')}"
+    told = f"{channel.name or channel.kind}, that {notice_words(one.notice)}"
+    return f"{told}: {fared.get(one.delivery, 'how it fared is not known')}"
 
 
 def _change(one: ExplainedChange, thing: Thing, times: ShownTimes, sent: dict[str, str]) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def _change(one: ExplainedChange, thing: Thing, times: ShownTimes, sent: dict[st
         "was_word": status_word(one.was),
         "now": one.now,
         "now_word": status_word(one.now),
-        "notice": one.notice,
+        "notice": one.notice and notice_words(one.notice),
         "rule": one.rule,
         "detail": in_reach(one.detail, times),
         "silent": one.silent,
@@ -170,7 +172,7 @@ def _following(deps: Dependencies, found: Explanation) -> list[dict[str, Any]]:
             "at": one.at,
             "status": one.status,
             "word": status_word(one.status) if one.status else "",
-            "notice": one.notice,
+            "notice": one.notice and notice_words(one.notice),
             "channels": [names[id] for id in one.channels if id in names],
         }
         for one in found.next

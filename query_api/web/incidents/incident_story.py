@@ -113,5 +113,5 @@ def _change(change: Transition, times: ShownTimes) -> Moment:
 
 def _sent(change: Transition, row: dict[str, Any]) -> Moment:
     error = f" ({row['error']})" if row["error"] else ""
-    text = f"{row['notice']} to {row['channel']}: {row['fared']}{error}"
+    text = f"{row['channel']}, that {row['notice']}: {row['fared']}{error}"
     return Moment(row["when"] or max(change.at, change.detected_at), "up" if row["is_well"] else "late", "notice", text)

@@ -17,6 +17,7 @@ from query_api.web.forms.saving import act, confirm_page, form_page, must_be_mad
 from query_api.web.monitors.monitor_forms import (
     body_of,
     copied_values,
+    healthy_words,
     monitor_groups,
     not_copied,
     shown_values,
@@ -52,7 +53,7 @@ async def new_monitor_page(
         return await ask_for_project(request, deps, who, "/monitors/new", {"type": type} if type else None)
     if type not in PROBE_KINDS:
         choices = [
-            Choice(f"/monitors/new?type={kind}&project={chosen}", kind, f"Healthy: {of.healthy}")
+            Choice(f"/monitors/new?type={kind}&project={chosen}", of.title, healthy_words(of))
             for kind, of in PROBE_KINDS.items()
         ]
         return await page("choose.html", deps, request=request, title="What is watched?", choices=choices)
@@ -206,7 +207,7 @@ async def _new_page(
     return await form_page(
         request,
         form,
-        title=f"New monitor: {kind}",
+        title=f"New monitor: {PROBE_KINDS[kind].title}",
         action="/monitors/new",
         button="Make the monitor",
         back="/",

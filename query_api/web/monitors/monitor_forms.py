@@ -3,6 +3,7 @@
 Fields of a single kind are those of `schemas.probe_kinds`: a new kind has its form by that.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from schemas.definitions import Channel
 from schemas.monitors import Monitor, MonitorKind
 from schemas.mutes import MuteUntil
 from schemas.probe_kinds import PROBE_KINDS
+from schemas.probe_kinds.kind import ProbeKind
 
 # Of more monitors the ids are typed.
 _MOST_BOXES = 200
@@ -34,6 +36,7 @@ _LABELS = {
     "dns_expected": "Expected record",
     "smtp_tls": "Encryption",
 }
+_CODE = re.compile("`([^`]*)`")
 # Inputs that are no fields of the API.
 _OWN = frozenset({"project", "no_body"})
 
@@ -78,6 +81,11 @@ def _target(kind: MonitorKind) -> tuple[Field, ...]:
     has_port = of_kind.needs_port or of_kind.default_port
     own = tuple(_own_field(one.name) for one in fields(of_kind.fields))
     return (name, host, *((port,) if has_port else ()), *own, *hidden)
+
+
+def healthy_words(kind: ProbeKind[Any]) -> str:
+    """What makes a target of a kind healthy, with its fields named as the form names them."""
+    return _CODE.sub(lambda code: f'"{_LABELS.get(code[1], code[1])}"', kind.healthy)
 
 
 def _own_field(name: str) -> Field:

@@ -19,6 +19,7 @@ from query_api.http.route_index import include
 from query_api.web.asking import told
 from query_api.web.monitors.answers import Answers, answers
 from query_api.web.monitors.availability import DAYS, Availability, availability
+from query_api.web.monitors.monitor_forms import healthy_words
 from query_api.web.page import NoPage, page
 from query_api.web.reader import reader_of
 from query_api.web.shown.changes_shown import change_rows, sent_of
@@ -74,7 +75,8 @@ async def monitor_page(request: Request, deps: DependenciesDep, who: ViewerDep, 
         word=status_word(thing.status),
         reason=thing.reason(times),
         state=state,
-        healthy=PROBE_KINDS[monitor.kind].healthy,
+        kind=PROBE_KINDS[monitor.kind].title,
+        healthy=healthy_words(PROBE_KINDS[monitor.kind]),
         every=period_words(monitor.interval),
         muted=muted_words(monitor.mute_until, times),
         acknowledged="" if state is None else acknowledged_words(state.acknowledged),

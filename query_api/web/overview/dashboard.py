@@ -34,7 +34,7 @@ router = APIRouter(include_in_schema=False)
 # A page has so many things, a wall so many.
 PER_PAGE, ON_WALL = 50, 200
 _MOST_TAGS = 40
-_MOST_CHANNELS = 50
+_MOST_CHANNELS, _MOST_CHOICES = 50, 200
 _REST = len(RANKS)
 
 
@@ -81,6 +81,7 @@ async def overview(request: Request, deps: DependenciesDep, who: ViewerDep) -> R
         number=number,
         pages=pages,
         channels=_silent(deps, names, times),
+        choices=_choices(deps, who, names),
         steps=() if seen.total else first_steps(deps, who, wanted.project),
         nobody_told=bool(seen.total and who.editable and not has_channels(deps, who)),
         behind=behind(deps),
@@ -185,6 +186,18 @@ def _silent(deps: Dependencies, projects: Iterable[str], times: ShownTimes) -> l
             if told := _silence(deps, channel, times):
                 found.append({"name": channel.name or channel.id, "kind": channel.kind, "told": told})
     return sorted(found, key=lambda one: one["name"].casefold())[:_MOST_CHANNELS]
+
+
+def _choices(deps: Dependencies, who: Viewer, names: dict[str, str]) -> list[dict[str, str]]:
+    """Channels that may be put on things; where there are several projects, each names its own."""
+    many = len(who.editable) > 1
+    found = [
+        {"id": one.id, "words": f"{one.name or one.kind}{f' ({names[project]})' if many else ''}"}
+        for project in names
+        if who.may_edit(project)
+        for one in deps.directory.channels_of(project)
+    ]
+    return sorted(found, key=lambda one: one["words"].casefold())[:_MOST_CHOICES]
 
 
 def _silence(deps: Dependencies, channel: Channel, times: ShownTimes) -> str:

@@ -9,6 +9,7 @@ from query_api.dependencies import Dependencies
 from query_api.history.checks import Transition
 from query_api.history.deliveries import FinishedRow
 from query_api.web.asking import told
+from query_api.web.shown.notice_words import notice_words
 from query_api.web.shown.reasons import in_reach, status_word
 from query_api.web.shown.shown_times import ShownTimes
 from schemas.base import SECOND
@@ -127,7 +128,11 @@ async def _sent_to(
 def _sent(
     channel: Channel, notice: str, pending: Delivery | None, row: FinishedRow | None, times: ShownTimes
 ) -> dict[str, Any]:
-    shown: dict[str, Any] = {"channel": channel.name or channel.kind, "kind": channel.kind, "notice": notice}
+    shown: dict[str, Any] = {
+        "channel": channel.name or channel.kind,
+        "kind": channel.kind,
+        "notice": notice_words(notice),
+    }
     if pending is not None:
         following = "an attempt is under way" if pending.due is None else f"next attempt {times.clock(pending.due)}"
         return shown | {"fared": f"pending, {following}", "error": pending.error or "", "when": None, "is_well": True}

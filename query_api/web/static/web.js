@@ -20,6 +20,20 @@
     if (search) { event.preventDefault(); search.focus(); search.select(); }
   });
 
+  // On a phone a row of a table stands as a list, each cell behind the head of its column (web.css).
+  const label = (within) => {
+    for (const table of within.querySelectorAll(".scroll > table, main > table:not(.month)")) {
+      const heads = [...table.querySelectorAll("thead th")].map((head) => head.textContent);
+      if (!heads.length) continue;
+      for (const row of table.tBodies[0]?.rows ?? []) {
+        if (row.cells.length !== heads.length) continue;
+        [...row.cells].forEach((cell, at) => { if ((at || heads[at] === "#") && cell.textContent.trim()) cell.dataset.label = heads[at]; });
+      }
+      table.classList.add("labelled");
+    }
+  };
+  label(document);
+
   const part = () => document.getElementById("live");
   const say = (words) => { const state = document.getElementById("live-state"); if (state && state.textContent !== words) state.textContent = words; };
 
@@ -30,6 +44,7 @@
     const open = [...now.querySelectorAll("details[open][id]")].map((one) => one.id);
     const [x, y] = [scrollX, scrollY];
     const picked = [...now.querySelectorAll(".pick:checked")].map((one) => one.id);
+    label(next);
     now.replaceChildren(...next.childNodes);
     for (const id of picked) { const box = document.getElementById(id); if (box) box.checked = true; }
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
