@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -225,6 +225,7 @@ async def _fields(service: Service, key: ApiKey, wanted: UpdateStatusPageBody, p
         password = await service.deps.password_pool.run(key.project, hash_password, wanted.password)
     elif wanted.password is None:
         password = ""
+    looks = looks_of(wanted)
     return StatusPageFields(
         title=wanted.title,
         slug=wanted.slug,
@@ -232,10 +233,29 @@ async def _fields(service: Service, key: ApiKey, wanted: UpdateStatusPageBody, p
         components=UNSET if wanted.components is UNSET else _components(wanted.components),
         password=password,
         managed_by=wanted.managed_by,
+        sections=looks.sections,
+        logo=looks.logo,
+        accent=looks.accent,
+        domain=looks.domain if looks.domain is UNSET else _free(service, looks.domain, page),
+    )
+
+
+class Looks(NamedTuple):
+    """How a page looks, as it is stored; what was not given is not set."""
+
+    sections: tuple[Section, ...] | UnsetType
+    logo: str | UnsetType
+    accent: str | UnsetType
+    domain: str | UnsetType
+
+
+def looks_of(wanted: UpdateStatusPageBody) -> Looks:
+    """How a page is to look. Whether its domain is free is for the server to say. Raises `PoppaPingApiError`."""
+    return Looks(
         sections=UNSET if wanted.sections is UNSET else _sections(wanted.sections),
         logo=UNSET if wanted.logo is UNSET else _checked("logo", checked_logo, wanted.logo),
         accent=UNSET if wanted.accent is UNSET else wanted.accent.lower(),
-        domain=UNSET if wanted.domain is UNSET else _domain(service, wanted.domain, page),
+        domain=UNSET if wanted.domain is UNSET else _checked("domain", written_domain, wanted.domain),
     )
 
 
@@ -253,9 +273,8 @@ def _checked(field: str, check: Callable[[str], str], value: str) -> str:
         raise PoppaPingApiError(400, f"Field '{field}' {error}.") from None
 
 
-def _domain(service: Service, wanted: str, page: str) -> str:
+def _free(service: Service, domain: str, page: str) -> str:
     """A host name that no other page has. Of two that take one at the same moment the first has it."""
-    domain = _checked("domain", written_domain, wanted)
     taken = service.deps.directory.page_of_domain(domain) if domain else None
     if taken is not None and taken.id != page:
         raise PoppaPingApiError(400, f"Field 'domain': another status page is shown at '{domain}'.")

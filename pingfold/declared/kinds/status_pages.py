@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pingfold.declared.kinds.kind import Fault, Faults, Judged, Kind, Rules
+from msgspec import UNSET
+
+from pingfold.declared.kinds.kind import Fault, Faults, Judged, Kind, Rules, as_answered
 from pingfold.declared.kinds.poppaping import judging
 from pingfold.declared.things import COMPONENT_SECTIONS, HIDDEN, Fields
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.status_pages import CreateStatusPageBody
+from query_api.poppaping.status_pages import CreateStatusPageBody, looks_of
+
+# How a page looks where nothing is said of it.
+_LOOKS: Mapping[str, Any] = {"sections": [], "logo": "", "accent": "", "domain": ""}
 
 
 class StatusPages(Kind):
@@ -34,20 +39,21 @@ class StatusPages(Kind):
             raise Faults(faults)
         with judging():
             body = {name: value for name, value in given.items() if name not in ("components", "formerly")}
-            judged(body | {"slug": key}, CreateStatusPageBody)
+            looks = looks_of(judged(body | {"slug": key}, CreateStatusPageBody))
         fields = {
             "slug": key,
             "title": given["title"],
             "description": given.get("description", ""),
             "components": parts,
-        }
+        } | {name: as_answered(usual if (value := getattr(looks, name)) is UNSET else value)
+             for name, usual in _LOOKS.items()}  # fmt: skip
         if "password" in given:
             fields["password"] = HIDDEN if given["password"] else None
         return Judged(fields, {"password": given["password"]} if given.get("password") else {})
 
     def shown(self, answer: Mapping[str, Any]) -> Fields:
         parts = [{one["type"]: one["id"], "name": one["name"], "group": one["group"]} for one in answer["components"]]
-        fields = {name: answer[name] for name in ("slug", "title", "description")}
+        fields = {name: answer[name] for name in ("slug", "title", "description", *_LOOKS)}
         return fields | {"components": parts, "password": None if answer["public"] else HIDDEN}
 
     def body(self, fields: Fields, secrets: Mapping[str, Any], managed_by: str | None, known: bool) -> Fields:
@@ -69,7 +75,9 @@ class StatusPages(Kind):
 
     def written(self, fields: Fields) -> Fields:
         parts = [{name: value for name, value in part.items() if value} for part in fields["components"]]
-        told = {"title": fields["title"], "description": fields["description"], "components": parts}
+        sections = [{name: value for name, value in one.items() if value} for one in fields["sections"]]
+        told = {name: value for name, value in fields.items() if name not in ("slug", "password")}
+        told |= {"components": parts, "sections": sections}
         if fields.get("password") is not None:
             told["password"] = fields["password"]
         return {name: value for name, value in told.items() if value}
