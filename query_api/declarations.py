@@ -14,10 +14,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, structs
 
 from query_api.healthchecks.check_bodies import UpdateCheckBody
 from query_api.poppaping.alerts import CreateAlertChannelBody
+from query_api.poppaping.escalations import UpdateEscalationPolicyBody
 from query_api.poppaping.maintenance_bodies import UpdateMaintenanceWindowBody
 from query_api.poppaping.monitor_fields import UpdateMonitorBody
 from query_api.poppaping.status_pages import UpdateStatusPageBody
 from schemas.channels.kinds import KindName
+from schemas.escalations import MOST_CHANNELS, MOST_ON_CALL, MOST_STEPS, Minutes, PolicyName
+from schemas.escalations import MOST_NAMED as MOST_POLICY_THINGS
 from schemas.maintenance import MOST_NAMED, Tag
 from schemas.managed import MOST_CHARACTERS
 from schemas.published import portable
@@ -41,6 +44,7 @@ Slug = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9_-]*\
 PageSlug = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[a-z0-9-]*\Z")]
 MonitorName = Annotated[str, Meta(min_length=1, max_length=200)]
 ChannelName = Annotated[str, Meta(min_length=1, max_length=100)]
+RotationName = Annotated[str, Meta(min_length=1, max_length=200)]
 WindowName = Annotated[str, Meta(min_length=1, max_length=200)]
 
 _Channels = Annotated[
@@ -134,6 +138,36 @@ DeclaredWindow = _declared(
 )
 
 
+class DeclaredStep(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A step of an escalation policy: who is told when nobody has acknowledged an incident for so long."""
+
+    after_minutes: Annotated[Minutes, Meta(description="From the beginning of the round; each later than the last.")]
+    channels: Annotated[list[ChannelName], Meta(max_length=MOST_CHANNELS, description="Names of channels.")] = []
+    own_channels: Annotated[bool, Meta(description="Also the channels of the thing itself.")] = False
+    on_call: Annotated[
+        list[RotationName],
+        Meta(max_length=MOST_ON_CALL, description="Names of on-call rotations, which files do not make."),
+    ] = []
+
+
+DeclaredEscalation = _declared(
+    "DeclaredEscalation",
+    "An escalation policy; its key is its name. One that names no monitor and no check is for all that no other names.",
+    UpdateEscalationPolicyBody,
+    {"name", "monitor_ids", "managed_by"},
+    formerly=(_formerly(PolicyName), UNSET),
+    steps=Annotated[list[DeclaredStep], Meta(max_length=MOST_STEPS)],
+    monitors=(
+        Annotated[list[MonitorName], Meta(max_length=MOST_POLICY_THINGS, description="Names of monitors.")] | UnsetType,
+        UNSET,
+    ),
+    checks=(
+        Annotated[list[Slug], Meta(max_length=MOST_POLICY_THINGS, description="Slugs of checks.")] | UnsetType,
+        UNSET,
+    ),
+)
+
+
 class Document(Struct, kw_only=True, forbid_unknown_fields=True):
     """Declarations of a project for `pingfold apply`."""
 
@@ -143,6 +177,7 @@ class Document(Struct, kw_only=True, forbid_unknown_fields=True):
     monitors: dict[MonitorName, DeclaredMonitor] = {}  # type: ignore[valid-type]
     status_pages: dict[PageSlug, DeclaredStatusPage] = {}  # type: ignore[valid-type]
     maintenance: dict[WindowName, DeclaredWindow] = {}  # type: ignore[valid-type]
+    escalations: dict[PolicyName, DeclaredEscalation] = {}  # type: ignore[valid-type]
 
 
 # The types of keys and things of each section, in the order in which things are made.
@@ -152,6 +187,7 @@ SECTIONS: Mapping[str, tuple[Any, type[Struct]]] = {
     "monitors": (MonitorName, DeclaredMonitor),
     "status_pages": (PageSlug, DeclaredStatusPage),
     "maintenance": (WindowName, DeclaredWindow),
+    "escalations": (PolicyName, DeclaredEscalation),
 }
 
 

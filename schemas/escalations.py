@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas.base import SECOND, Fact, Micros
+from schemas.managed import ManagedBy
 
 MINUTE: Micros = 60 * SECOND
 MOST_STEPS = 20
@@ -50,6 +51,7 @@ class EscalationPolicy(Fact, tag="escalation", frozen=True):
 
     steps: in the order of their time. The first round begins when people are told that a thing is down, each further
     one with the last step of the one before. repeat: number of further rounds; None: until somebody acknowledges.
+    managed_by: the set of declarations that made it, or has taken it over; empty: none.
     """
 
     id: str
@@ -61,6 +63,7 @@ class EscalationPolicy(Fact, tag="escalation", frozen=True):
     steps: Steps = ()
     repeat: Repeat = 0
     things: tuple[str, ...] = ()
+    managed_by: ManagedBy = ""
 
 
 class EscalationDefined(Fact, tag="escalation.defined", frozen=True):

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 from schemas.base import Fact
 from schemas.escalations import PolicyName, Repeat, Steps
 from schemas.incidents import By, Comment, SnoozeTime, ThingType
+from schemas.managed import ManagedBy
 from schemas.request_base import Request
 from schemas.tag_mutes import Tag, TagMuteUntil
 
@@ -18,6 +19,7 @@ class EscalationFields(Fact, tag=False, frozen=True):
     steps: Steps | UnsetType = UNSET
     repeat: Repeat | UnsetType = UNSET
     things: Annotated[tuple[str, ...], Meta(max_length=10_000)] | UnsetType = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class EscalationCreate(Request, tag="escalation.create", frozen=True):

@@ -66,6 +66,9 @@ def export(present: Sequence[Present], chosen: Sequence[Present], schema: str = 
             how = f"pingfold channel change {one.id} --name NAME" if one.section == "channels" else "rename it"
             left_out.append(f"the {KINDS[one.section].title} {one.id} is left out: {why}; {how}")
             continue
+        if why := KINDS[one.section].undeclarable(one.fields):
+            left_out.append(f"the {KINDS[one.section].title} '{one.key}' is left out: {why}; correct it")
+            continue
         fields = with_references(one.fields, lambda _, kind, id: names.get((kind, id), id))
         if fields.get("channels") == everyone:
             fields["channels"] = None
@@ -83,8 +86,10 @@ def _set_of(thing: Present) -> str:
 
 
 def choose(present: Iterable[Present], names: Sequence[str], tags: Sequence[str]) -> Iterator[Present]:
-    """Things by name, `section/name`, id or tag, in their order; all, when nothing is asked for."""
+    """What can be declared, by name, `section/name`, id or tag, in its order; all, when nothing is asked for."""
     for one in present:
+        if one.section not in KINDS:
+            continue
         words = {one.key, one.id, f"{one.section}/{one.key}", one.fields.get("name")}
         if not (names or tags) or words.intersection(names) or set(one.fields.get("tags", ())).intersection(tags):
             yield one

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from pingfold.declared.kinds import KINDS
+from pingfold.declared.kinds import KINDS, TITLES
 from pingfold.declared.problems import InvalidDeclarations, Problem
 from pingfold.declared.things import HIDDEN, Declarations, Declared, Fields, Present, with_references
 
@@ -170,7 +170,7 @@ class _Planner:
 
     def _name(self, thing: Declared, field: str, section: str, named: str) -> str:
         """The name that a reference of a declared thing means."""
-        word = KINDS[section].title
+        word = TITLES[section]
         if (section, named) in self._keys:
             return named
         if (section, named) in self._names:  # an id

@@ -5,17 +5,26 @@ from typing import Any
 from pingfold.declared.api import Api, ApiRefused
 from pingfold.declared.keys import must_read
 from pingfold.declared.kinds import KINDS
+from pingfold.declared.kinds.escalations import of_their_sections
 from pingfold.declared.kinds.kind import Kind, Rules
-from pingfold.declared.things import Present
+from pingfold.declared.things import ROTATIONS, Present
 from query_api.plans import PLANS
 
 _LIST = {"channels": "/api/v1/alerts"}
 
 
 def read(api: Api) -> list[Present]:
-    """Everything that can be declared. Raises `CommandFailed`, also for keys that do not show all of it."""
+    """What can be declared, and what declarations may name.
+
+    Raises `CommandFailed`, also for keys that do not show all of it.
+    """
     must_read(api)
-    return [one for kind in KINDS.values() if api.has_key(kind.api) for one in _present(api, kind)]
+    things = [one for kind in KINDS.values() if api.has_key(kind.api) for one in _present(api, kind)]
+    rotations = [
+        Present(section=ROTATIONS, key=one["name"], fields={}, id=one["id"])
+        for one in api.all("poppaping", "/api/v1/on-call")
+    ]
+    return of_their_sections([*things, *rotations])
 
 
 def rules(api: Api) -> Rules:

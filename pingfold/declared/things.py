@@ -49,7 +49,7 @@ class Present(Struct, frozen=True, kw_only=True):
     managed_by: str = ""
 
 
-# Fields that hold keys of things: the section of these. `components` are told apart by their own fields.
+# Fields that hold keys of things: the section of these. `components` and `steps` have fields of their own.
 REFERENCES: Mapping[str, str] = {
     "channels": "channels",
     "depends_on": "monitors",
@@ -58,6 +58,10 @@ REFERENCES: Mapping[str, str] = {
 }
 COMPONENTS = "components"
 COMPONENT_SECTIONS: Mapping[str, str] = {"monitor": "monitors", "check": "checks"}
+# What files name and do not make.
+ROTATIONS = "rotations"
+STEPS = "steps"
+STEP_SECTIONS: Mapping[str, str] = {"channels": "channels", "on_call": ROTATIONS}
 
 
 def with_references(fields: Fields, of: Callable[[str, str, str], str]) -> Fields:
@@ -71,5 +75,11 @@ def with_references(fields: Fields, of: Callable[[str, str, str], str]) -> Field
             {name: of(COMPONENTS, COMPONENT_SECTIONS[name], value) if name in COMPONENT_SECTIONS else value
              for name, value in part.items()}
             for part in parts
+        ]  # fmt: skip
+    if isinstance(steps := fields.get(STEPS), list):
+        replaced[STEPS] = [
+            {name: sorted({of(STEPS, STEP_SECTIONS[name], one) for one in value}) if name in STEP_SECTIONS else value
+             for name, value in step.items()}
+            for step in steps
         ]  # fmt: skip
     return replaced

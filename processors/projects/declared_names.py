@@ -13,6 +13,8 @@ from msgspec import UNSET
 from processors.fold.view import View
 from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.definitions import Channel, Check
+from schemas.escalations import EscalationPolicy
+from schemas.incident_requests import EscalationCreate, EscalationUpdate
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.rejections import RejectionCode
@@ -63,6 +65,9 @@ class DeclaredNames:
             case ChannelCreate(channel=channel) if channel.managed_by:
                 named = ("channel", project, channel.name)
                 is_taken = self._taken[named] > 0
+            case EscalationCreate(fields=fields) if fields.managed_by:
+                named = ("escalation", project, fields.name)
+                is_taken = self._taken[named] > 0
             case _:
                 self._must_be_free_for(request, project)
                 return
@@ -85,6 +90,8 @@ class DeclaredNames:
                 is_taken, name = self._is_of_another("maintenance", id, project, fields.name), fields.name
             case ChannelUpdate(id=id, fields=fields) if fields.managed_by:
                 is_taken, name = self._is_of_another("channel", id, project, fields.name), fields.name
+            case EscalationUpdate(id=id, fields=fields) if fields.managed_by:
+                is_taken, name = self._is_of_another("escalation", id, project, fields.name), fields.name
             case _:
                 return
         if is_taken:
@@ -116,9 +123,13 @@ def _named(record: msgspec.Struct | None) -> _Named | None:
             return "maintenance", project, name
         case Channel(project=project, name=name):
             return "channel", project, name
+        case EscalationPolicy(project=project, name=name):
+            return "escalation", project, name
         case _:
             return None
 
 
-def _id_of(request: CheckCreate | MonitorCreate | StatusPageCreate | MaintenanceCreate | ChannelCreate) -> str:
+def _id_of(
+    request: CheckCreate | MonitorCreate | StatusPageCreate | MaintenanceCreate | ChannelCreate | EscalationCreate,
+) -> str:
     return request.channel.id if isinstance(request, ChannelCreate) else request.id

@@ -116,7 +116,7 @@ class Projects:
     """The fold itself (see processors.fold.contract.Fold)."""
 
     name = "projects"
-    version = 7
+    version = 8
     journal = PROJECTS
     states = DEFINITIONS
     packer = PACKER

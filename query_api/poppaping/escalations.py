@@ -3,7 +3,7 @@
 A policy is for the monitors and heartbeat checks that it names; one that names none is for all others of the project.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -41,6 +41,7 @@ from schemas.escalations import (
 )
 from schemas.ids import is_uuid, new_id
 from schemas.incident_requests import EscalationCreate, EscalationDelete, EscalationFields, EscalationUpdate
+from schemas.managed import ManagedBy
 from schemas.monitors import Monitor
 from schemas.on_call import OnCallRotation
 
@@ -84,6 +85,7 @@ class UpdateEscalationPolicyBody(Struct, forbid_unknown_fields=True, kw_only=Tru
         | UnsetType
     ) = UNSET
     monitor_ids: _Things | UnsetType = UNSET
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 class CreateEscalationPolicyBody(UpdateEscalationPolicyBody, kw_only=True):
@@ -112,6 +114,7 @@ class EscalationPolicyObject(Struct, kw_only=True, gc=False):
     monitor_ids: Annotated[list[Uuid], Meta(description="Empty: all that no other policy names.")]
     created_at: Time
     updated_at: Time
+    managed_by: ManagedBy | UnsetType = UNSET
 
 
 _POLICY = one_of(EscalationPolicyObject, "The policy.") | errors(404)
@@ -195,17 +198,9 @@ async def _fields(
 ) -> EscalationFields:
     steps: tuple[Step, ...] | UnsetType = UNSET
     if wanted.steps is not UNSET:
-        steps = tuple(
-            Step(
-                each.after_minutes,
-                tuple(dict.fromkeys(each.alert_channel_ids)),
-                each.own_channels,
-                tuple(dict.fromkeys(each.on_call)),
-            )
-            for each in wanted.steps
-        )
+        steps = steps_of(wanted.steps)
         if steps != known:  # the channels of what is sent back as it was read may have been removed
-            _must_make_sense(steps)
+            must_make_sense(steps)
         for id in {id for step in steps for id in step.channels}:
             await _must_be_there(service, key, id, "alert channel", "alert_channel_ids")
         for id in {id for step in steps for id in step.on_call}:
@@ -215,10 +210,26 @@ async def _fields(
         things = tuple(sorted(set(wanted.monitor_ids)))
         for id in things:
             await _must_be_there(service, key, id, "monitor", "monitor_ids")
-    return EscalationFields(name=wanted.name, steps=steps, repeat=wanted.repeat, things=things)
+    return EscalationFields(
+        name=wanted.name, steps=steps, repeat=wanted.repeat, things=things, managed_by=wanted.managed_by
+    )
 
 
-def _must_make_sense(steps: tuple[Step, ...]) -> None:
+def steps_of(wanted: Iterable[StepBody]) -> tuple[Step, ...]:
+    """Steps as they are stored."""
+    return tuple(
+        Step(
+            each.after_minutes,
+            tuple(dict.fromkeys(each.alert_channel_ids)),
+            each.own_channels,
+            tuple(dict.fromkeys(each.on_call)),
+        )
+        for each in wanted
+    )
+
+
+def must_make_sense(steps: tuple[Step, ...]) -> None:
+    """Raises `PoppaPingApiError` for steps out of order, and for one that tells nobody."""
     fault = fault_of(steps)
     if not fault and any(not (step.channels or step.own or step.on_call) for step in steps):
         fault = "each step needs 'alert_channel_ids', 'on_call' or 'own_channels'"
@@ -259,4 +270,5 @@ def _object(policy: EscalationPolicy) -> EscalationPolicyObject:
         monitor_ids=list(policy.things),
         created_at=time(policy.created),
         updated_at=time(policy.revised),
+        managed_by=policy.managed_by or UNSET,
     )

@@ -108,6 +108,17 @@ WINDOWS = fields(
 )
 
 
+STEPS = st.lists(st.integers(1, 10_080), max_size=3, unique=True).map(sorted)
+LOOKS: Mapping[str, st.SearchStrategy[Any]] = {
+    "description": NAMES,
+    "accent": st.sampled_from(["", "#1f6f54", "#ABCDEF"]),
+    "domain": st.sampled_from(["", "status.example.org", "Bücher.example."]),
+    "sections": st.lists(
+        fields({"title": TEXT}, {"description": TEXT}), max_size=2, unique_by=lambda one: one["title"]
+    ),
+}
+
+
 def _some(things: Mapping[str, Any]) -> st.SearchStrategy[list[str]]:
     """A few of their keys."""
     return st.lists(st.sampled_from(sorted(things)), max_size=2, unique=True) if things else st.just([])
@@ -123,8 +134,11 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "channels": draw(st.dictionaries(NAMES.map(lambda name: name[:50]), CHANNELS, max_size=3)),
         "checks": draw(st.dictionaries(SLUGS, CHECKS, max_size=3)),
         "monitors": draw(st.dictionaries(NAMES, MONITORS, max_size=3)),
-        "status_pages": draw(st.dictionaries(PAGE_SLUGS, fields({"title": NAMES}, {"description": NAMES}), max_size=2)),
+        "status_pages": draw(st.dictionaries(PAGE_SLUGS, fields({"title": NAMES}, LOOKS), max_size=2)),
         "maintenance": draw(st.dictionaries(NAMES, WINDOWS, max_size=2)),
+        "escalations": draw(
+            st.dictionaries(NAMES, fields({}, {"repeat": st.none() | st.integers(0, 1_000)}), max_size=2)
+        ),
     }
     if draw(st.booleans()):
         document["managed_by"] = draw(st.sampled_from(["shop", "1", "default"]))
@@ -144,6 +158,11 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         page["components"] = [part | draw(COMPONENT_WORDS) for part in parts]
     for window in document["maintenance"].values():
         window |= {section: draw(some[section]) for section in ("monitors", "checks")}
+    for policy in document["escalations"].values():
+        policy |= {section: draw(some[section]) for section in ("monitors", "checks")}
+        policy["steps"] = [
+            {"after_minutes": after, "own_channels": True, "channels": draw(some["channels"])} for after in draw(STEPS)
+        ]
     return document
 
 

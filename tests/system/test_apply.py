@@ -21,7 +21,9 @@ monitors:
   Database: {type: tcp, host: db.invalid, port: 5432, paused: true}
   Shop: {url: "https://shop.invalid/", depends_on: [Database], headers: {X-Key: "${SLACK_URL}"}, paused: true}
 status_pages:
-  shop: {title: Shop, components: [{monitor: Shop}, {check: backup}]}
+  shop: {title: Shop, components: [{monitor: Shop}, {check: backup}], accent: "#1f6f54", domain: status.shop.invalid}
+escalations:
+  Night: {steps: [{after_minutes: 5, channels: [Chat]}], monitors: [Shop], checks: [backup], repeat: null}
 maintenance:
   Sunday: {schedule: "0 3 * * 0", duration_minutes: 60, tags: [db], monitors: [Shop]}
 """
@@ -47,10 +49,10 @@ def test_apply_export_apply(pingfold: Pingfold, tmp_path: Path) -> None:
         return done
 
     shown = run("apply", "-f", str(file), status=3)
-    assert "6 to make" in shown.stdout
+    assert "7 to make" in shown.stdout
     assert "nothing was done" in shown.stderr
     done = run("apply", "-f", str(file), "--yes")
-    assert done.stdout.count("done: +") == 6
+    assert done.stdout.count("done: +") == 7
     assert SLACK not in done.stdout
 
     run("export", "--output", str(exported))
@@ -58,4 +60,4 @@ def test_apply_export_apply(pingfold: Pingfold, tmp_path: Path) -> None:
     assert "Nothing to do" in run("apply", "-f", str(exported), "--yes").stdout
 
     file.write_text("managed_by: shop")
-    assert run("apply", "-f", str(file), "--yes", "--prune").stdout.count("done: -") == 6
+    assert run("apply", "-f", str(file), "--yes", "--prune").stdout.count("done: -") == 7

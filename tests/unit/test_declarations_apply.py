@@ -429,6 +429,7 @@ def test_a_rename_to_a_name_that_was_given_meanwhile_is_refused(world: World) ->
     monitors: {a: {url: 'https://a.example/'}}
     status_pages: {a: {title: A}}
     maintenance: {a: {schedule: "0 3 * * 0", duration_minutes: 60}}
+    escalations: {a: {steps: [{after_minutes: 5, own_channels: true}]}}
     """
     world.apply(old)
     for number, section in enumerate(SECTIONS):
@@ -441,7 +442,7 @@ def test_a_rename_to_a_name_that_was_given_meanwhile_is_refused(world: World) ->
         world.apply(other)
         with pytest.raises(Stopped, match="nother one is named 'b' already"):
             list(execute(renamed, world.api))
-        assert len(world.present()) == 5 + number + 1
+        assert len(world.present()) == len(SECTIONS) + number + 1
 
 
 def test_many_things_of_others_make_one_note(world: World) -> None:

@@ -30,7 +30,10 @@ def test_a_text_that_was_not_filled_is_told_once() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("5", "0.yml:1:1: a file holds sections (channels, checks, monitors, status_pages, maintenance), and this is"),
+        (
+            "5",
+            "0.yml:1:1: a file holds sections (channels, checks, monitors, status_pages, maintenance, escalations)",
+        ),
         ("checks: []", "0.yml:1:1: checks: holds things by their keys, and this is a list"),
         ("chekcs: {}", "0.yml:1:1: chekcs: there is no such field: is checks meant?"),
         ("managed_by: A", "0.yml:1:1: managed_by: may hold only a-z, 0-9, - and _"),

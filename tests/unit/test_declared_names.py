@@ -8,7 +8,9 @@ from processors.fold.contract import Session
 from processors.fold.view import View
 from processors.projects.fold import Projects
 from schemas.definitions import Channel
+from schemas.escalations import Step
 from schemas.ids import new_id
+from schemas.incident_requests import EscalationCreate, EscalationFields
 from schemas.maintenance import Once
 from schemas.monitors import ProbeTarget
 from schemas.rejections import RejectionCode
@@ -60,7 +62,12 @@ def channel(desk: Desk, name: str, managed_by: str) -> ProjectsRequest:
     return ChannelCreate(request=new_id(), at=desk.at, channel=made)
 
 
-each_kind = pytest.mark.parametrize("make", [check, monitor, page, window, channel])
+def policy(desk: Desk, name: str, managed_by: str) -> ProjectsRequest:
+    fields = EscalationFields(name=name, steps=(Step(5, own=True),), managed_by=managed_by)
+    return EscalationCreate(request=new_id(), at=desk.at, id=new_id(), fields=fields)
+
+
+each_kind = pytest.mark.parametrize("make", [check, monitor, page, window, channel, policy])
 
 
 @pytest.fixture
@@ -94,8 +101,10 @@ def test_a_name_that_is_given_up_is_free(desk: Desk) -> None:
 
 
 def test_a_restart_knows_the_same(desk: Desk) -> None:
-    kinds = (monitor, page, window, channel)
+    kinds = (monitor, page, window, channel, policy)
     for make in kinds:
         desk.ask(make(desk, "a", "set"))
     desk.session = Session(Projects(), 0, View(dict(desk.session.view.items())))
-    assert [desk.ask(make(desk, name, "set")).outcome for make in kinds for name in "ab"] == ["refused", "made"] * 4
+    assert [desk.ask(make(desk, name, "set")).outcome for make in kinds for name in "ab"] == ["refused", "made"] * len(
+        kinds
+    )

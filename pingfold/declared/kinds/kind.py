@@ -86,6 +86,10 @@ class Kind(ABC):
         """The key of a thing that is there; empty: it has none."""
         return str(fields[self.key_field])
 
+    def undeclarable(self, fields: Fields) -> str:
+        """Why what is there cannot be written as a declaration, in words; empty: it can."""
+        return ""
+
     def fixed(self) -> tuple[str, ...]:
         """Fields that cannot be changed once a thing is made."""
         return ()
