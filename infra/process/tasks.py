@@ -1,6 +1,8 @@
 """Background tasks that nobody awaits: an exception is logged, and ends the process (`vital`) or restarts the task.
 
-Without this, a task that fails would end silently, and its work would no longer be done.
+Without this, a task that fails would end silently, and its work would no longer be done. A cancellation counts as one
+only if somebody has cancelled the task itself: what it awaits may be cancelled by others, such as the future of a
+producer that is given up, and that is a failure like any other.
 """
 
 import asyncio
@@ -18,9 +20,23 @@ _AGAIN_SECONDS = 1.0
 
 def vital(work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
     """A task without which the process must not go on: an exception ends the process, to be started again."""
-    task = asyncio.create_task(work, name=name)
+    task = asyncio.create_task(_told(work), name=name)
     task.add_done_callback(_look)
     return task
+
+
+class _AwaitedWasCancelled(Exception):
+    """What a task awaited was cancelled, and not the task."""
+
+
+async def _told(work: Coroutine[Any, Any, None]) -> None:
+    """The work, in which a cancellation that nobody has asked for is an error."""
+    try:
+        await work
+    except asyncio.CancelledError as error:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise
+        raise _AwaitedWasCancelled("what it awaited was cancelled") from error
 
 
 def _look(task: "asyncio.Task[None]") -> None:
@@ -38,7 +54,7 @@ def persistent(
     async def run() -> None:
         while True:
             try:
-                return await begin()
+                return await _told(begin())
             except Exception as error:
                 log.exception("task.begun_anew", task=name)
                 failed(f"{name} failed ({error!r}); it is begun anew")
