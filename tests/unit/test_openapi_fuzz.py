@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
+from schemathesis.python.asgi import ASGIClient, get_client
 
 from tests.conformance import Document
 from tests.harness import POP_KEY, WRITE_KEY, Harness
@@ -34,6 +35,14 @@ def _schema() -> Any:
     whole = schemathesis.openapi.from_asgi("/openapi.json", _harness().app)
     whole.config.generation.update(with_security_parameters=False)  # keys that it makes up would be all that is refused
     return whole
+
+
+@cache
+def _client() -> ASGIClient:
+    """One for all requests, which asks no environment for proxies: a third of what a request took."""
+    client = get_client(_harness().app).__enter__()
+    client.trust_env = False
+    return client
 
 
 @pytest.fixture
@@ -165,7 +174,8 @@ def _made(kind: str) -> str:
 def _ask(case: Case[Any]) -> Any:
     ours = case.path.startswith("/api/v1/")
     key = WRITE_KEY if case.path.startswith("/api/v3/") else UPDOWN_KEY
-    response = case.call(headers={"Authorization": f"Bearer {POP_KEY}"} if ours else {"X-Api-Key": key}, timeout=60)
+    headers = {"Authorization": f"Bearer {POP_KEY}"} if ours else {"X-Api-Key": key}
+    response = case.call(session=_client(), headers=headers, timeout=60)
     assert response.status_code < 500, response.text
     assert response.status_code != 401, response.text
     if ours and response.status_code >= 400:
