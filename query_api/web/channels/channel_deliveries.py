@@ -18,6 +18,7 @@ from schemas.deliveries import Delivery
 PER_PAGE = 25
 _WELL = ("delivered", "gathered")
 _MISSING = "History does not answer now: what was sent before is missing here."
+LAST_MISSING = "History does not answer now: what channels were sent last is missing here."
 _NONE = "History is not available here: only what is pending is shown."
 
 
@@ -45,15 +46,22 @@ async def log_of(deps: Dependencies, channel: Channel, page: int, times: ShownTi
     return Log(rows, "", len(found) > room)
 
 
-async def last_of(deps: Dependencies, channel: Channel, times: ShownTimes) -> dict[str, Any] | None:
-    """What it was sent last; None: nothing, or history does not tell."""
+class Last(NamedTuple):
+    """What a channel was sent last. row: None: nothing, or it is not known. is_missing: history does not answer."""
+
+    row: dict[str, Any] | None
+    is_missing: bool = False
+
+
+async def last_of(deps: Dependencies, channel: Channel, times: ShownTimes) -> Last:
+    """What it was sent last."""
     pending = deps.delivery_states.pending(channel.id)
     if pending:
-        return _pending(pending[0].delivery, times)
+        return Last(_pending(pending[0].delivery, times))
     if deps.delivery_history is None:
-        return None
+        return Last(None)
     found = await told(_finished(deps.delivery_history, channel.id, 0, 1))
-    return _row(found[0], times) if found else None
+    return Last(_row(found[0], times) if found else None, found is None)
 
 
 async def _finished(history: DeliveryHistoryReader, channel: str, skip: int, limit: int) -> list[FinishedRow]:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
 from query_api.web.api_call import ApiAnswer, Method, call_api
-from query_api.web.channels.channel_deliveries import last_of, log_of
+from query_api.web.channels.channel_deliveries import LAST_MISSING, last_of, log_of
 from query_api.web.channels.channel_words import settings_of, state_of, taken
 from query_api.web.checks.check_page import LAST_PAGE, page_of
 from query_api.web.forms.forms import PostedForm, PostedFormDep
@@ -54,9 +54,8 @@ async def list_channels(request: Request, deps: DependenciesDep, who: ViewerDep)
     projects = seen_projects(deps, who)
     channels = {project.id: deps.directory.channels_of(project.id) for project in projects}
     asked = [channel for some in channels.values() for channel in some][:_MOST_ASKED]
-    last = dict(
-        zip((one.id for one in asked), await asyncio.gather(*(last_of(deps, one, times) for one in asked)), strict=True)
-    )
+    told = await asyncio.gather(*(last_of(deps, one, times) for one in asked))
+    last = {one.id: its.row for one, its in zip(asked, told, strict=True)}
     sections = [
         {
             "id": project.id,
@@ -68,7 +67,8 @@ async def list_channels(request: Request, deps: DependenciesDep, who: ViewerDep)
     ]
     gone = request.query_params.get("done") == "removed"
     done = "The channel is removed." if gone else ""
-    return await page("channels.html", deps, request=request, sections=sections, done=done)
+    missing = LAST_MISSING if any(its.is_missing for its in told) else ""
+    return await page("channels.html", deps, request=request, sections=sections, done=done, missing=missing)
 
 
 @router.get("/channels/{id}", dependencies=[Depends(viewer)])

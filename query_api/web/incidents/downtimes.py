@@ -10,13 +10,13 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from infra.clickhouse.client import ClickHouseUnavailable
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.history.deciding_results import Deciding, DecidingResult
 from query_api.history.monitors import IncidentRow
 from query_api.history.ports import MonitorHistoryReader
 from query_api.http.route_index import include
 from query_api.pages.status_formats import lasted
+from query_api.web.asking import told
 from query_api.web.page import NoPage, page
 from query_api.web.reader import reader_of
 from query_api.web.shown.reasons import in_reach
@@ -73,13 +73,15 @@ async def _known(deps: Dependencies, id: str) -> tuple[IncidentRow | None, Decid
     history = deps.monitor_history
     if history is None:
         raise NoPage(_AWAY, 503)
-    try:
-        incident = await history.incident_like(incident_prefix(id))
-        if incident is None:
-            return None, Deciding()
-        return incident, await _deciding(deps, history, incident)
-    except ClickHouseUnavailable:
-        raise NoPage(_AWAY, 503) from None
+    known = await told(_read(deps, history, id))
+    if known is None:
+        raise NoPage(_AWAY, 503)
+    return known
+
+
+async def _read(deps: Dependencies, history: MonitorHistoryReader, id: str) -> tuple[IncidentRow | None, Deciding]:
+    incident = await history.incident_like(incident_prefix(id))
+    return incident, Deciding() if incident is None else await _deciding(deps, history, incident)
 
 
 async def _deciding(deps: Dependencies, history: MonitorHistoryReader, incident: IncidentRow) -> Deciding:
