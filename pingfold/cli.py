@@ -19,8 +19,8 @@ _HELP = """Uptime and cron monitor on Apache Kafka.
 
 Settings are environment variables: see docs/operations.md.
 
-Exit status: 0 done; 1 not done, and one line says why; 2 wrong usage. Commands that compare or examine something have
-their own, which their help tells.
+Exit status: 0 done; 1 failed, with the reason in one line; 2 wrong usage. Some commands have further exit statuses:
+see their help.
 
 Example: pingfold status
 """
@@ -61,7 +61,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version, and end.")
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass

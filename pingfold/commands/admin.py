@@ -1,7 +1,6 @@
-"""How commands change something: they ask the fold of projects, through Kafka.
+"""How commands send a request to the fold `projects` through Kafka.
 
-`ask` returns when the fold has decided; without a decision in 10 s it fails and says so, and the change may still be
-made.
+`ask` returns the decision of the fold. Without a decision within 10 s it raises an error; the change may still be made.
 """
 
 import asyncio

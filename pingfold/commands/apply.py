@@ -30,27 +30,25 @@ def apply(
     file: Annotated[
         list[str],
         typer.Option(
-            "--file", "-f", help="A YAML file, a folder of them, or - for standard input; repeat for several."
+            "--file", "-f", help="A YAML file, a folder of YAML files, or - for standard input; repeat for several."
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Remove what the set of these files has made and they no longer declare.")
+        bool, typer.Option("--prune", help="Delete what the set of these files created, but no longer declares.")
     ] = False,
-    adopt: Annotated[
-        bool, typer.Option("--adopt", help="Take over things of the same keys that were made otherwise.")
-    ] = False,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Take over existing objects with the same keys.")] = False,
     send_secrets: Annotated[
         bool,
         typer.Option(
-            "--send-secrets", help="Send secrets again even where nothing else changes: they cannot be compared."
+            "--send-secrets", help="Send secrets again even if nothing else changes, because they cannot be compared."
         ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Make a project as YAML files declare it: show what would change, ask, and do it.
+    """Apply YAML files to a project: show the changes, ask for confirmation, and make them.
 
-    Exit status: 0 done, or nothing to do; 1 not done, and lines say why; 3 the plan was shown, and not confirmed.
+    Exit status: 0 done, or nothing to do; 1 failed, with the reasons on standard error; 3 the plan was not confirmed.
 
     Example: pingfold apply --file docs/declarations.example.yml --yes
     """
@@ -72,11 +70,13 @@ def apply(
 
 
 def export_project(
-    name: Annotated[list[str] | None, typer.Argument(help="Names, slugs or ids; default: the whole project.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Checks that have this tag; repeat for several.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file, instead of standard output.")] = None,
+    name: Annotated[list[str] | None, typer.Argument(help="Names, slugs or ids. Default: the whole project.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Checks with this tag; repeat for several.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output.")
+    ] = None,
 ) -> None:
-    """Write what is there as a file that `pingfold apply` takes. Secrets are references to the environment.
+    """Write the project as a file for `pingfold apply`. Secrets become references to environment variables.
 
     Example: pingfold export --tag nightly
     """
@@ -99,7 +99,7 @@ def export_project(
 
 
 def schema() -> None:
-    """Print the JSON Schema of the files that `pingfold apply` takes.
+    """Print the JSON Schema of files for `pingfold apply`.
 
     Example: pingfold schema
     """

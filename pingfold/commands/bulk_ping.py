@@ -107,9 +107,9 @@ def _ask(settings: Settings, batch: _Batch, query: dict[str, str]) -> list[_Told
         raise CommandFailed(told) from None
     if answer.is_error:
         raise CommandFailed(
-            f"from line {first} on nothing was sent: {answer.status_code} {quoted(answer.text, _SHOWN)}"
+            f"nothing was sent from line {first} on: {answer.status_code} {quoted(answer.text, _SHOWN)}"
         )
     try:
         return _decode_lines(answer.content)
     except msgspec.DecodeError:
-        raise CommandFailed(f"from line {first} on nothing was sent: what answers is not Pingfold") from None
+        raise CommandFailed(f"nothing was sent from line {first} on: the server is not Pingfold") from None

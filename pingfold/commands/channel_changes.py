@@ -1,4 +1,4 @@
-"""`pingfold channel change`: how a channel tells, over the API of the running Pingfold."""
+"""`pingfold channel change`: changes a channel through the API of the running Pingfold."""
 
 import json as json_module
 from typing import Annotated, Any
@@ -15,15 +15,23 @@ from pingfold.errors import CommandFailed
 def change_channel(
     id: Annotated[str, typer.Argument(help="Id of the channel.")],
     name: Annotated[str | None, typer.Option(help="The new name.")] = None,
-    event: Annotated[list[str] | None, typer.Option(help="Events that it takes from now on.")] = None,
-    digest: Annotated[bool | None, typer.Option("--digest/--no-digest", help="Many events in one list.")] = None,
+    event: Annotated[
+        list[str] | None, typer.Option(help="The events that the channel takes; repeat for several.")
+    ] = None,
+    digest: Annotated[
+        bool | None, typer.Option("--digest/--no-digest", help="Send many events within a minute as one list.")
+    ] = None,
     quiet: Annotated[str | None, typer.Option(help="Quiet hours: mon-fri,22:00-07:00,Europe/Berlin.")] = None,
-    no_quiet: Annotated[bool, typer.Option("--no-quiet", help="No quiet hours; what waits is told.")] = False,
-    repeat: Annotated[int | None, typer.Option(help="Minutes after which it is told again.")] = None,
-    no_repeat: Annotated[bool, typer.Option("--no-repeat", help="It is not told again.")] = False,
+    no_quiet: Annotated[
+        bool, typer.Option("--no-quiet", help="Remove the quiet hours, and send what they hold back.")
+    ] = False,
+    repeat: Annotated[
+        int | None, typer.Option(help="Repeat an alert after this many minutes, until somebody acknowledges it.")
+    ] = None,
+    no_repeat: Annotated[bool, typer.Option("--no-repeat", help="Do not repeat alerts.")] = False,
     json: Json = False,
 ) -> None:
-    """Change what is given of a channel. One that was disabled is enabled.
+    """Change a channel. Fields that are not given stay. A disabled channel is enabled.
 
     Example: pingfold channel change 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 --quiet 22:00-07:00,Europe/Berlin
     """
@@ -37,6 +45,6 @@ def change_channel(
     if no_repeat:
         body["repeat_minutes"] = None
     if not body:
-        raise CommandFailed("say what is to be changed: --name, --event, --digest, --quiet or --repeat")
+        raise CommandFailed("give at least one of --name, --event, --digest, --quiet and --repeat")
     changed = call("PATCH", f"/api/v1/alert-channels/{quote(id, safe='')}", body)
     typer.echo(json_module.dumps(changed) if json else f"changed channel {changed['id']}")

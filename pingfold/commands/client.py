@@ -1,7 +1,7 @@
 """Commands that call a running Pingfold over HTTP, as any client does.
 
-Its address and API key come from `PINGFOLD_URL` and `PINGFOLD_KEY`, else from `credentials.json` under `PINGFOLD_DATA`:
-each by itself. Where `PINGFOLD_HOST` or `PINGFOLD_PORT` is set, Pingfold is taken to listen there.
+The address comes from `PINGFOLD_URL`, the API key from `PINGFOLD_KEY`; each defaults to `credentials.json` under
+`PINGFOLD_DATA`. `PINGFOLD_HOST` and `PINGFOLD_PORT`, if set, override the address in that file.
 """
 
 import json as json_module
@@ -71,7 +71,8 @@ def create_channel(
     kind: Annotated[str, typer.Argument(help=enumerated(CHANNEL_KINDS, "or"))],
     target: Annotated[str, typer.Argument(help=_TARGETS)],
     event: Annotated[
-        list[str] | None, typer.Option(help="Event to send; repeat for several. Default: the usual ones of the kind.")
+        list[str] | None,
+        typer.Option(help="Event to send; repeat for several. Default: the events that suit the kind."),
     ] = None,
     name: str = "",
     secret: Annotated[
@@ -88,16 +89,16 @@ def create_channel(
         bool | None,
         typer.Option(
             "--digest/--no-digest",
-            help="Tell many events within a minute in one list. Default: where people read them, not for programs.",
+            help="Send many events within a minute as one list. Default: yes for people, no for programs.",
         ),
     ] = None,
     quiet: Annotated[
         str | None,
-        typer.Option(help="Quiet hours, in which what can wait waits: mon-fri,22:00-07:00,Europe/Berlin."),
+        typer.Option(help="Quiet hours, which hold back notices that can wait: mon-fri,22:00-07:00,Europe/Berlin."),
     ] = None,
     repeat: Annotated[
         int | None,
-        typer.Option(help="Minutes after which it is told again that something is down, until that is acknowledged."),
+        typer.Option(help="Repeat an alert after this many minutes, until somebody acknowledges it."),
     ] = None,
     all: Annotated[bool, typer.Option("--all", help="Also assign the channel to all existing checks.")] = False,
     json: Json = False,
@@ -205,10 +206,10 @@ def ping(
     create: Annotated[bool, typer.Option("--create", help="Create the check if no check has this slug.")] = False,
     bulk: Annotated[
         Path | None,
-        typer.Option("--bulk", help="A file with many pings instead, a JSON object a line; - is standard input."),
+        typer.Option("--bulk", help="Send the pings in this file, one JSON object per line; - for standard input."),
     ] = None,
 ) -> None:
-    """Send a ping. With --bulk: those of a file.
+    """Send a ping. With --bulk, send the pings in a file.
 
     Example: pingfold ping backup --create
     """

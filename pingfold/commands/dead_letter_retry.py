@@ -1,5 +1,5 @@
-"""`pingfold dead-letters retry`: puts events that could not be processed back into their topics, and tells of which of
-them nothing comes."""
+"""`pingfold dead-letters retry`: appends events that could not be processed to their topics again, and reports events
+that have no effect then."""
 
 import asyncio
 from collections import Counter
@@ -44,8 +44,8 @@ class _Tagged(msgspec.Struct):
 def retry_dead_letters(
     where: Annotated[str, typer.Argument(help="TOPIC/PARTITION/OFFSET of one event, or `all`.")],
 ) -> None:
-    """Append the original events to their topics again. Pings and results appear in history and change no status; a
-    request of `projects` is decided again, and may be carried out. What else is passed over is told.
+    """Append the original events to their topics again. Pings and results appear in history, but change no status.
+    Requests in `projects` are decided again, and may be carried out. The command lists events that it skips.
 
     Example: pingfold dead-letters retry pings/3/812
     """

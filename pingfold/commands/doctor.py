@@ -1,4 +1,4 @@
-"""`pingfold doctor`: examines what Pingfold needs, and says what to do."""
+"""`pingfold doctor`: checks the requirements of Pingfold, and suggests fixes."""
 
 import json as json_module
 import os
@@ -21,7 +21,7 @@ _COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "problem":
 
 
 def doctor(json: Json = False) -> None:
-    """Examine this machine, the settings and the servers, and say what to do about what is not well.
+    """Check this machine, the settings and the servers, and suggest fixes for each problem.
 
     It changes nothing. Run it as the user of Pingfold, with the same settings. Exit status: 0 if there is no problem
     (there may be warnings), 3 if there is one.

@@ -1,4 +1,4 @@
-"""`pingfold escalation`: whom else to tell of what nobody acknowledges, over the API of the running Pingfold."""
+"""`pingfold escalation`: manages escalation policies through the API of the running Pingfold."""
 
 import json as json_module
 from typing import Annotated, Any
@@ -19,18 +19,18 @@ Steps = Annotated[
     list[str] | None,
     typer.Option(
         "--step",
-        help="When, and who, such as `10m=own` or `15m=ID,on-call:ID`: ids of channels, `own` for those of what is "
-        "down, `on-call:` and the id of a rotation for who is on call then; repeat for several. The time counts from "
-        "when people were told.",
+        help="A step, such as `10m=own` or `15m=ID,on-call:ID`: the time since the first notice, then ids of channels, "
+        "`own` for the channels of the check or monitor, or `on-call:` with the id of a rotation; repeat for several.",
     ),
 ]
 Repeat = Annotated[
-    str | None, typer.Option(help="How many further rounds; `forever`: until somebody acknowledges. Default: 0.")
+    str | None, typer.Option(help="Number of further rounds, or `forever`: until somebody acknowledges. Default: 0.")
 ]
 Things = Annotated[
     list[str] | None,
     typer.Option(
-        "--thing", help="Id of a check or monitor that it is for; repeat for several. Default: all of the others."
+        "--thing",
+        help="Id of a check or monitor that uses the policy; repeat for several. Default: all others.",
     ),
 ]
 
@@ -59,7 +59,7 @@ def show_policy(id: Policy, json: Json = False) -> None:
 def create_policy(
     name: str, step: Steps = None, repeat: Repeat = None, thing: Things = None, json: Json = False
 ) -> None:
-    """Make an escalation policy. What is down already, and nobody has acknowledged, begins at its first step now.
+    """Create an escalation policy. Open incidents that nobody has acknowledged start at its first step now.
 
     Example: pingfold escalation create Night --step 10m=own --step 15m=5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
@@ -76,7 +76,7 @@ def change_policy(
     thing: Things = None,
     json: Json = False,
 ) -> None:
-    """Change what is given of an escalation policy. What is down begins anew at its first step.
+    """Change an escalation policy. Omitted fields stay. Open incidents start at its first step again.
 
     Example: pingfold escalation change 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 --repeat forever
     """
@@ -84,7 +84,7 @@ def change_policy(
 
 
 def delete_policy(id: Policy) -> None:
-    """Delete an escalation policy: nobody is told by it any more.
+    """Delete an escalation policy. It notifies nobody any more.
 
     Example: pingfold escalation delete 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """

@@ -1,4 +1,4 @@
-"""`pingfold explain`: why a check or a monitor was as it was at a time, over the API of the running Pingfold."""
+"""`pingfold explain`: explains the status of a check or monitor at a time, through the API of the running Pingfold."""
 
 import json as json_module
 from typing import Annotated
@@ -20,12 +20,12 @@ def explain(
     at: Annotated[
         str | None,
         typer.Option(
-            help="The time, ISO 8601; in UTC without an offset; without seconds, the whole minute. Default: now."
+            help="The time in ISO 8601. Default offset: UTC. Without seconds: the whole minute. Default: now."
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Explain why a check or a monitor had its status at a time: the events, the rule, the deadline, who was told.
+    """Explain the status of a check or monitor at a time: the events, the rule, the deadline, the notices.
 
     Example: pingfold explain backup --at 2026-02-21T03:12+01:00
     """

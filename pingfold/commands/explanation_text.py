@@ -1,4 +1,4 @@
-"""An explanation as plain text, to be read at night: what it was, why, who was told, what comes next. Pure."""
+"""An explanation as plain text: the status, the reason, the notices, the next deadline. Pure."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -34,28 +34,31 @@ def crontab(
         str, typer.Argument(help="A crontab; - for standard input: crontab -l | pingfold import crontab -")
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the new crontab there, instead of printing it.")
+        Path | None, typer.Option("--out", "-o", help="Write the new crontab to this file instead of standard output.")
     ] = None,
     timezone: Annotated[
-        str | None, typer.Option(help="Zone of its machine, such as Europe/Paris. Default: that of this machine.")
+        str | None,
+        typer.Option(
+            help="Time zone of the crontab's machine, such as Europe/Paris. Default: the zone of this machine."
+        ),
     ] = None,
-    grace: Annotated[str, typer.Option(help="How late a ping may be.")] = "1h",
+    grace: Annotated[str, typer.Option(help="Grace time of the checks, such as 30m.")] = "1h",
     prefix: Annotated[
-        str, typer.Option(help="Put before each name, such as web1: so that two machines do not share checks.")
+        str, typer.Option(help="Prefix of each name, such as web1, so that two machines do not share checks.")
     ] = "",
     system: Annotated[
         bool | None,
         typer.Option(
             "--system/--user",
-            help="Its jobs have a user before the command. Default: /etc/crontab and /etc/cron.d have.",
+            help="Whether lines name a user before the command. Default: yes for /etc/crontab and /etc/cron.d.",
         ),
     ] = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Make a check for each job of a crontab, and print a new crontab that pings them.
+    """Create a check for each job of a crontab, and print a new crontab that pings them.
 
-    Exit status: 0 nothing is left to do; 1 not done; 3 shown, and not done: without --yes and nobody to ask.
+    Exit status: 0 done, or nothing to do; 1 failed; 3 the plan was not confirmed.
 
     Example: pingfold import crontab /etc/cron.d/backup --yes --out new.crontab
     """

@@ -14,13 +14,13 @@ from pingfold.imports.yaml_texts import MOST_BYTES
 
 
 def gatus(
-    file: Annotated[str, typer.Argument(help="Its configuration, such as config.yaml; - for standard input.")],
+    file: Annotated[str, typer.Argument(help="Gatus's configuration, such as config.yaml; - for standard input.")],
     yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Copy the endpoints, alerting, maintenance and groups of a configuration of Gatus.
 
-    Exit status: 0 nothing is left to do; 1 not done; 3 shown, and not done: without --yes and nobody to ask.
+    Exit status: 0 done, or nothing to do; 1 failed; 3 the plan was not confirmed.
 
     Example: pingfold import gatus config.yaml
     """

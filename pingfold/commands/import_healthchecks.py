@@ -20,7 +20,7 @@ _LONGEST_KEY = 200
 
 
 def healthchecks(
-    url: Annotated[str, typer.Argument(help="Its address, such as https://healthchecks.io.")],
+    url: Annotated[str, typer.Argument(help="Address of the source, such as https://healthchecks.io.")],
     key: Annotated[
         str | None,
         typer.Argument(
@@ -29,14 +29,18 @@ def healthchecks(
         ),
     ] = None,
     keep_uuids: Annotated[
-        bool, typer.Option("--keep-uuids", help="Make checks with the UUIDs that they have there: no ping URL changes.")
+        bool,
+        typer.Option(
+            "--keep-uuids",
+            help="Create checks with the UUIDs of the source, so that only the host of ping URLs changes.",
+        ),
     ] = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Copy the checks and channels of a project of Healthchecks, Upmon or another Pingfold.
 
-    Exit status: 0 nothing is left to do; 1 not done; 3 shown, and not done: without --yes and nobody to ask.
+    Exit status: 0 done, or nothing to do; 1 failed; 3 the plan was not confirmed.
 
     Example: pingfold import healthchecks https://healthchecks.io --keep-uuids
     """
@@ -65,5 +69,5 @@ def _key(given: str | None) -> str:
     if not key:
         raise CommandFailed(f"no API key: set {KEY_VARIABLE}, or give - and the key on standard input")
     if len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
-        raise CommandFailed("the API key holds what no API key holds: copy it again")
+        raise CommandFailed("the API key has characters that no API key has: copy it again")
     return key

@@ -1,7 +1,7 @@
-"""What every `pingfold import` does with what its source holds: shows the plan, asks, does it, and says how it went.
+"""How every `pingfold import` carries out a plan: shows it, asks for confirmation, applies it, and reports the outcome.
 
-Exit status: 0 nothing is left to do; 1 it could not be read, or a part was refused; 3 there is something to do, and it
-was not done: nobody said yes.
+Exit status: 0 done, or nothing to do; 1 the source could not be read, or a part was refused; 3 the plan was not
+confirmed.
 """
 
 import json as json_module
@@ -21,7 +21,7 @@ from pingfold.imports.performing import Refused, perform
 from pingfold.imports.plan import Change, Present, Step, plan
 from pingfold.imports.things import Found
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 NOT_DONE = 3
 _WORDS = {"window": "maintenance", "page": "status page"}
 

@@ -13,13 +13,15 @@ from pingfold.imports.uptime_kuma_places import read_places
 
 
 def uptime_kuma(
-    file: Annotated[str, typer.Argument(help="Its kuma.db (1.x, 2.x), or a JSON backup (1.x); - for standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="Uptime Kuma's kuma.db (1.x, 2.x) or JSON backup (1.x); - for standard input.")
+    ],
     yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Copy the monitors, notifications, maintenance and status pages of an Uptime Kuma.
 
-    Exit status: 0 nothing is left to do; 1 not done; 3 shown, and not done: without --yes and nobody to ask.
+    Exit status: 0 done, or nothing to do; 1 failed; 3 the plan was not confirmed.
 
     Example: pingfold import uptime-kuma kuma.db
     """

@@ -1,4 +1,4 @@
-"""`pingfold incident`: what is down, and who takes care of it, over the API of the running Pingfold."""
+"""`pingfold incident`: lists and acknowledges incidents through the API of the running Pingfold."""
 
 import json as json_module
 from typing import Annotated, Any, Literal
@@ -17,21 +17,19 @@ from schemas.mutes import LAST_MUTE_TIME
 from schemas.times import iso
 
 Incident = Annotated[str, typer.Argument(help="Id of an incident, or of the check or monitor that is down.")]
-By = Annotated[str | None, typer.Option(help="Who, in words. Default: the user that runs the command.")]
+By = Annotated[str | None, typer.Option(help="Name of the person. Default: the user who runs the command.")]
 
 
 def list_incidents(
-    status: Annotated[
-        Literal["open", "resolved", "all"], typer.Option(help="Which: those that are open, over, or all.")
-    ] = "open",
+    status: Annotated[Literal["open", "resolved", "all"], typer.Option(help="open, resolved, or all.")] = "open",
     type: Annotated[
-        str, typer.Option(help="Only of monitors of this type, such as http; `heartbeat`: of heartbeat checks.")
+        str, typer.Option(help="Only monitors of this type, such as http; `heartbeat` for heartbeat checks.")
     ] = "any",
-    search: Annotated[str, typer.Option(help="Only of those whose name or target holds this text.")] = "",
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=10_000)] = 1_000,
+    search: Annotated[str, typer.Option(help="Only those whose name or target contains this text.")] = "",
+    limit: Annotated[int, typer.Option(help="Maximum number of incidents.", min=1, max=10_000)] = 1_000,
     json: Json = False,
 ) -> None:
-    """List the incidents of monitors and heartbeat checks, newest first, and who takes care of them.
+    """List the incidents of monitors and heartbeat checks, newest first, with their acknowledgements.
 
     Example: pingfold incident list --status all --search shop
     """
@@ -54,7 +52,7 @@ def list_incidents(
 
 
 def show_incident(id: Incident, json: Json = False) -> None:
-    """Show one incident, with what was said of it.
+    """Show an incident with its comments.
 
     Example: pingfold incident show 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
@@ -81,14 +79,14 @@ def show_incident(id: Incident, json: Json = False) -> None:
 def acknowledge(
     id: Incident,
     by: By = None,
-    comment: Annotated[str | None, typer.Option(help="What you want to say of it.")] = None,
+    comment: Annotated[str | None, typer.Option(help="A comment.")] = None,
     until: Annotated[
-        str | None, typer.Option("--for", help="Only for so long, such as 2h; then it is as if nobody had.")
+        str | None, typer.Option("--for", help="Snooze for this time, such as 2h; then the acknowledgement ends.")
     ] = None,
 ) -> None:
-    """Take care of an open incident: it is not repeated, and nobody else is called. Who is first counts.
+    """Acknowledge an open incident: stop its repeated alerts and escalation. The first one counts.
 
-    Done again by the same, it lasts as long as is said then.
+    The same person can repeat the command to change its end.
 
     Example: pingfold incident acknowledge 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 --comment "on it"
     """
@@ -101,9 +99,9 @@ def acknowledge(
 def release(
     id: Incident,
     by: By = None,
-    comment: Annotated[str | None, typer.Option(help="What you want to say of it.")] = None,
+    comment: Annotated[str | None, typer.Option(help="A comment.")] = None,
 ) -> None:
-    """Give an acknowledgement back: it is as if nobody had, and the escalation goes on from now.
+    """Withdraw an acknowledgement. The escalation continues from now.
 
     Example: pingfold incident release 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
@@ -113,7 +111,7 @@ def release(
 
 
 def comment(id: Incident, text: str, by: By = None) -> None:
-    """Say something about an open incident. The audit trail has it, and the incident shows it.
+    """Comment on an open incident. The incident and the audit trail show the comment.
 
     Example: pingfold incident comment 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 "a new disk is on its way"
     """

@@ -1,4 +1,4 @@
-"""The projects and API keys that there are, as an operator looks them up: read from Kafka to the end of the moment."""
+"""The existing projects and API keys, read from Kafka up to the current end offsets."""
 
 from collections import Counter
 from collections.abc import Iterator

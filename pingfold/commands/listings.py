@@ -1,4 +1,4 @@
-"""`pingfold project list` and `pingfold key list`: what there is, read from Kafka itself."""
+"""`pingfold project list` and `pingfold key list`, read from Kafka."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any

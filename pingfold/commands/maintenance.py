@@ -1,4 +1,4 @@
-"""`pingfold maintenance`: begin, extend, end and list windows of maintenance, over the API of the running Pingfold."""
+"""`pingfold maintenance`: manages maintenance windows through the API of the running Pingfold."""
 
 import json as json_module
 from typing import Annotated, Any
@@ -10,24 +10,24 @@ from pingfold.commands.options import Json
 from pingfold.commands.poppaping import all_of, call
 from pingfold.commands.tables import minute_of, print_table, say
 
-Window = Annotated[str, typer.Argument(help="Id of a window of maintenance.")]
+Window = Annotated[str, typer.Argument(help="Id of a maintenance window.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the id.")]
 _PATH = "/api/v1/maintenance-windows"
 
 
 def start(
-    duration: Annotated[str, typer.Option("--for", help="How long, from 1 minute to 7 days: 30m, 1h 30m.")],
+    duration: Annotated[str, typer.Option("--for", help="Duration, from 1 minute to 7 days: 30m, 1h 30m.")],
     tag: Annotated[list[str] | None, typer.Option(help="Heartbeat checks with this tag; repeat for several.")] = None,
     check: Annotated[list[str] | None, typer.Option(help="Id of a heartbeat check; repeat for several.")] = None,
     monitor: Annotated[list[str] | None, typer.Option(help="Id of a monitor; repeat for several.")] = None,
-    name: Annotated[str, typer.Option(help="What people are shown.")] = "Maintenance",
+    name: Annotated[str, typer.Option(help="Name of the window, which status pages show.")] = "Maintenance",
     key: Annotated[
-        str | None, typer.Option(help="Begin nothing, and print the window, if one with this key is not over.")
+        str | None, typer.Option(help="If a window with this key has not ended, print it instead of starting another.")
     ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Begin maintenance now. Without a tag, a check and a monitor it is over all of the project.
+    """Start a maintenance window now. Without a tag, check or monitor it covers the whole project.
 
     Example: pingfold maintenance start --tag web --for 30m --quiet
     """
@@ -40,12 +40,12 @@ def start(
 
 def extend(
     id: Window,
-    duration: Annotated[str | None, typer.Option("--for", help="How much longer: 15m.")] = None,
-    until: Annotated[str | None, typer.Option(help="Until when, in ISO 8601 with an offset from UTC.")] = None,
+    duration: Annotated[str | None, typer.Option("--for", help="Additional time, such as 15m.")] = None,
+    until: Annotated[str | None, typer.Option(help="New end, in ISO 8601 with an offset from UTC.")] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Let the maintenance that is open last longer. Exit status 1 if it is over.
+    """Extend an open maintenance window. Exit status 1 if it has ended.
 
     Example: pingfold maintenance extend 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 --for 15m
     """
@@ -56,7 +56,7 @@ def extend(
 
 
 def end(id: Window, quiet: Quiet = False, json: Json = False) -> None:
-    """End the maintenance that is open. Exit status 0, too, if it is over already.
+    """End a maintenance window. Exit status 0 also if it has ended already.
 
     Example: pingfold maintenance end 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
@@ -64,9 +64,9 @@ def end(id: Window, quiet: Quiet = False, json: Json = False) -> None:
 
 
 def list_windows(
-    all: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False, json: Json = False
+    all: Annotated[bool, typer.Option("--all", help="Include windows that have ended.")] = False, json: Json = False
 ) -> None:
-    """List the windows of maintenance that are open or will be, oldest first.
+    """List open and future maintenance windows, oldest first.
 
     Example: pingfold maintenance list
     """

@@ -1,4 +1,4 @@
-"""`pingfold template`: how a project words its messages, over the API of the running Pingfold.
+"""`pingfold template`: manages message templates through the API of the running Pingfold.
 
 A template is a file in TOML: `name`, `title` and `text`, and where it is not for all of them `events` and
 `alert_channel_ids` (docs/templates.md).
@@ -20,7 +20,7 @@ _PATH = "/api/v1/message-templates"
 _FIELDS = ("name", "events", "alert_channel_ids", "title", "text")
 _LARGEST = 100_000
 
-File = Annotated[Path, typer.Argument(help="A file in TOML with name, title, text, events, alert_channel_ids.")]
+File = Annotated[Path, typer.Argument(help="A TOML file with name, title, text, events and alert_channel_ids.")]
 Template = Annotated[str, typer.Argument(help="Id or name of a template.")]
 
 
@@ -44,7 +44,7 @@ def list_templates(json: Json = False) -> None:
 
 
 def show_template(template: Template, json: Json = False) -> None:
-    """Show a message template, as a file that `pingfold template set` takes.
+    """Print a message template as a file for `pingfold template set`.
 
     Example: pingfold template show Short
     """
@@ -58,7 +58,7 @@ def show_template(template: Template, json: Json = False) -> None:
 
 
 def set_template(file: File, json: Json = False) -> None:
-    """Make a message template, or change the one that has its name.
+    """Create a message template, or replace the one with the same name.
 
     Example: pingfold template set short.toml
     """
@@ -83,7 +83,7 @@ def preview_template(
     timezone: Annotated[str, typer.Option(help="Time zone of the channel.")] = "UTC",
     json: Json = False,
 ) -> None:
-    """Show what a message template makes of a sample, or what is wrong with it. Nothing is kept or sent.
+    """Render a message template with a sample event, or show its errors. Nothing is stored or sent.
 
     Example: pingfold template preview short.toml --event monitor.recovered --language de
     """
@@ -98,7 +98,7 @@ def preview_template(
 
 
 def delete_template(template: Template) -> None:
-    """Delete a message template: what it worded is told in Pingfold's own words.
+    """Delete a message template. Messages use Pingfold's own texts again.
 
     Example: pingfold template delete Short
     """

@@ -1,4 +1,4 @@
-"""`pingfold migrate`: topics and tables, as this release needs them."""
+"""`pingfold migrate`: creates and alters the topics and tables of this release."""
 
 import typer
 
@@ -14,7 +14,7 @@ def migrate() -> None:
     """Create missing topics in Kafka and missing tables and views in ClickHouse, and apply the retention
     settings.
 
-    `pingfold up` does so at each start.
+    `pingfold up` does this at each start.
 
     Example: PINGFOLD_RETENTION_PINGS=90d pingfold migrate
     """

@@ -1,7 +1,4 @@
-"""`pingfold mute` and `pingfold unmute`: for a check or a monitor, whichever has the id, a tag, or a channel.
-
-They reach Kafka itself.
-"""
+"""`pingfold mute` and `pingfold unmute` of a check, a monitor, a tag or a channel. They connect to Kafka."""
 
 import json as json_module
 from collections.abc import Iterator
@@ -51,12 +48,12 @@ def mute(
     until: Annotated[
         str, typer.Argument(help="`recovery`, `forever`, a duration such as 8h, or a time in ISO 8601 (UTC).")
     ] = "forever",
-    lasts: Annotated[str | None, typer.Option("--for", help="How long, such as 8h: the same as the argument.")] = None,
+    lasts: Annotated[str | None, typer.Option("--for", help="Duration, such as 8h; the same as the argument.")] = None,
     project: ProjectOption = None,
 ) -> None:
-    """Tell nobody of a check, a monitor or what has a tag, or send nothing to a channel. All is judged as always.
+    """Mute a check, a monitor, a tag or a channel. Statuses change as usual, but no notices are sent.
 
-    Until recovery: only a check or a monitor. When a mute ends, what is still down and not known is told.
+    `recovery` applies to checks and monitors only. After a mute, notices report what is still down.
 
     Example: pingfold mute tag:db --for 2h
     """
@@ -72,7 +69,7 @@ def mute(
 
 
 def unmute(target: Target, project: ProjectOption = None) -> None:
-    """Tell people again of a check, a monitor, a tag, or send to a channel again. What nobody knows is told now.
+    """Unmute a check, a monitor, a tag or a channel. Notices report what is still down.
 
     Example: pingfold unmute 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
@@ -81,7 +78,7 @@ def unmute(target: Target, project: ProjectOption = None) -> None:
 
 
 def list_mutes(project: ProjectOption = None, json: Json = False) -> None:
-    """List what is muted in the project: checks, monitors, tags and channels.
+    """List the muted checks, monitors, tags and channels of the project.
 
     Example: pingfold mutes
     """
@@ -140,7 +137,7 @@ def read_until(text: str, now: Micros) -> MuteUntil:
                 f"{text}: `recovery`, `forever`, a duration such as 8h, or a time such as 2026-02-21T14:30 is expected"
             ) from None
     if not now < at <= LAST_MUTE_TIME:
-        raise typer.BadParameter(f"{text} is not a time that is to come")
+        raise typer.BadParameter(f"{text} is not in the future")
     return at
 
 

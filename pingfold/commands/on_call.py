@@ -1,4 +1,4 @@
-"""`pingfold on-call`: who is on call, and who stands in for them, over the API of the running Pingfold."""
+"""`pingfold on-call`: on-call shifts and overrides, through the API of the running Pingfold."""
 
 import json as json_module
 from typing import Annotated, Any
@@ -34,10 +34,10 @@ def list_rotations(json: Json = False) -> None:
 
 def show(
     rotation: Rotation,
-    days: Annotated[int, typer.Option(min=1, max=92, help="How many days of shifts to print.")] = 14,
+    days: Annotated[int, typer.Option(min=1, max=92, help="Number of days to show.")] = 14,
     json: Json = False,
 ) -> None:
-    """Show who is on call from now on, shift by shift, and the overrides.
+    """Show the coming shifts and the overrides of an on-call rotation.
 
     Example: pingfold on-call show Primary --days 28
     """
@@ -59,14 +59,16 @@ def show(
 
 def override(
     rotation: Rotation,
-    channel: Annotated[list[str], typer.Argument(help="Id of a channel, or its name; several are on call together.")],
-    span: Annotated[str, typer.Option("--for", help="How long, such as 12h or 2d.")],
+    channel: Annotated[
+        list[str], typer.Argument(help="Id or name of a channel; repeat for several, which are on call together.")
+    ],
+    span: Annotated[str, typer.Option("--for", help="Duration, such as 12h or 2d.")],
     start: Annotated[
-        str | None, typer.Option("--from", help="When it begins, UTC, such as '2026-03-01 10:00'. Default: now.")
+        str | None, typer.Option("--from", help="Start in UTC, such as '2026-03-01 10:00'. Default: now.")
     ] = None,
-    name: Annotated[str, typer.Option(help="What it is called, such as who stands in for whom.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the override.")] = "",
 ) -> None:
-    """Put somebody else on call for a span, whoever's turn it is.
+    """Put somebody else on call for a time span.
 
     Example: pingfold on-call override Primary "Bob's phone" --for 12h
     """
@@ -87,7 +89,7 @@ def override(
 
 
 def end_override(rotation: Rotation, override: Annotated[str, typer.Argument(help="Id of the override.")]) -> None:
-    """Remove an override: whose turn it is is on call again.
+    """Remove an override. The regular turn is on call again.
 
     Example: pingfold on-call end-override Primary 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """

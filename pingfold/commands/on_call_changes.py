@@ -1,4 +1,4 @@
-"""`pingfold on-call create`, `delete`, `calendar`, `renew-link`: rotations themselves, over the API of the running
+"""`pingfold on-call create`, `delete`, `calendar` and `renew-link`: manage rotations through the API of the running
 Pingfold."""
 
 import json as json_module
@@ -20,18 +20,21 @@ def create(
     name: str,
     turn: Annotated[
         list[str],
-        typer.Option(help="A turn, in order: a channel by id or name, several with +, before = what it is called."),
+        typer.Option(
+            help="A turn, such as Ada=ada-phone+ada-mail: name, then channels by id or name; repeat in order."
+        ),
     ],
-    timezone: Annotated[str, typer.Option(help="By whose clock turns change, such as Europe/Berlin.")] = "UTC",
+    timezone: Annotated[str, typer.Option(help="Time zone of the handover, such as Europe/Berlin.")] = "UTC",
     every: Annotated[int, typer.Option(help="Days after which the next turn begins.")] = 7,
     on: Annotated[str | None, typer.Option(help="Day of the week of the handover, such as mon.")] = None,
     at: Annotated[str, typer.Option(help="Time of the day of the handover.")] = "09:00",
     hours: Annotated[
-        list[str] | None, typer.Option(help="When it is on call at all: sat+sun,08:00-20:00. Default: always.")
+        list[str] | None,
+        typer.Option(help="Hours in which the rotation is active: sat+sun,08:00-20:00. Default: always."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Make an on-call rotation. Nobody is told by it before a step of an escalation policy names it.
+    """Create an on-call rotation. It takes effect when a step of an escalation policy names it.
 
     Example: pingfold on-call create Primary --turn "Ada=Ada's phone" --turn "Bob=Bob's phone" --on mon
     """
@@ -52,7 +55,7 @@ def create(
 
 
 def delete(rotation: Rotation) -> None:
-    """Delete an on-call rotation; refused while an escalation policy names it.
+    """Delete an on-call rotation. Refused while an escalation policy names it.
 
     Example: pingfold on-call delete Primary
     """
@@ -63,11 +66,15 @@ def delete(rotation: Rotation) -> None:
 
 def calendar(
     rotation: Rotation,
-    url: Annotated[str | None, typer.Argument(help="An iCalendar address to fetch. Without it: how it fares.")] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Fetch none any more; its overrides go.")] = False,
+    url: Annotated[
+        str | None, typer.Argument(help="URL of an iCalendar to fetch. Default: show the status of fetching.")
+    ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Stop fetching, and remove the overrides of the calendar.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Have a calendar of others fetched, whose events become overrides; or show how that fares.
+    """Fetch an iCalendar regularly, whose events become overrides; or show the status of fetching.
 
     Example: pingfold on-call calendar Primary https://calendar.example.com/private-xxxx/basic.ics
     """
@@ -90,7 +97,7 @@ def calendar(
 
 
 def renew_link(rotation: Rotation) -> None:
-    """Give the calendar of a rotation another link; the one before opens nothing any more.
+    """Replace the link of a rotation's calendar. The old link stops working.
 
     Example: pingfold on-call renew-link Primary
     """

@@ -1,4 +1,4 @@
-"""Who runs a command: the user of the operating system, for the audit trail."""
+"""The operating system user who runs a command, for the audit trail."""
 
 import os
 import pwd

@@ -1,6 +1,6 @@
-"""`pingfold people`: who signs in, inviting and removing people, and help for whoever has lost his password or phone.
+"""`pingfold people`: lists, invites and removes people, and resets passwords and one-time codes.
 
-They reach Kafka itself. `admin` stands for the owner of the instance, whose password is a setting.
+The commands connect to Kafka. `admin` stands for the owner of the instance, whose password is a setting.
 """
 
 import json as json_module
@@ -46,7 +46,7 @@ _READ = ("person/", "member/", "project/")
 
 
 def list_people(json: Json = False) -> None:
-    """List the people who sign in, and what they are in which projects.
+    """List the people with their roles in projects.
 
     Example: pingfold people list
     """
@@ -60,9 +60,9 @@ def list_people(json: Json = False) -> None:
 
 def reset_password(
     mail: Annotated[str, typer.Argument(help="The mail address of the person.")],
-    without_codes: Annotated[bool, typer.Option(help="Ask for no one-time codes any more, either.")] = False,
+    without_codes: Annotated[bool, typer.Option(help="Also turn off one-time codes.")] = False,
 ) -> None:
-    """Give a person another password, which is shown once. All sessions of the person end.
+    """Set a new password for a person, and show it once. All sessions of the person end.
 
     Example: pingfold people reset-password ann@example.org --without-codes
     """
@@ -84,7 +84,7 @@ def reset_password(
 def reset_codes(
     mail: Annotated[str, typer.Argument(help="The mail address of the person; admin: the owner of the instance.")],
 ) -> None:
-    """Ask a person who has lost his phone for no one-time codes any more. All sessions of the person end.
+    """Turn off one-time codes for a person who has lost the phone. All sessions of the person end.
 
     Example: pingfold people reset-codes admin
     """
@@ -94,13 +94,13 @@ def reset_codes(
 
 
 def invite(
-    mail: Annotated[str, typer.Argument(help="The mail address of whoever is invited.")],
-    role: Annotated[Role, typer.Option(help="What the person may do in the project.")] = "viewer",
+    mail: Annotated[str, typer.Argument(help="The mail address of the person to invite.")],
+    role: Annotated[Role, typer.Option(help="Role of the person in the project.")] = "viewer",
     mailed: Annotated[bool, typer.Option("--mail/--no-mail", help="Mail the link, if mail is set up.")] = True,
     project: ProjectOption = None,
     json: Json = False,
 ) -> None:
-    """Invite somebody to a project. The link to join is shown; it opens once, for 7 days.
+    """Invite somebody to a project, and show the link. It works once, within 7 days.
 
     Example: pingfold people invite ann@example.org --role editor
     """
@@ -121,9 +121,9 @@ def invite(
 
 def remove(
     mail: Annotated[str, typer.Argument(help="The mail address of the person.")],
-    project: Annotated[str | None, typer.Option(help="Id of a project. Default: all, for good.")] = None,
+    project: Annotated[str | None, typer.Option(help="Id of a project. Default: all projects.")] = None,
 ) -> None:
-    """Take somebody out of all projects for good, or out of one. An open invitation is withdrawn.
+    """Remove somebody from all projects, or from one, and withdraw open invitations.
 
     Example: pingfold people remove ann@example.org
     """
@@ -131,7 +131,7 @@ def remove(
     people, _ = _read(settings)
     memberships = [one for one in people.memberships_of(id) if project in (None, one.project)]
     if not memberships and (project is not None or people.person(id) is None):
-        raise CommandFailed(f"{mail} is not in the project" if project else f"nobody here has the address {mail}")
+        raise CommandFailed(f"{mail} is not in the project" if project else f"no person has the address {mail}")
     for member in memberships:
         admin.ask(settings, member.project, MemberRemove(request=new_id(), at=SYSTEM_CLOCK.real(), id=member.id))
     if project is None and people.person(id) is not None:

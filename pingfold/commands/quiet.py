@@ -1,4 +1,4 @@
-"""Quiet hours as a command line gives them: `22:00-07:00`, with days before and a time zone after, if need be."""
+"""Quiet hours on the command line: `22:00-07:00`, optionally with days before and a time zone after it."""
 
 import re
 from typing import Any

@@ -21,7 +21,7 @@ def unblock_recipient(
     address: Annotated[str, typer.Argument(help="E-mail address of the recipient.")],
     project: ProjectOption = None,
 ) -> None:
-    """Allow confirmation requests to an address again whose owner has blocked them.
+    """Allow confirmation requests to an address again after its owner has blocked them.
 
     An address that is not blocked is left unchanged, and the command says so.
 

@@ -1,4 +1,4 @@
-"""`pingfold report`: what was up and what was not, over the API of the running Pingfold."""
+"""`pingfold report`: shows and schedules reports through the API of the running Pingfold."""
 
 import json as json_module
 from typing import Annotated, Any
@@ -22,15 +22,15 @@ ChannelIds = Annotated[list[str] | None, typer.Option("--channel", help="Id of a
 
 def show(
     period: Period = "week",
-    at: Annotated[str | None, typer.Option(help="The newest one that had ended at this time; now if left out.")] = None,
+    at: Annotated[str | None, typer.Option(help="The last complete period before this time. Default: now.")] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="Instead of a period: from this time on (ISO 8601).")
+        str | None, typer.Option("--from", help="Start of the time range (ISO 8601), instead of a period.")
     ] = None,
-    to: Annotated[str | None, typer.Option(help="Up to this time; now if left out.")] = None,
+    to: Annotated[str | None, typer.Option(help="End of the time range. Default: now.")] = None,
     timezone: Zone = None,
     json: Json = False,
 ) -> None:
-    """Show the report of a week, a month, or any span of at most 400 days.
+    """Show the report of a week, a month, or a time range of at most 400 days.
 
     Example: pingfold report show --period month
     """
@@ -58,25 +58,27 @@ def send(
     period: Period = "week",
     channel: ChannelIds = None,
 ) -> None:
-    """Send the report of the newest week or month that has ended, as a test.
+    """Send the report of the last complete week or month, as a test.
 
     Example: pingfold report send --period month
     """
     body: dict[str, Any] = {"period": period} | ({"alert_channel_ids": channel} if channel else {})
     sent = _call("POST", "/api/v1/reports/send", body)
     if not sent["alert_channel_ids"]:
-        raise CommandFailed("sent to nobody: no channel is set for reports; name one by --channel")
+        raise CommandFailed("not sent: no channel is set for reports; give one with --channel")
     typer.echo(f"sent to {sent['deliveries']} of {len(sent['alert_channel_ids'])} channels")
 
 
 def schedule(
-    weekly: Annotated[bool | None, typer.Option("--weekly/--no-weekly", help="A report of each week.")] = None,
-    monthly: Annotated[bool | None, typer.Option("--monthly/--no-monthly", help="A report of each month.")] = None,
+    weekly: Annotated[bool | None, typer.Option("--weekly/--no-weekly", help="Whether to send weekly reports.")] = None,
+    monthly: Annotated[
+        bool | None, typer.Option("--monthly/--no-monthly", help="Whether to send monthly reports.")
+    ] = None,
     timezone: Zone = None,
     channel: ChannelIds = None,
     json: Json = False,
 ) -> None:
-    """Show which reports are sent, or change that.
+    """Show or change the schedule of reports.
 
     Example: pingfold report schedule --weekly --channel 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """

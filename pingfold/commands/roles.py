@@ -1,6 +1,6 @@
-"""`pingfold up`, and each role alone: what `up` starts as processes of their own.
+"""`pingfold up`, and a command for each role that `up` runs as a separate process.
 
-A role runs until SIGTERM or SIGINT. Exit status: 0 stopped; 1 a fault that people can mend, told in one line.
+A role runs until SIGTERM or SIGINT. Exit status: 0 stopped; 1 an error that the operator can fix.
 """
 
 from collections.abc import Mapping
@@ -94,7 +94,7 @@ def worker(slot: Slot = "0") -> None:
 
 
 def ticker(slot: Slot = "0") -> None:
-    """Append ticks, by which the folds learn the time.
+    """Append ticks, which advance the time of the folds.
 
     Example: pingfold ticker --slot 1
     """

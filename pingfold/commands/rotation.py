@@ -1,6 +1,6 @@
-"""`pingfold key rotate` and `revoke`, and rotating the secrets of a project. They reach Kafka itself.
+"""`pingfold key rotate` and `revoke`, and the rotation of a project's secrets. The commands connect to Kafka.
 
-What is rotated in the project of `credentials.json` is written there, too, so that commands go on working.
+They also update `credentials.json` if it contains the rotated key or secret.
 """
 
 from typing import Annotated, Any

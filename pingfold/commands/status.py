@@ -1,4 +1,4 @@
-"""`pingfold status`: what is up, late and down, asked of the running Pingfold."""
+"""`pingfold status`: the number of checks and monitors that are up, late and down, from the running Pingfold."""
 
 import json as json_module
 from collections import Counter
@@ -60,10 +60,9 @@ class Overview(msgspec.Struct, kw_only=True):
 
 
 def status(json: Json = False) -> None:
-    """Show what is up, late and down, and whether Pingfold itself is well.
+    """Show what is up, late and down, and whether Pingfold itself is ready.
 
-    It asks the running Pingfold. Exit status: 0 if nothing is down and Pingfold is ready, 3 if not, 1 if it cannot be
-    asked.
+    Exit status: 0 if nothing is down and Pingfold is ready, 3 otherwise, 1 if Pingfold does not answer.
 
     Example: pingfold status --json
     """

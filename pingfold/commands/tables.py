@@ -1,4 +1,4 @@
-"""What commands print: plain lines that a terminal can show and other tools can cut."""
+"""Output of commands: plain lines for terminals and text tools."""
 
 import json
 from collections.abc import Iterable, Sequence

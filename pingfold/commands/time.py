@@ -1,4 +1,4 @@
-"""`pingfold time`: sets the time of partitions right after a wrong clock has moved it ahead."""
+"""`pingfold time`: corrects the time of partitions after a wrong clock has moved it ahead."""
 
 import asyncio
 from typing import Annotated
@@ -16,9 +16,9 @@ from schemas.topics import JOURNALS
 
 
 def mend(reason: Annotated[str, typer.Option(help="Reason, recorded in the log.")] = "") -> None:
-    """Set the time of partitions that is ahead of Kafka's clock back to it. Correct Kafka's clock first.
+    """Set the time of partitions back to Kafka's clock if it is ahead. Correct Kafka's clock first.
 
-    Times in the states that lie ahead are set to the same time. Partitions whose time is right do not change.
+    Future times in states are set to the same time. Other partitions do not change.
 
     Example: pingfold time mend --reason "clock of host a was ahead"
     """

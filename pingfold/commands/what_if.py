@@ -1,7 +1,7 @@
-"""`pingfold what-if`: which alerts other settings would have made of the same events. It reads Kafka itself.
+"""`pingfold what-if`: the alerts that other settings would have caused from the same events.
 
-It asks no web process: a year of events takes minutes, which no request should last, and nobody who may read Kafka
-needs a key. Nothing is changed and nobody is told anything.
+The command reads Kafka and does not use a web process, because a year of events takes minutes. It changes nothing and
+sends no notices.
 """
 
 import sys
@@ -36,7 +36,8 @@ _decode: Any = msgspec.json.Decoder(Definition).decode
 
 def what_if(
     thing: Annotated[
-        str, typer.Argument(help="A check or monitor (its id, name or slug), `tag:NAME`, or `project`: all of it.")
+        str,
+        typer.Argument(help="A check or monitor (id, name or slug), `tag:NAME`, or `project` for the whole project."),
     ] = ALL,
     settings: Annotated[
         list[str] | None,
@@ -48,15 +49,15 @@ def what_if(
             help="Try several values: grace=5m..1h, grace=5m..1h/5m, grace=5m,20m,1h, schedule='Mon..Fri 02:00|@daily'."
         ),
     ] = None,
-    since: Annotated[str, typer.Option(help="From when on: a duration before now, or a time (UTC).")] = DEFAULT_SINCE,
-    until: Annotated[str | None, typer.Option(help="Until when. Default: now.")] = None,
-    short: Annotated[str | None, typer.Option(help="Shorter down times are short ones. Default: 5m.")] = None,
+    since: Annotated[str, typer.Option(help="Start: a duration before now, or a time (UTC).")] = DEFAULT_SINCE,
+    until: Annotated[str | None, typer.Option(help="End. Default: now.")] = None,
+    short: Annotated[str | None, typer.Option(help="Downtimes shorter than this count as short. Default: 5m.")] = None,
     project: ProjectOption = None,
     json: Json = False,
 ) -> None:
-    """Show which alerts would have been sent with other settings, beside those that were, and the uptime.
+    """Compare the alerts and the uptime with those that other settings would have caused.
 
-    All events are folded again with the settings in place of those of then. Nothing is changed.
+    The command folds all events again with the given settings. It changes nothing.
 
     Example: pingfold what-if tag:nightly --set grace=20m --since 30d
     """

@@ -83,7 +83,7 @@ def read_gatus(content: bytes, environment: Mapping[str, str]) -> Found:
     """What a configuration holds. Raises `NotReadable`."""
     config = read_texts(content)
     if not {"endpoints", "external-endpoints", "services"} & {*config}:
-        raise NotReadable("this YAML has no endpoints: it is no configuration of Gatus")
+        raise NotReadable("this YAML has no endpoints, so it is not a configuration of Gatus")
     reading = _Reading(environment)
     for kind, provider in _section(config.get("alerting")).items():
         _provider(kind, provider, reading)
@@ -289,7 +289,7 @@ def _external(one: Section, reading: _Reading) -> None:
         name, group = _name(endpoint, reading)
         interval = _text(_section(endpoint.get("heartbeat")), "interval")
         if not interval:
-            raise NotCarried("it has no heartbeat.interval: nobody knows when it is late")
+            raise NotCarried("it has no heartbeat.interval, so it has no deadline")
         period = min(max(round(_seconds(interval, "its heartbeat.interval")), 60), 31_536_000)
     except NotCarried as problem:
         found.leave(place, what, str(problem))

@@ -32,7 +32,7 @@ def read_checks(told: object, channels: Mapping[str, str], keep_uuids: bool) -> 
     """
     checks = told.get("checks") if isinstance(told, dict) else None
     if not isinstance(checks, list) or not all(isinstance(one, dict) for one in checks):
-        raise NotReadable("the answer holds no list of checks: this is not the Management API of Healthchecks")
+        raise NotReadable("the response has no list of checks: this is not the Management API of Healthchecks")
     if len(checks) > MOST_CHECKS:
         raise NotReadable(f"it has {len(checks):,} checks; at most {MOST_CHECKS:,} are read at once")
     found = Found()
@@ -48,9 +48,7 @@ def _check(check: dict[str, Any], place: str, channels: Mapping[str, str], keep_
     what = f'"{shortened(name or str(slug or ""))}"' if name or slug else "without a name"
     uuid = check.get("uuid")
     if keep_uuids and not (isinstance(uuid, str) and is_uuid(uuid.lower())):
-        raise NotReadable(
-            "the checks there have no UUIDs: the key may only read, which keeps them secret; give one that may write"
-        )
+        raise NotReadable("the checks have no UUIDs, because the key is read-only; give a read-write key")
     told = {field: check[field] for field in _COPIED if check.get(field) is not None}
     if "success_kw" not in told and (check.get("subject") or check.get("subject_fail")):  # of an old version
         told |= {"success_kw": check.get("subject") or "", "failure_kw": check.get("subject_fail") or ""}
@@ -112,7 +110,7 @@ def read_channels(told: object, present: Mapping[str, str], found: Found) -> dic
     into `found`. present: the kinds of the channels that are here, by their names. Raises `NotReadable`."""
     channels = told.get("channels") if isinstance(told, dict) else None
     if not isinstance(channels, list):
-        raise NotReadable("the answer holds no list of channels: this is not the Management API of Healthchecks")
+        raise NotReadable("the response has no list of channels: this is not the Management API of Healthchecks")
     names: dict[str, str] = {}
     for number, channel in enumerate(channels, 1):
         if not isinstance(channel, dict) or not isinstance(channel.get("id"), str):

@@ -37,7 +37,7 @@ class HealthchecksServer:
             if told is not None:
                 self._version = version
                 return told
-        raise NotReadable(f"{self._base} has no Management API (404): give the address that its pages have")
+        raise NotReadable(f"{self._base} has no Management API (404): give the address of its web pages")
 
     def channels(self) -> Any:
         """The answer of `GET channels/`; None when the key may not see them."""
@@ -67,7 +67,7 @@ class HealthchecksServer:
             target = answer.headers.get("Location", "elsewhere")
             raise NotReadable(f"{url} answers {status}, and leads to {target[:200]}: give that address instead")
         if status in (401, 403):
-            raise NotReadable(f"{url} answers {status}: the key is none of its API keys of a project")
+            raise NotReadable(f"{url} answers {status}: the key is not an API key of a project there")
         if status == 429:
             raise NotReadable(f"{url} answers 429: too many requests; wait a minute, then try again")
         if status >= 500:

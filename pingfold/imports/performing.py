@@ -157,7 +157,7 @@ def _window(step: Step, wanted: WantedWindow, names: Names, ask: Api) -> Any:
     if len(monitors) < len(wanted.monitors) or len(checks) < len(wanted.checks):
         missing = {*wanted.monitors} - {*names.monitor} | {*wanted.checks} - {*names.check}
         # Without them it would be over all of the project.
-        raise CommandFailed(f"it is over things that are not there: {', '.join(sorted(missing))}")
+        raise CommandFailed(f"it covers monitors or checks that do not exist: {', '.join(sorted(missing))}")
     return _made_or_changed(
         step, _WINDOWS, {"name": wanted.name, **wanted.fields, "monitor_ids": monitors, "check_ids": checks}, ask
     )

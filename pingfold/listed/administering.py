@@ -1,4 +1,4 @@
-"""Commands for projects, keys, imports and what has gone wrong."""
+"""Commands for projects, people, keys, imports and repairs."""
 
 from pingfold.lazy_commands import Group, Lazy
 from pingfold.listed.panels import MANAGE
@@ -27,27 +27,27 @@ COMMANDS: dict[str, Lazy | Group] = {
         MANAGE,
     ),
     "people": Group(
-        "See who signs in, invite and remove people, and help whoever has lost his password or phone.",
+        "List, invite and remove people, and reset passwords and one-time codes.",
         {
             "list": Lazy(
                 "pingfold.commands.people:list_people",
-                "List the people who sign in, and what they are in which projects.",
+                "List the people with their roles in projects.",
             ),
             "reset-password": Lazy(
                 "pingfold.commands.people:reset_password",
-                "Give a person another password, which is shown once. All sessions of the person end.",
+                "Set a new password for a person, and show it once. All sessions of the person end.",
             ),
             "reset-codes": Lazy(
                 "pingfold.commands.people:reset_codes",
-                "Ask a person who has lost his phone for no one-time codes any more. All sessions of the person end.",
+                "Turn off one-time codes for a person who has lost the phone. All sessions of the person end.",
             ),
             "invite": Lazy(
                 "pingfold.commands.people:invite",
-                "Invite somebody to a project. The link to join is shown; it opens once, for 7 days.",
+                "Invite somebody to a project, and show the link. It works once, within 7 days.",
             ),
             "remove": Lazy(
                 "pingfold.commands.people:remove",
-                "Take somebody out of all projects for good, or out of one. An open invitation is withdrawn.",
+                "Remove somebody from all projects, or from one, and withdraw open invitations.",
             ),
         },
         MANAGE,
@@ -69,11 +69,11 @@ COMMANDS: dict[str, Lazy | Group] = {
         MANAGE,
     ),
     "import": Group(
-        "Move in: carry over what a crontab or another monitor holds. Each shows first what it would do.",
+        "Import from a crontab or another monitoring service. Each command shows its plan first.",
         {
             "crontab": Lazy(
                 "pingfold.commands.import_crontab:crontab",
-                "Make a check for each job of a crontab, and print a new crontab that pings them.",
+                "Create a check for each job of a crontab, and print a new crontab that pings them.",
             ),
             "healthchecks": Lazy(
                 "pingfold.commands.import_healthchecks:healthchecks",
@@ -95,7 +95,7 @@ COMMANDS: dict[str, Lazy | Group] = {
         {
             "unblock": Lazy(
                 "pingfold.commands.recipients:unblock_recipient",
-                "Allow confirmation requests to an address again whose owner has blocked them.",
+                "Allow confirmation requests to an address again after its owner has blocked them.",
             )
         },
         MANAGE,
@@ -119,7 +119,7 @@ COMMANDS: dict[str, Lazy | Group] = {
         {
             "mend": Lazy(
                 "pingfold.commands.time:mend",
-                "Set the time of partitions that is ahead of Kafka's clock back to it. Correct Kafka's clock first.",
+                "Set the time of partitions back to Kafka's clock if it is ahead. Correct Kafka's clock first.",
             )
         },
         MANAGE,

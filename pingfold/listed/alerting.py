@@ -1,11 +1,11 @@
-"""Commands for who is told of what, and for what is down."""
+"""Commands for notifications and incidents."""
 
 from pingfold.lazy_commands import Group, Lazy
 from pingfold.listed.panels import MANAGE
 
 COMMANDS: dict[str, Lazy | Group] = {
     "channel": Group(
-        "Manage channels: where notifications are sent.",
+        "Manage channels, the targets of notifications.",
         {
             "create": Lazy("pingfold.commands.client:create_channel", "Create a channel in the default project."),
             "list": Lazy(
@@ -18,7 +18,7 @@ COMMANDS: dict[str, Lazy | Group] = {
             ),
             "change": Lazy(
                 "pingfold.commands.channel_changes:change_channel",
-                "Change what is given of a channel. One that was disabled is enabled.",
+                "Change a channel. Fields that are not given stay. A disabled channel is enabled.",
             ),
             "request-confirmation": Lazy(
                 "pingfold.commands.client:request_confirmation",
@@ -32,7 +32,7 @@ COMMANDS: dict[str, Lazy | Group] = {
         MANAGE,
     ),
     "template": Group(
-        "Manage message templates: how the default project words its messages.",
+        "Manage the message templates of the default project.",
         {
             "list": Lazy(
                 "pingfold.commands.message_templates:list_templates",
@@ -40,157 +40,156 @@ COMMANDS: dict[str, Lazy | Group] = {
             ),
             "show": Lazy(
                 "pingfold.commands.message_templates:show_template",
-                "Show a message template, as a file that `pingfold template set` takes.",
+                "Print a message template as a file for `pingfold template set`.",
             ),
             "set": Lazy(
                 "pingfold.commands.message_templates:set_template",
-                "Make a message template, or change the one that has its name.",
+                "Create a message template, or replace the one with the same name.",
             ),
             "preview": Lazy(
                 "pingfold.commands.message_templates:preview_template",
-                "Show what a message template makes of a sample, or what is wrong with it.",
+                "Render a message template with a sample event, or show its errors.",
             ),
             "delete": Lazy(
                 "pingfold.commands.message_templates:delete_template",
-                "Delete a message template: what it worded is told in Pingfold's own words.",
+                "Delete a message template. Messages use Pingfold's own texts again.",
             ),
         },
         MANAGE,
     ),
     "mute": Lazy(
         "pingfold.commands.mutes:mute",
-        "Tell nobody of a check, a monitor or what has a tag, or send nothing to a channel. All is judged as always.",
+        "Mute a check, a monitor, a tag or a channel. Statuses change as usual, but no notices are sent.",
         MANAGE,
     ),
     "unmute": Lazy(
         "pingfold.commands.mutes:unmute",
-        "Tell people again of a check, a monitor, a tag, or send to a channel again. What nobody knows is told now.",
+        "Unmute a check, a monitor, a tag or a channel. Notices report what is still down.",
         MANAGE,
     ),
     "mutes": Lazy(
         "pingfold.commands.mutes:list_mutes",
-        "List what is muted in the project: checks, monitors, tags and channels.",
+        "List the muted checks, monitors, tags and channels of the project.",
         MANAGE,
     ),
     "explain": Lazy(
         "pingfold.commands.explain:explain",
-        "Explain why a check or a monitor had its status at a time: the events, the rule, the deadline, who was told.",
+        "Explain the status of a check or monitor at a time: the events, the rule, the deadline, the notices.",
         MANAGE,
     ),
     "incident": Group(
-        "See what is down, and say who takes care of it.",
+        "List and acknowledge incidents.",
         {
             "list": Lazy(
                 "pingfold.commands.incidents:list_incidents",
-                "List the incidents of monitors and heartbeat checks, newest first, and who takes care of them.",
+                "List the incidents of monitors and heartbeat checks, newest first, with their acknowledgements.",
             ),
-            "show": Lazy("pingfold.commands.incidents:show_incident", "Show one incident, with what was said of it."),
+            "show": Lazy("pingfold.commands.incidents:show_incident", "Show an incident with its comments."),
             "acknowledge": Lazy(
                 "pingfold.commands.incidents:acknowledge",
-                "Take care of an open incident: it is not repeated, and nobody else is called. Who is first counts.",
+                "Acknowledge an open incident: stop its repeated alerts and escalation. The first one counts.",
             ),
             "release": Lazy(
                 "pingfold.commands.incidents:release",
-                "Give an acknowledgement back: it is as if nobody had, and the escalation goes on from now.",
+                "Withdraw an acknowledgement. The escalation continues from now.",
             ),
             "comment": Lazy(
                 "pingfold.commands.incidents:comment",
-                "Say something about an open incident. The audit trail has it, and the incident shows it.",
+                "Comment on an open incident. The incident and the audit trail show the comment.",
             ),
         },
         MANAGE,
     ),
     "report": Group(
-        "Report what was up and what was not, and send that each week or month.",
+        "Show reports of availability, and schedule weekly and monthly reports.",
         {
             "show": Lazy(
                 "pingfold.commands.reports:show",
-                "Show the report of a week, a month, or any span of at most 400 days.",
+                "Show the report of a week, a month, or a time range of at most 400 days.",
             ),
             "send": Lazy(
                 "pingfold.commands.reports:send",
-                "Send the report of the newest week or month that has ended, as a test.",
+                "Send the report of the last complete week or month, as a test.",
             ),
-            "schedule": Lazy("pingfold.commands.reports:schedule", "Show which reports are sent, or change that."),
+            "schedule": Lazy("pingfold.commands.reports:schedule", "Show or change the schedule of reports."),
         },
         MANAGE,
     ),
     "on-call": Group(
-        "Make on-call rotations, see who is on call, and put somebody else on call.",
+        "Manage on-call rotations and overrides.",
         {
             "list": Lazy(
                 "pingfold.commands.on_call:list_rotations", "List the on-call rotations, and who is on call now."
             ),
             "show": Lazy(
                 "pingfold.commands.on_call:show",
-                "Show who is on call from now on, shift by shift, and the overrides.",
+                "Show the coming shifts and the overrides of an on-call rotation.",
             ),
             "create": Lazy(
                 "pingfold.commands.on_call_changes:create",
-                "Make an on-call rotation. Nobody is told by it before a step of an escalation policy names it.",
+                "Create an on-call rotation. It takes effect when a step of an escalation policy names it.",
             ),
             "delete": Lazy(
                 "pingfold.commands.on_call_changes:delete",
-                "Delete an on-call rotation; refused while an escalation policy names it.",
+                "Delete an on-call rotation. Refused while an escalation policy names it.",
             ),
             "calendar": Lazy(
                 "pingfold.commands.on_call_changes:calendar",
-                "Have a calendar of others fetched, whose events become overrides; or show how that fares.",
+                "Fetch an iCalendar regularly, whose events become overrides; or show the status of fetching.",
             ),
             "renew-link": Lazy(
                 "pingfold.commands.on_call_changes:renew_link",
-                "Give the calendar of a rotation another link; the one before opens nothing any more.",
+                "Replace the link of a rotation's calendar. The old link stops working.",
             ),
             "override": Lazy(
                 "pingfold.commands.on_call:override",
-                "Put somebody else on call for a span, whoever's turn it is.",
+                "Put somebody else on call for a time span.",
             ),
             "end-override": Lazy(
                 "pingfold.commands.on_call:end_override",
-                "Remove an override: whose turn it is is on call again.",
+                "Remove an override. The regular turn is on call again.",
             ),
         },
         MANAGE,
     ),
     "maintenance": Group(
-        "Begin, extend and end windows of maintenance, as deployments do.",
+        "Start, extend and end maintenance windows.",
         {
             "start": Lazy(
                 "pingfold.commands.maintenance:start",
-                "Begin maintenance now. Without a tag, a check and a monitor it is over all of the project.",
+                "Start a maintenance window now. Without a tag, check or monitor it covers the whole project.",
             ),
             "extend": Lazy(
                 "pingfold.commands.maintenance:extend",
-                "Let the maintenance that is open last longer. Exit status 1 if it is over.",
+                "Extend an open maintenance window. Exit status 1 if it has ended.",
             ),
             "end": Lazy(
                 "pingfold.commands.maintenance:end",
-                "End the maintenance that is open. Exit status 0, too, if it is over already.",
+                "End a maintenance window. Exit status 0 also if it has ended already.",
             ),
             "list": Lazy(
                 "pingfold.commands.maintenance:list_windows",
-                "List the windows of maintenance that are open or will be, oldest first.",
+                "List open and future maintenance windows, oldest first.",
             ),
         },
         MANAGE,
     ),
     "escalation": Group(
-        "Manage escalation policies: who else is told of what nobody acknowledges.",
+        "Manage escalation policies.",
         {
             "list": Lazy("pingfold.commands.escalations:list_policies", "List the escalation policies, oldest first."),
             "show": Lazy("pingfold.commands.escalations:show_policy", "Show an escalation policy."),
             "create": Lazy(
                 "pingfold.commands.escalations:create_policy",
-                "Make an escalation policy. What is down already, and nobody has acknowledged, begins at its first "
-                "step now.",
+                "Create an escalation policy. Open incidents that nobody has acknowledged start at its first step now.",
             ),
             "change": Lazy(
                 "pingfold.commands.escalations:change_policy",
-                "Change what is given of an escalation policy. What is down begins anew at its first step.",
+                "Change an escalation policy. Omitted fields stay. Open incidents start at its first step again.",
             ),
             "delete": Lazy(
                 "pingfold.commands.escalations:delete_policy",
-                "Delete an escalation policy: nobody is told by it any more.",
+                "Delete an escalation policy. It notifies nobody any more.",
             ),
         },
         MANAGE,

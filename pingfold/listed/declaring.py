@@ -1,4 +1,4 @@
-"""Commands for a project that stands in files."""
+"""Commands for configuration as code."""
 
 from pingfold.lazy_commands import Group, Lazy
 from pingfold.listed.panels import MANAGE
@@ -6,17 +6,17 @@ from pingfold.listed.panels import MANAGE
 COMMANDS: dict[str, Lazy | Group] = {
     "apply": Lazy(
         "pingfold.commands.apply:apply",
-        "Make a project as YAML files declare it: show what would change, ask, and do it.",
+        "Apply YAML files to a project: show the changes, ask for confirmation, and make them.",
         MANAGE,
     ),
     "export": Lazy(
         "pingfold.commands.apply:export_project",
-        "Write what is there as a file that `pingfold apply` takes.",
+        "Write the project as a file for `pingfold apply`.",
         MANAGE,
     ),
     "schema": Lazy(
         "pingfold.commands.apply:schema",
-        "Print the JSON Schema of the files that `pingfold apply` takes.",
+        "Print the JSON Schema of files for `pingfold apply`.",
         MANAGE,
     ),
 }

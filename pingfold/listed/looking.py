@@ -1,4 +1,4 @@
-"""Commands that start Pingfold, look at it, and ask what it knows."""
+"""Commands that start Pingfold, and show its state and history."""
 
 from pingfold.lazy_commands import Group, Lazy
 from pingfold.listed.panels import LOOK, START
@@ -11,12 +11,12 @@ COMMANDS: dict[str, Lazy | Group] = {
     ),
     "status": Lazy(
         "pingfold.commands.status:status",
-        "Show what is up, late and down, and whether Pingfold itself is well.",
+        "Show what is up, late and down, and whether Pingfold itself is ready.",
         LOOK,
     ),
     "doctor": Lazy(
         "pingfold.commands.doctor:doctor",
-        "Examine this machine, the settings and the servers, and say what to do about what is not well.",
+        "Check this machine, the settings and the servers, and suggest fixes for each problem.",
         LOOK,
     ),
     "ping": Lazy("pingfold.commands.client:ping", "Send a ping.", LOOK),
@@ -37,7 +37,7 @@ COMMANDS: dict[str, Lazy | Group] = {
     ),
     "what-if": Lazy(
         "pingfold.commands.what_if:what_if",
-        "Show which alerts would have been sent with other settings, beside those that were, and the uptime.",
+        "Compare the alerts and the uptime with those that other settings would have caused.",
         LOOK,
     ),
     "replay": Lazy(

@@ -1,3 +1,3 @@
-"""The headings of the list of commands, in their order."""
+"""The headings in the list of commands, in order."""
 
 START, LOOK, MANAGE, ROLES = "Start", "Look", "Manage", "Roles that `up` starts, alone"

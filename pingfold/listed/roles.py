@@ -10,7 +10,7 @@ COMMANDS: dict[str, Lazy | Group] = {
     "ingest": Lazy(f"{_ROLE}:ingest", "Serve only ping URLs.", ROLES),
     "api": Lazy(f"{_ROLE}:api", "Serve only the REST APIs and pages.", ROLES),
     "worker": Lazy(f"{_ROLE}:worker", "Compute statuses from the journals, and send notifications.", ROLES),
-    "ticker": Lazy(f"{_ROLE}:ticker", "Append ticks, by which the folds learn the time.", ROLES),
+    "ticker": Lazy(f"{_ROLE}:ticker", "Append ticks, which advance the time of the folds.", ROLES),
     "prober": Lazy(f"{_ROLE}:prober", "Probe the monitors of a region.", ROLES),
     "writer": Lazy(f"{_ROLE}:writer", "Copy events from Kafka into ClickHouse, for history and uptimes.", ROLES),
     "dns": Lazy(f"{_ROLE}:dns", "Answer DNS queries for the addresses of the nodes (PINGFOLD_DNS_ZONE).", ROLES),

@@ -328,12 +328,12 @@ async def test_given_back_by_the_api_somebody_else_may_have_it(harness: Harness)
 @pytest.mark.parametrize(
     ("until", "words"),
     [
-        (iso(START)[:-6] + ".000001+00:00", "time that is to come"),
+        (iso(START)[:-6] + ".000001+00:00", "time in the future"),
         (iso(START + 100 * SECOND), "at least a minute"),
         (iso(START + 400 * DAY * SECOND), "at most a year"),
         ("2254-01-01T00:00:00Z", "at most a year"),
         ("9999-12-31T23:59:59Z", "at most a year"),
-        ("0001-01-01T00:00:00+14:00", "time that is to come"),
+        ("0001-01-01T00:00:00+14:00", "time in the future"),
         ("2026-01-01T00:00:00\x00", "ISO 8601"),
         (5, "until"),
     ],

@@ -94,8 +94,8 @@ def test_names_of_others_are_shown_as_a_terminal_can_show_them(
             "2 of 3 pings were not recorded",
             "",
         ),
-        (200, "<html>\x1b[2J", "from line 1 on nothing was sent: what answers is not Pingfold", ""),
-        (502, "<b>" + "x" * 300, f'from line 1 on nothing was sent: 502 "<b>{"x" * 197}"...', ""),
+        (200, "<html>\x1b[2J", "nothing was sent from line 1 on: the server is not Pingfold", ""),
+        (502, "<b>" + "x" * 300, f'nothing was sent from line 1 on: 502 "<b>{"x" * 197}"...', ""),
     ],
 )
 def test_what_a_server_answers_is_told_in_lines_of_the_file(

@@ -67,7 +67,7 @@ def test_what_breaks_a_rule_is_told(change: dict[str, Any], what: str, why: str)
 
 def test_a_key_that_may_only_read_cannot_keep_uuids() -> None:
     secret = {name: value for name, value in CHECK.items() if name not in ("uuid", "channels")}
-    with pytest.raises(NotReadable, match="give one that may write"):
+    with pytest.raises(NotReadable, match="give a read-write key"):
         read_checks({"checks": [secret]}, {}, True)
     [check] = read_checks({"checks": [secret]}, {}, False).checks
     assert (check.uuid, check.channels) == (None, None)
@@ -193,7 +193,7 @@ def test_the_newest_version_that_is_there_is_asked(server: Server) -> None:
     ("status", "body", "headers", "words"),
     [
         (301, b"", {"Location": "https://other.invalid/"}, "leads to https://other.invalid/: give that address"),
-        (401, b"", {}, "the key is none of its API keys"),
+        (401, b"", {}, "the key is not an API key"),
         (404, b"", {}, "has no Management API"),
         (429, b"", {}, "wait a minute"),
         (503, b"", {}, "has trouble; try again later"),
