@@ -37,7 +37,7 @@ SetName = Annotated[
         min_length=1,
         max_length=MOST_CHARACTERS,
         pattern=r"^[a-z0-9_-]*\Z",
-        description="The set that the things of this file belong to; `--prune` removes only what its own set made.",
+        description="The set of the declarations in this file. `--prune` deletes only definitions of the same set.",
     ),
 ]
 Slug = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9_-]*\Z")]
@@ -49,12 +49,13 @@ WindowName = Annotated[str, Meta(min_length=1, max_length=200)]
 
 _Channels = Annotated[
     list[ChannelName],
-    Meta(max_length=1_000, description="Names of channels; left out: all channels of the project; empty: none."),
+    Meta(max_length=1_000, description="Names of channels. Default: all channels of the project; empty: none."),
 ]
 _DependsOn = Annotated[
-    list[MonitorName], Meta(max_length=10, description="Names of monitors: while one is down, no alert is sent.")
+    list[MonitorName],
+    Meta(max_length=10, description="Names of monitors; while one of them is down, this monitor sends no alerts."),
 ]
-_Tags = Annotated[list[Tag], Meta(max_length=250, description="Words by which checks are found.")]
+_Tags = Annotated[list[Tag], Meta(max_length=250, description="Tags of the check.")]
 _Formerly = "Its key before a rename: the thing that has it is renamed."
 
 
@@ -110,7 +111,7 @@ class DeclaredComponent(Struct, kw_only=True, forbid_unknown_fields=True):
 
     monitor: Annotated[MonitorName, Meta(description="The name of a monitor.")] | UnsetType = UNSET
     check: Annotated[Slug, Meta(description="The slug of a check.")] | UnsetType = UNSET
-    name: Annotated[Words, Meta(description="What it is called on the page; empty: its own name.")] = ""
+    name: Annotated[Words, Meta(description="Name on the page; empty: the name of the component itself.")] = ""
     group: Annotated[Words, Meta(description="Empty: in no group.")] = ""
 
 

@@ -122,7 +122,7 @@ async def open_of_channel(deps: Dependencies, channel: Channel) -> AsyncIterator
 def wrong_snooze(until: Micros, now: Micros) -> str:
     """What the end of a snooze must be, if it is not; empty when it is."""
     if until <= now:
-        return "a time that is to come"
+        return "a time in the future"
     if until - now < SHORTEST_SNOOZE:
         return "at least a minute ahead"
     return "at most a year ahead" if until - now > LONGEST_SNOOZE else ""

@@ -35,7 +35,7 @@ class AuditPage(Struct):
 
     entries: list[AuditEntry]
     next: Annotated[str | None, Meta(description="`before` of the next page; null: this is the last one.")]
-    complete: Annotated[bool, Meta(description="False: the newest changes may still be missing.")]
+    complete: Annotated[bool, Meta(description="False: the newest changes may be missing.")]
 
 
 _PAGE: Responses = {200: answer(AuditPage, "A page of changes, newest first.")}
@@ -48,25 +48,25 @@ async def list_entries(
     request: Request,
     deps: DependenciesDep,
     caller: Writer,
-    seconds: Annotated[str | None, Query(description="Only changes of this many last seconds.")] = None,
+    seconds: Annotated[str | None, Query(description="Only changes within this many seconds before now.")] = None,
     start: Annotated[str | None, Query(description="Only from this Unix time on.")] = None,
     end: Annotated[str | None, Query(description="Only before this Unix time.")] = None,
     kind: Annotated[
         str,
         Query(
             max_length=_LONGEST,
-            description="Only of things of this kind.",
+            description="Only objects of this kind.",
             json_schema_extra={"enum": ["", *get_args(ThingKind)]},
         ),
     ] = "",
-    thing: Annotated[str, Query(max_length=_LONGEST, description="Only of the thing with this id.")] = "",
+    thing: Annotated[str, Query(max_length=_LONGEST, description="Only the object with this id.")] = "",
     actor: Annotated[
         str, Query(max_length=_LONGEST, description="Only by this kind of actor, API key (its id), user, or address.")
     ] = "",
-    limit: Annotated[str | None, Query(description="The most entries, from 1 to 1000; 100 if left out.")] = None,
-    before: Annotated[str, Query(max_length=_LONGEST, description="The `next` of the page before.")] = "",
+    limit: Annotated[str | None, Query(description="Maximum number of entries, from 1 to 1000. Default: 100.")] = None,
+    before: Annotated[str, Query(max_length=_LONGEST, description="The `next` of the previous page.")] = "",
 ) -> Response:
-    """List the changes of the project, each with who made it, newest first. Refused requests are no changes."""
+    """List the changes in the project with their actors, newest first. Refused requests are not included."""
     history = known_history(deps.audit_history)
     place = place_of(before) if before else None
     if wrong := unknown_parameter(request) or wrong_kind(kind) or wrong_actor(actor):

@@ -42,7 +42,7 @@ _LIST: Responses = {200: answer(BadgeList, "The badge of all checks, and one of 
 
 @router.get("/badges/", responses=_LIST)
 async def list_badges(service: ServiceDep, caller: Reader) -> Response:
-    """List the badges of the project. Whoever knows the address of one can see it, without a key."""
+    """List the badges of the project. A badge needs no key: anyone who knows its URL can see it."""
     tags: set[str] = set()
     async for check in service.checks(caller):
         tags.update(tags_of(check.tags))

@@ -17,7 +17,7 @@ from schemas.times import iso, iso_or_none
 _Events = Annotated[list[Notice], Meta(description="The events that the channel takes.")]
 _Unconfirmed = Annotated[
     list[str],
-    Meta(description="Of e-mail: addresses that get nothing, since their owners have not confirmed them."),
+    Meta(description="E-mail addresses that get no mail because their owners have not confirmed."),
 ]
 
 
@@ -48,9 +48,12 @@ ChannelObject: Any = defstruct(
         ("kind", ListedName),
         *((name, Union[told, UnsetType], UNSET) for name, told in _of_kinds().items()),  # noqa: UP007
         ("events", _Events),
-        ("digest", Annotated[bool, Meta(description="Many events within a minute are told in one list.")]),
-        ("quiet_hours", Annotated[QuietHours | None, Meta(description="When what can wait waits.")]),
-        ("repeat_minutes", Annotated[int | None, Meta(description="It is told again after so many minutes.")]),
+        ("digest", Annotated[bool, Meta(description="Whether many events within a minute come as one list.")]),
+        (
+            "quiet_hours",
+            Annotated[QuietHours | None, Meta(description="Hours in which notices that can wait are held back.")],
+        ),
+        ("repeat_minutes", Annotated[int | None, Meta(description="Minutes after which an alert is repeated.")]),
     ],
     kw_only=True,
     namespace={"__doc__": "A channel. Its `kind` says which fields it has."},
@@ -61,11 +64,14 @@ ChannelDetails: Any = defstruct(
         ("created", Time),
         (
             "disabled",
-            Annotated[bool, Meta(description="Nothing is sent any more: it failed for too long, or is gone.")],
+            Annotated[
+                bool,
+                Meta(description="Whether the channel is disabled: its receiver failed for too long, or is gone."),
+            ],
         ),
         ("disabled_at", Time | None),
         ("disabled_because", str | None),
-        ("failures", Annotated[Count, Meta(description="Attempts that failed since the last success.")]),
+        ("failures", Annotated[Count, Meta(description="Failed attempts since the last success.")]),
         ("last_success", Time | None),
         ("mute_until", Annotated[str | None, Meta(description=PLAIN_TAKES)]),
     ],

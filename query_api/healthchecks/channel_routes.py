@@ -63,7 +63,7 @@ class _CommonFields(msgspec.Struct):
     digest: InOneList | None = None
     quiet_hours: QuietHoursField | None = None
     repeat_minutes: RepeatField | None = None
-    on_every_check: Annotated[bool, Meta(description="Put it on every check that exists, too.")] = False
+    on_every_check: Annotated[bool, Meta(description="Whether to assign it to all existing checks.")] = False
     api_key: BodyKey = ""
 
 
@@ -139,7 +139,7 @@ async def create_channel(
 
 @router.post("/channels/{code}/confirmation", status_code=202, responses=_ASKED | errors(403, 404, 409, 429))
 async def request_confirmation(service: ServiceDep, caller: Writer, code: str) -> Response:
-    """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
+    """Mail another confirmation request to the unconfirmed addresses of a channel. Their number per week is limited."""
     channel, deps = await _owned(service, caller.project, code), service.deps
     if not channel.unconfirmed:
         raise ApiError(409, "no address of the channel waits for a confirmation")
@@ -151,7 +151,7 @@ async def request_confirmation(service: ServiceDep, caller: Writer, code: str) -
 
 @router.delete("/channels/{code}", responses=_DELETED | errors(403, 404))
 async def delete_channel(service: ServiceDep, caller: Writer, code: str) -> Response:
-    """Delete a channel: it is taken off every check, and what is still to be sent to it is given up."""
+    """Delete a channel, remove it from every check, and drop its pending deliveries."""
     channel = await _owned(service, caller.project, code)
     await service.ask(caller, ChannelDelete(request=new_id(), at=service.deps.clock.now(), id=code))
     await gone(service.deps, service.deps.directory.channel, code)
@@ -160,7 +160,7 @@ async def delete_channel(service: ServiceDep, caller: Writer, code: str) -> Resp
 
 @router.post("/channels/{code}/rotate-secret", responses=SECRET | errors(400, 403, 404, 409), openapi_extra=SECRET_BODY)
 async def rotate_secret(service: ServiceDep, body: Body, caller: Writer, code: str) -> Response:
-    """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
+    """Replace the secret of a webhook by one of its own. The old secret also signs until the overlap ends."""
     channel, wanted = await _owned(service, caller.project, code), judged(body, RotateSecretBody)
     ask = partial(service.ask, caller)
     rotated = await rotate_channel_secret(service.deps, ask, channel, wanted.overlap, wanted.secret)

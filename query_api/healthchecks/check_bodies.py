@@ -17,16 +17,19 @@ LONGEST_DESCRIPTION = 20_000
 BodyKey = Annotated[str, Meta(description="An API key, instead of the header.", extra_json_schema={"writeOnly": True})]
 
 _Seconds = Annotated[int, Meta(ge=60, le=31_536_000)]
-_Grace = Annotated[_Seconds, Meta(description="Seconds that a ping may be late, and that a run may take.")]
+_Grace = Annotated[
+    _Seconds, Meta(description="Seconds by which a ping may be late, and the maximum duration of a run.")
+]
 _LateLimit = Annotated[
     Annotated[int, Meta(ge=0, le=31_536_000)] | None,
-    Meta(description="Seconds that a ping may be late; null: `grace`."),
+    Meta(description="Seconds by which a ping may be late; null: `grace`."),
 ]
-_RunLimit = Annotated[_Seconds | None, Meta(description="Seconds that a run may take; null: `grace`.")]
-_Period = Annotated[_Seconds, Meta(description="The period in seconds: a ping is expected once in it.")]
+_RunLimit = Annotated[_Seconds | None, Meta(description="Maximum duration of a run in seconds; null: `grace`.")]
+_Period = Annotated[_Seconds, Meta(description="The expected interval between pings in seconds.")]
 _Channels = Annotated[str, Meta(description="`*` for all, empty for none, or ids or exact names with commas.")]
 _Schedule = Annotated[
-    str, Meta(max_length=MAX_EXPRESSION, description="A cron or OnCalendar expression; it beats `timeout`.")
+    str,
+    Meta(max_length=MAX_EXPRESSION, description="A cron or OnCalendar expression; takes precedence over `timeout`."),
 ]
 _Zone = Annotated[str, Meta(description="The IANA time zone of `schedule`.")]
 _Methods = Annotated[Literal["", "POST"], Meta(description="`POST`: pings by other methods do not count.")]
@@ -34,7 +37,7 @@ _Keywords = Annotated[str, Meta(max_length=200)]
 _Subject = Annotated[str, Meta(max_length=200, extra_json_schema={"deprecated": True})]
 _Unique = Annotated[
     tuple[UniqueField, ...],
-    Meta(description="Change the oldest check that agrees in all these fields, if there is one."),
+    Meta(description="Update the oldest check with the same values in these fields, if there is one."),
 ]
 
 
@@ -62,7 +65,7 @@ class UpdateCheckBody(Struct, kw_only=True):
     subject: _Subject | UnsetType = UNSET
     subject_fail: _Subject | UnsetType = UNSET
     success_kw: _Keywords | UnsetType = UNSET
-    tags: Annotated[str, Meta(max_length=500, description="Separated by blanks.")] | UnsetType = UNSET
+    tags: Annotated[str, Meta(max_length=500, description="Separated by spaces.")] | UnsetType = UNSET
     timeout: _Period | UnsetType = UNSET
     tz: _Zone | UnsetType = UNSET
     api_key: BodyKey | UnsetType = UNSET

@@ -54,12 +54,12 @@ class CheckObject(Struct, kw_only=True, gc=False):
 
     name: str
     slug: str
-    tags: Annotated[str, Meta(description="Separated by blanks.")]
+    tags: Annotated[str, Meta(description="Separated by spaces.")]
     desc: str
     grace: Annotated[int, Meta(description="Seconds.")]
-    n_pings: Annotated[Count, Meta(description="How many pings were received.")]
+    n_pings: Annotated[Count, Meta(description="Number of pings received.")]
     status: Annotated[StatusWord, Meta(description="`started` only in version 1.")]
-    started: Annotated[bool, Meta(description="A run is open.")]
+    started: Annotated[bool, Meta(description="Whether a run is open.")]
     last_ping: Time | None
     next_ping: Annotated[Time | None, Meta(description="When the next ping is expected.")]
     manual_resume: bool
@@ -87,11 +87,11 @@ class CheckObject(Struct, kw_only=True, gc=False):
     tz: Annotated[str, Meta(description="An IANA time zone.")] | UnsetType = UNSET
     last_success: Time | None
     last_exitstatus: Annotated[int, Meta(ge=0, le=255)] | None
-    late_limit: Annotated[int | None, Meta(description="How late a ping may be, in seconds; null: `grace`.")]
-    run_limit: Annotated[int | None, Meta(description="How long a run may take, in seconds; null: `grace`.")]
-    not_observed: Annotated[bool, Meta(description="A run was due while Pingfold could not be reached.")]
+    late_limit: Annotated[int | None, Meta(description="Seconds by which a ping may be late; null: `grace`.")]
+    run_limit: Annotated[int | None, Meta(description="Maximum duration of a run in seconds; null: `grace`.")]
+    not_observed: Annotated[bool, Meta(description="Whether a run was due while Pingfold could not be reached.")]
     mute_until: Annotated[
-        str | None, Meta(description="Nobody is told of it until then: `recovery`, `forever` or a time.")
+        str | None, Meta(description="End of the mute: `recovery`, `forever` or a time; null: not muted.")
     ]
     managed_by: ManagedBy | UnsetType = UNSET
 

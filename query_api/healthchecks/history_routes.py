@@ -45,12 +45,12 @@ class PingObject(Struct, kw_only=True, gc=False):
     remote_addr: str
     method: str
     ua: Annotated[str, Meta(description="The `User-Agent` of the client.")]
-    rid: Annotated[Uuid | None, Meta(description="The run that the client named.")]
-    body_url: Annotated[Url | None, Meta(description="Where its body is; null: it had none.")]
+    rid: Annotated[Uuid | None, Meta(description="The run id that the client sent.")]
+    body_url: Annotated[Url | None, Meta(description="URL of its body; null: no body.")]
     exitstatus: Annotated[int, Meta(ge=0, le=255)] | None
-    duration: Annotated[float, Meta(description="Seconds of the run that it ended, if there was one.")] | UnsetType = (
-        UNSET
-    )
+    duration: (
+        Annotated[float, Meta(description="Duration in seconds of the run that it ended, if any.")] | UnsetType
+    ) = UNSET
 
 
 class PingList(Struct):
@@ -63,7 +63,7 @@ class FlipObject(Struct, gc=False):
     """A change of status."""
 
     timestamp: Time
-    up: Annotated[Literal[0, 1], Meta(description="1: the check is up from then on.")]
+    up: Annotated[Literal[0, 1], Meta(description="1: the check went up; 0: it went down.")]
 
 
 class FlipList(Struct):
@@ -111,7 +111,7 @@ async def list_flips(
     service: ServiceDep,
     caller: Reader,
     code: str,
-    seconds: Annotated[str | None, Query(description="Only changes of this many last seconds.")] = None,
+    seconds: Annotated[str | None, Query(description="Only changes within this many seconds before now.")] = None,
     start: Annotated[str | None, Query(description="Only from this Unix time on.")] = None,
     end: Annotated[str | None, Query(description="Only before this Unix time.")] = None,
 ) -> Response:

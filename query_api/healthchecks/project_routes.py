@@ -21,8 +21,10 @@ from schemas.times import iso_or_none
 router = APIRouter(tags=["project"], responses=ERRORS)
 
 
-_Overlap = Annotated[Overlap, Meta(description="Seconds for which the former one counts, too.")]
-_FormerUntil = Annotated[Time | None, Meta(description="Until then the former one counts, too; null: it does not.")]
+_Overlap = Annotated[Overlap, Meta(description="Overlap in seconds, during which the old one stays valid.")]
+_FormerUntil = Annotated[
+    Time | None, Meta(description="End of the overlap, during which the old one stays valid; null: no overlap.")
+]
 
 
 class RotatePingKeyBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,7 +37,7 @@ class RotatePingKeyBody(msgspec.Struct, forbid_unknown_fields=True):
 class RotateSecretBody(RotatePingKeyBody):
     """How a secret is rotated."""
 
-    secret: Annotated[Secret | None, Meta(description="The new secret; made by Pingfold if left out.")] = None
+    secret: Annotated[Secret | None, Meta(description="The new secret. Default: a random one.")] = None
 
 
 class RotatedPingKey(msgspec.Struct):
@@ -48,11 +50,11 @@ class RotatedPingKey(msgspec.Struct):
 class RotatedSecret(msgspec.Struct):
     """A new secret."""
 
-    secret: Annotated[str, Meta(description="The new secret, which is shown only now.")]
+    secret: Annotated[str, Meta(description="The new secret, which is shown only once.")]
     former_until: _FormerUntil
 
 
-SECRET: Responses = {200: answer(RotatedSecret, "The new secret, which is shown only now.")}
+SECRET: Responses = {200: answer(RotatedSecret, "The new secret, which is shown only once.")}
 SECRET_BODY = body_of(RotateSecretBody, {"overlap": 3600}, False)
 _PING_KEY: Responses = {200: answer(RotatedPingKey, "The new ping key.")}
 _PING_KEY_BODY = body_of(RotatePingKeyBody, {"overlap": 3600}, False)
@@ -70,7 +72,7 @@ def judged(body: dict[str, Any], struct: type[B]) -> B:
 
 @router.post("/project/rotate-ping-key", responses=_PING_KEY | errors(400, 409), openapi_extra=_PING_KEY_BODY)
 async def rotate_project_ping_key(service: ServiceDep, body: Body, caller: Writer) -> Response:
-    """Give the project another ping key. The former one is accepted until the overlap has ended."""
+    """Replace the ping key of the project. The old key is accepted until the overlap ends."""
     wanted, project = judged(body, RotatePingKeyBody), caller.project
     made = await rotate_ping_key(service.deps, partial(service.ask, caller), project, wanted.overlap)
     return json_answer(RotatedPingKey(made.value, iso_or_none(made.former_until)))
@@ -78,7 +80,7 @@ async def rotate_project_ping_key(service: ServiceDep, body: Body, caller: Write
 
 @router.post("/project/rotate-webhook-secret", responses=SECRET | errors(400, 409), openapi_extra=SECRET_BODY)
 async def rotate_project_webhook_secret(service: ServiceDep, body: Body, caller: Writer) -> Response:
-    """Give the project another webhook secret. The former one signs, too, until the overlap has ended."""
+    """Replace the webhook secret of the project. The old secret also signs until the overlap ends."""
     wanted, project = judged(body, RotateSecretBody), caller.project
     ask = partial(service.ask, caller)
     made = await rotate_webhook_secret(service.deps, ask, project, wanted.overlap, wanted.secret)

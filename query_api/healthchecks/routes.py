@@ -90,7 +90,7 @@ async def list_checks(
 async def create_check(
     service: ServiceDep, body: Body, caller: Writer, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Create a check; or, with `unique`, change the oldest one that agrees in those fields."""
+    """Create a check. With `unique`, update the oldest check with the same values in those fields instead."""
     said = _said(service, body)
     unique = unique_fields(said)
     decision = await service.ask(
@@ -119,10 +119,10 @@ async def update_check(
     caller: Writer,
     code: str,
     create: Annotated[
-        str, Query(description="`1`: if there is no check with this UUID, make it, with it. Pingfold's own.")
+        str, Query(description="`1`: create the check with this UUID if it does not exist. Pingfold's own.")
     ] = "",
 ) -> Response:
-    """Change the fields of a check that are given; with `create=1`, make it with this UUID if there is none."""
+    """Change a check. Omitted fields stay. With `create=1`, create it with this UUID if it does not exist."""
     if create == "1" and is_uuid(code):
         check = await look_up(service.deps, "the check", lambda: service.deps.directory.check(code))
         if check is None:
@@ -159,7 +159,7 @@ async def _was_of_another(service: Service, caller: Caller, id: str) -> bool:
 
 @router.delete("/checks/{code}", responses=_CHECK | errors(403, 404, 405))
 async def delete_check(service: ServiceDep, caller: Writer, code: str) -> Response:
-    """Delete a check; the answer shows it for the last time."""
+    """Delete a check. The response contains its last state."""
     check = await _changeable(service, caller, code)
     stale = await service.freshness.of_check(check)
     last = service.object(check)
@@ -170,7 +170,7 @@ async def delete_check(service: ServiceDep, caller: Writer, code: str) -> Respon
 
 @router.post("/checks/{code}/pause", responses=_CHECK | errors(400, 403, 404))
 async def pause_check(service: ServiceDep, _body: Body, caller: Writer, code: str) -> Response:
-    """Stop watching a check until its next ping, or with `manual_resume`, until it is resumed."""
+    """Pause a check until its next ping, or with `manual_resume`, until it is resumed."""
     check = await service.check(caller, code)
     await service.command(caller, check, CheckPaused(at=service.deps.clock.now()))
     return await service.answer(check)
@@ -178,7 +178,7 @@ async def pause_check(service: ServiceDep, _body: Body, caller: Writer, code: st
 
 @router.post("/checks/{code}/resume", responses=_CHECK | errors(400, 403, 404) | _NOT_PAUSED)
 async def resume_check(service: ServiceDep, _body: Body, caller: Writer, code: str) -> Response:
-    """Make a paused check new again."""
+    """Resume a paused check. Its status is then `new`."""
     check = await service.check(caller, code)
     await service.freshness.of_check(check)
     state = service.deps.states.state(check.id)

@@ -23,7 +23,7 @@ _WORKS: Responses = {200: text_answer("`OK`.")}
 
 @router.get("/status/", response_class=Response, responses=_WORKS, openapi_extra=_OPEN)
 async def read_status(request: Request) -> Response:
-    """Tell whether this Pingfold works."""
+    """Check whether this Pingfold works."""
     if not await dependencies_of(request).definitions_replica.caught_up(LOOK_SECONDS):
         raise Unavailable("the log does not answer in time")
     return PlainTextResponse("OK")

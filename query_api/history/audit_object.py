@@ -22,9 +22,11 @@ class AuditActor(Struct):
     """Who made a change."""
 
     kind: Annotated[str, words(get_args(ActorKind))]
-    key: Annotated[str | None, Meta(description="The id of the API key, never the key; of a `person`, his id.")]
-    user: Annotated[str | None, Meta(description="The user of the operating system; of a `person`, his mail address.")]
-    address: Annotated[str | None, Meta(description="Of the client; of a command, the name of the host.")]
+    key: Annotated[str | None, Meta(description="The id of the API key (never the key), or of the `person`.")]
+    user: Annotated[
+        str | None, Meta(description="The user of the operating system, or the mail address of the `person`.")
+    ]
+    address: Annotated[str | None, Meta(description="Address of the client; for a command, the name of the host.")]
 
 
 class AuditChange(Struct):
@@ -33,7 +35,7 @@ class AuditChange(Struct):
     field: Annotated[str, Meta(description="`target.url`: the field `url` of `target`.")]
     old: _Value
     new: _Value
-    hidden: Annotated[bool, Meta(description="It holds a secret, or a part that may be one, which is not shown.")]
+    hidden: Annotated[bool, Meta(description="Whether the value is hidden because it is or may contain a secret.")]
 
 
 class AuditEntry(Struct):
@@ -44,12 +46,12 @@ class AuditEntry(Struct):
     action: Annotated[str, words(get_args(Action))]
     kind: Annotated[str, Meta(description=f"What was changed: {', '.join(get_args(ThingKind))}.")]
     thing: Annotated[str, Meta(description="The id of what was changed.")]
-    name: Annotated[str, Meta(description="The name it had then.")]
+    name: Annotated[str, Meta(description="The name at that time.")]
     actor: AuditActor
     command: Annotated[str, Meta(description="The type of the command in the log.")]
     changes: list[AuditChange]
-    others: Annotated[Count, Meta(description="How many other things changed with it.")]
-    retried: Annotated[bool, Meta(description="The command was a dead letter that was put back.")]
+    others: Annotated[Count, Meta(description="Number of other objects that changed with it.")]
+    retried: Annotated[bool, Meta(description="Whether the command was a retried dead letter.")]
 
 
 def audit_object(row: AuditRow) -> AuditEntry:

@@ -81,11 +81,11 @@ async def read_account(service: ServiceDep, key: Anyone) -> Response:
 
 @router.post(
     "/account/rotate-webhook-secret",
-    responses=one_of(RotatedWebhookSecret, "The new secret, which is shown only now.") | errors(400, 409),
+    responses=one_of(RotatedWebhookSecret, "The new secret, which is shown only once.") | errors(400, 409),
     openapi_extra=ROTATE,
 )
 async def rotate_secret(service: ServiceDep, key: AlertsWriter, body: JsonObject) -> Response:
-    """Give the project another webhook secret (Pingfold's own). The former one signs, too, until the overlap ends."""
+    """Replace the webhook secret of the project (Pingfold's own). The old secret also signs until the overlap ends."""
     wanted, ask = judged(body, RotateWebhookSecretBody), partial(service.ask, key)
     made = await rotate_webhook_secret(service.deps, ask, key.project, wanted.overlap_seconds, wanted.secret)
     return one(RotatedWebhookSecret(made.value, time(made.former_until)))

@@ -79,7 +79,7 @@ class _NewChannel(msgspec.Struct):
     digest: InOneList | None = None
     quiet_hours: QuietHoursField | None = None
     repeat_minutes: RepeatField | None = None
-    on_every_monitor: Annotated[bool, Meta(description="Put it on every monitor that exists, too.")] = False
+    on_every_monitor: Annotated[bool, Meta(description="Whether to assign it to all existing monitors.")] = False
     managed_by: ManagedBy = ""
 
 
@@ -102,8 +102,8 @@ UpdateAlertChannelBody = body_with("UpdateAlertChannelBody", _ChannelChanges, "c
 class RotateWebhookSecretBody(msgspec.Struct, forbid_unknown_fields=True):
     """How a secret is rotated."""
 
-    secret: Annotated[Secret | None, Meta(description="The new secret; made by Pingfold if left out.")] = None
-    overlap_seconds: Annotated[Overlap, Meta(description="Seconds for which the former secret signs, too.")] = DAY
+    secret: Annotated[Secret | None, Meta(description="The new secret. Default: a random one.")] = None
+    overlap_seconds: Annotated[Overlap, Meta(description="Seconds during which the old secret also signs.")] = DAY
 
 
 # They change with each attempt, and with what others do.
@@ -181,8 +181,8 @@ async def read_channel(service: Channels, key: AlertsReader, id: str) -> Respons
 
 @router.patch("/alert-channels/{id}", responses=_CHANNEL | errors(400), openapi_extra=_UPDATE)
 async def change_channel(service: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields of an alert channel that are given. One that was disabled is enabled, even by an empty body,
-    but not by `mute_until` alone."""
+    """Change an alert channel. Omitted fields stay. Any body enables a disabled channel, even an empty one, except
+    `mute_until` alone."""
     channel, deps = await service.channel(key, id), service.deps
     body = without_read_only(body, service.channel_object(channel), UpdateAlertChannelBody, _DRIFTING, _INSTEAD)
     changes, kind = judged(body, UpdateAlertChannelBody), CHANNEL_KINDS[channel.kind]
@@ -224,7 +224,7 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
     responses=one_of(AlertChannelObject, "The alert channel; the request is being mailed.", 202) | errors(404, 409),
 )
 async def request_confirmation(service: Channels, key: AlertsWriter, id: str) -> Response:
-    """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
+    """Mail another confirmation request to the unconfirmed addresses of a channel. Their number per week is limited."""
     channel, deps = await service.channel(key, id), service.deps
     if not channel.unconfirmed:
         raise PoppaPingApiError(409, "No address of the alert channel waits for a confirmation.", "nothing_to_confirm")
@@ -236,11 +236,11 @@ async def request_confirmation(service: Channels, key: AlertsWriter, id: str) ->
 
 @router.post(
     "/alert-channels/{id}/rotate-secret",
-    responses=one_of(RotatedWebhookSecret, "The new secret, which is shown only now.") | errors(400, 404, 409),
+    responses=one_of(RotatedWebhookSecret, "The new secret, which is shown only once.") | errors(400, 404, 409),
     openapi_extra=ROTATE,
 )
 async def rotate_secret(service: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
-    """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
+    """Replace the secret of a webhook by one of its own. The old secret also signs until the overlap ends."""
     channel, wanted = await service.channel(key, id), judged(body, RotateWebhookSecretBody)
     ask = partial(service.ask, key)
     rotated = await rotate_channel_secret(service.deps, ask, channel, wanted.overlap_seconds, wanted.secret)
@@ -249,7 +249,7 @@ async def rotate_secret(service: Channels, key: AlertsWriter, id: str, body: Jso
 
 @router.delete("/alert-channels/{id}", responses=one_of(Deleted, "The id of what was deleted.") | errors(404))
 async def delete_channel(service: Channels, key: AlertsWriter, id: str) -> Response:
-    """Delete an alert channel: it is taken off every monitor and check."""
+    """Delete an alert channel, and remove it from every monitor and check."""
     channel = await service.channel(key, id)
     request = ChannelDelete(request=new_id(), at=service.deps.clock.now(), id=channel.id)
     return await service.delete(key, request, service.deps.directory.channel)

@@ -29,21 +29,24 @@ class AlertChannelObject(Struct, kw_only=True):
     channel_type: KindName
     config: _Config
     events: Annotated[list[Notice], Meta(description="The events that the channel takes.")]
-    digest: Annotated[bool, Meta(description="Many events within a minute are told in one list.")]
-    quiet_hours: Annotated[QuietHours | None, Meta(description="When what can wait waits.")]
-    repeat_minutes: Annotated[int | None, Meta(description="It is told again after so many minutes; null: it is not.")]
+    digest: Annotated[bool, Meta(description="Whether many events within a minute come as one list.")]
+    quiet_hours: Annotated[QuietHours | None, Meta(description="Hours in which notices that can wait are held back.")]
+    repeat_minutes: Annotated[int | None, Meta(description="Minutes after which an alert is repeated; null: never.")]
     unconfirmed: Annotated[
-        list[str], Meta(description="Addresses that get nothing, since their owners have not confirmed them.")
+        list[str], Meta(description="Addresses that get no mail because their owners have not confirmed.")
     ]
-    blocked: Annotated[list[str], Meta(description="Those of them whose owners want no request to confirm.")]
+    blocked: Annotated[list[str], Meta(description="Addresses whose owners have blocked confirmation requests.")]
     confirmation_error: Annotated[
-        str | None, Meta(description="Why a request to confirm could not be mailed yet; it is tried again.")
+        str | None, Meta(description="Why a confirmation request could not be mailed yet; Pingfold tries again.")
     ]
     created_at: Time
-    disabled: Annotated[bool, Meta(description="Nothing is sent any more: it failed for too long, or is gone.")]
+    disabled: Annotated[
+        bool,
+        Meta(description="Whether the channel is disabled: its receiver failed for too long, or is gone."),
+    ]
     disabled_at: Time | None
     disabled_because: str | None
-    failures: Annotated[Count, Meta(description="Attempts that failed since the last success.")]
+    failures: Annotated[Count, Meta(description="Failed attempts since the last success.")]
     last_success_at: Time | None
     mute_until: Annotated[str | None, Meta(description=PLAIN_TAKES)]
     managed_by: ManagedBy | UnsetType = UNSET

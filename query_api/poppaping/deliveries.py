@@ -47,8 +47,8 @@ router = APIRouter(tags=["alerts"], responses=ERRORS)
 _AT_ONCE = 100
 
 
-_From = Annotated[datetime, Meta(description="Deliveries that ended from this time on.")]
-_To = Annotated[datetime, Meta(description="And before this time; now if left out.")]
+_From = Annotated[datetime, Meta(description="Deliveries that ended at or after this time.")]
+_To = Annotated[datetime, Meta(description="Deliveries that ended before this time. Default: now.")]
 _FailedSince = Annotated[datetime, Meta(description="Instead: deliveries that failed since this time.")]
 
 

@@ -34,7 +34,7 @@ class ReplayedDeliveries(Struct):
     """How many deliveries are to be sent again."""
 
     replayed: Count
-    more: Annotated[bool, Meta(description="There are others, which are not sent again.")]
+    more: Annotated[bool, Meta(description="Whether further deliveries are not sent again.")]
 
 
 class DeliveryObject(Struct, kw_only=True, gc=False):

@@ -54,17 +54,21 @@ _Things = Annotated[
 
 
 class StepBody(Struct, forbid_unknown_fields=True, kw_only=True):
-    """One step: who is told when nobody has acknowledged the incident so long after people were told of it."""
+    """A step: whom to notify if nobody has acknowledged the incident this long after the first notice."""
 
-    after_minutes: Annotated[Minutes, Meta(description="From the beginning of the round; each later than the last.")]
+    after_minutes: Annotated[
+        Minutes, Meta(description="Time since the start of the round; each step later than the previous one.")
+    ]
     alert_channel_ids: Annotated[list[str], Meta(max_length=MOST_CHANNELS)] = []
-    own_channels: Annotated[bool, Meta(description="Also the channels of the monitor itself: a repetition.")] = False
+    own_channels: Annotated[bool, Meta(description="Whether to notify the channels of the monitor itself again.")] = (
+        False
+    )
     on_call: Annotated[
         list[str],
         Meta(
             max_length=MOST_ON_CALL,
-            description="On-call rotations: whoever is on call when the step comes. When that is nobody, and the step "
-            "would tell nobody else, the channels of the monitor itself.",
+            description="On-call rotations; the step notifies whoever is on call then. If nobody is on call and the "
+            "step has no other channels, it notifies the channels of the monitor itself.",
         ),
     ] = []
 
@@ -78,8 +82,8 @@ class UpdateEscalationPolicyBody(Struct, forbid_unknown_fields=True, kw_only=Tru
         Annotated[
             Repeat,
             Meta(
-                description="How often the steps are gone through again, each round from the last step of the one "
-                "before. Null: until somebody acknowledges."
+                description="Number of further rounds through the steps; each round starts at the last step of the "
+                "previous one. Null: until somebody acknowledges."
             ),
         ]
         | UnsetType
@@ -138,7 +142,7 @@ async def list_policies(service: ServiceDep, key: AlertsReader, page: Page = 1, 
 @router.post(
     "/escalation-policies",
     status_code=201,
-    summary="Make an escalation policy (Pingfold's own)",
+    summary="Create an escalation policy (Pingfold's own)",
     responses=one_of(EscalationPolicyObject, "The new policy.", 201)
     | one_of(EscalationPolicyObject, "The policy that was there (`Idempotency-Key`).")
     | errors(400),
@@ -147,7 +151,7 @@ async def list_policies(service: ServiceDep, key: AlertsReader, page: Page = 1, 
 async def create_policy(
     service: ServiceDep, key: AlertsWriter, body: JsonObject, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Make an escalation policy. What is down already, and nobody has acknowledged, begins at its first step now."""
+    """Create an escalation policy. Open incidents that nobody has acknowledged start at its first step now."""
     fields = await _fields(service, key, judged(body, CreateEscalationPolicyBody))
     id = service.id_for(key, "escalation policy", idempotency_key)
     request = EscalationCreate(request=new_id(), at=service.deps.clock.now(), id=id, fields=fields)
@@ -168,8 +172,8 @@ async def read_policy(service: ServiceDep, key: AlertsReader, id: str) -> Respon
     openapi_extra=body_of(UpdateEscalationPolicyBody, {"repeat": None}),
 )
 async def change_policy(service: ServiceDep, key: AlertsWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields of a policy that are given. What is down begins anew at its first step, unless it only tells
-    fewer channels than before."""
+    """Change an escalation policy. Omitted fields stay. Open incidents start at the first step again, unless the change
+    only removes channels."""
     known = await _find(service, key, id)
     body = without_read_only(body, _object(known), UpdateEscalationPolicyBody)
     fields = await _fields(service, key, judged(body, UpdateEscalationPolicyBody), known.steps)
@@ -183,7 +187,7 @@ async def change_policy(service: ServiceDep, key: AlertsWriter, id: str, body: J
     responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
 )
 async def delete_policy(service: ServiceDep, key: AlertsWriter, id: str) -> Response:
-    """Delete an escalation policy: nobody is told by it any more."""
+    """Delete an escalation policy. It notifies nobody any more."""
     known = await _find(service, key, id)
     request = EscalationDelete(request=new_id(), at=service.deps.clock.now(), id=known.id)
     return await service.delete(key, request, service.deps.directory.policy)

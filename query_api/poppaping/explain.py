@@ -46,7 +46,7 @@ async def explain(
 ) -> Response:
     """Explain why a heartbeat check or a monitor had its status at a time.
 
-    The answer has the events, the rule, the deadline, what was sent to whom, and what would have come next.
+    The response contains the events, the rule, the deadline, the notices and the next deadline.
 
     `thing`: id of a check, a monitor, an incident or a delivery, or the slug of a check.
     """

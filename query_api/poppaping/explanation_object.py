@@ -28,10 +28,10 @@ class EventObject(Struct, kw_only=True, gc=False):
     topic: str
     partition: Count
     offset: Count
-    at: Annotated[Time, Meta(description="When it came about, by its own word.")]
-    appended_at: Annotated[Time, Meta(description="When Kafka took it.")]
+    at: Annotated[Time, Meta(description="Time of the event, as its producer recorded it.")]
+    appended_at: Annotated[Time, Meta(description="Time at which Kafka appended it.")]
     type: str
-    text: Annotated[str, Meta(description="What it was, in words.")]
+    text: Annotated[str, Meta(description="Description of the event.")]
 
 
 class SentNotice(Struct, kw_only=True, gc=False):
@@ -39,7 +39,7 @@ class SentNotice(Struct, kw_only=True, gc=False):
 
     alert_channel_id: str
     alert_channel_name: Annotated[
-        str | None, Meta(description="Its kind when it has no name; null: the channel is not there any more.")
+        str | None, Meta(description="The kind if it has no name; null: the channel has been deleted.")
     ]
     event: str
     event_id: Uuid
@@ -61,17 +61,17 @@ class ChangeObject(Struct, kw_only=True, gc=False):
     """A change of the status, or a further notice about an open incident."""
 
     at: Time
-    detected_at: Annotated[Time, Meta(description="The partition's time when it was decided.")]
+    detected_at: Annotated[Time, Meta(description="Partition time of the decision.")]
     was: Annotated[str, _STATUS]
     now: Annotated[str, _STATUS]
     reason: Annotated[str, words(get_args(Reason))] | None
     notice: Annotated[str | None, Meta(description="Of a notice without a change of the status.")]
-    rule: Annotated[str, Meta(description="By which it was decided, in words.")]
+    rule: Annotated[str, Meta(description="The rule behind the decision, as text.")]
     detail: str | None
     incident_id: Uuid | None
-    silent: Annotated[bool, Meta(description="Nobody was told, because of a mute.")]
-    events: Annotated[list[EventObject], Meta(description="What led to it; the last one decided it.")]
-    computed_from: Annotated[list[PartObject], Meta(description="How the deadline was computed that it passed.")]
+    silent: Annotated[bool, Meta(description="No notice was sent because of a mute.")]
+    events: Annotated[list[EventObject], Meta(description="The events that led to it; the last one decided.")]
+    computed_from: Annotated[list[PartObject], Meta(description="How the expired deadline was computed.")]
     sent: list[SentNotice]
 
 
@@ -87,7 +87,7 @@ class ExpectedObject(Struct, kw_only=True, gc=False):
     """What would follow if nothing came."""
 
     at: Time
-    status: Annotated[str | None, Meta(description="The new status; null: it stays.")]
+    status: Annotated[str | None, Meta(description="The new status; null: unchanged.")]
     notice: str | None
     alert_channel_ids: list[str]
 
@@ -98,8 +98,8 @@ class FoldedObject(Struct, kw_only=True, gc=False):
     topic: str
     partition: Count
     first_offset: Count
-    last_offset: Annotated[int, Meta(description="Of the newest event that had come by that time.")]
-    upon: Annotated[str, Meta(description="The states it was folded upon: `beginning`, or the name of a snapshot.")]
+    last_offset: Annotated[int, Meta(description="Offset of the newest event at that time.")]
+    upon: Annotated[str, Meta(description="Starting point of the folding: `beginning`, or the name of a snapshot.")]
 
 
 class ExplanationObject(Struct, kw_only=True, gc=False):

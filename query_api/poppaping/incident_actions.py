@@ -29,13 +29,13 @@ from schemas.times import iso, read_iso
 
 router = APIRouter(tags=["incidents"], responses=ERRORS)
 
-_By = Annotated[str, Meta(max_length=100, description="Who, in words. Left out: the name of the API key.")]
+_By = Annotated[str, Meta(max_length=100, description="Name of the person. Default: the name of the API key.")]
 _Until = Annotated[
     str,
     Meta(
         max_length=100,
-        description="A snooze: the time in ISO 8601 from which it is as if nobody had, from a minute to a year ahead. "
-        "Null: for good.",
+        description="End of the acknowledgement (a snooze): a time in ISO 8601, from a minute to a year ahead. Null: "
+        "no end.",
     ),
 ]
 
@@ -80,9 +80,9 @@ class CommentTaken(Struct, kw_only=True, gc=False):
 async def acknowledge_incident(
     request: Request, service: ServiceDep, key: IncidentsWriter, id: str, body: JsonObject
 ) -> Response:
-    """Take care of an open incident: it is not repeated, and nobody else is called.
+    """Acknowledge an open incident: stop its repeated alerts and its escalation.
 
-    Asked again by the same `by`, it is changed: `until` counts anew, a `comment` is added.
+    A second request with the same `by` changes `until` and adds a `comment`.
 
     `id`: of the incident, or of the monitor or heartbeat check that is down.
     """
@@ -104,15 +104,15 @@ async def acknowledge_incident(
 
 @router.delete(
     "/incidents/{id}/acknowledge",
-    summary="Give back the acknowledgement of an incident (Pingfold's own)",
-    responses=one_of(IncidentObject, "The incident, which nobody takes care of.") | errors(400, 404, 409),
+    summary="Withdraw the acknowledgement of an incident (Pingfold's own)",
+    responses=one_of(IncidentObject, "The incident, without an acknowledgement.") | errors(400, 404, 409),
     openapi_extra=body_of(ReleaseIncidentBody, {"by": "Ada", "comment": "I have to leave."}),
 )
 async def release_incident(
     request: Request, service: ServiceDep, key: IncidentsWriter, id: str, body: JsonObject
 ) -> Response:
-    """Take an acknowledgement back, be it that of somebody else: from now on it is as if nobody had. The next step of
-    an escalation comes as long after that as after the step before. What nobody has acknowledged stays as it is."""
+    """Withdraw an acknowledgement, also that of somebody else. The escalation continues: the next step is due as long
+    after the request as after the previous step. Without an acknowledgement nothing changes."""
     wanted = judged(body, ReleaseIncidentBody)
     incident, by = await _open(request, service, key, id), _by(wanted.by, key)
     try:
@@ -133,7 +133,7 @@ async def release_incident(
 async def comment_on_incident(
     request: Request, service: ServiceDep, key: IncidentsWriter, id: str, body: JsonObject
 ) -> Response:
-    """Say something about an open incident; its `log` has it. `id`: as for acknowledging."""
+    """Comment on an open incident; its `log` contains the comment. `id`: as for acknowledging."""
     wanted = judged(body, CommentOnIncidentBody)
     incident, by = await _open(request, service, key, id), _by(wanted.by, key)
     try:

@@ -24,26 +24,27 @@ MOST_SAID = 100
 class Acknowledgement(Struct, kw_only=True, gc=False):
     """Somebody takes care of an incident."""
 
-    by: Annotated[str, Meta(description="Who, in words.")]
+    by: Annotated[str, Meta(description="Name of the person.")]
     acknowledged_at: Time
     comment: str
-    until: Annotated[Time | None, Meta(description="A snooze: it counts until then. Null: to the end of the incident.")]
+    until: Annotated[
+        Time | None, Meta(description="End of the acknowledgement (a snooze). Null: the end of the incident.")
+    ]
 
 
 class ShownEscalation(Struct, kw_only=True, gc=False):
     """Where the escalation of an open incident stands."""
 
-    policy_id: Annotated[Uuid | None, Meta(description="The policy that counts; null: there is none any more.")]
+    policy_id: Annotated[Uuid | None, Meta(description="The policy in use; null: it has been deleted.")]
     policy: str | None
-    steps_passed: Annotated[Count, Meta(description="Steps of the policy that were passed, over all rounds.")]
+    steps_passed: Annotated[Count, Meta(description="Number of steps so far, over all rounds.")]
     next_step_at: Annotated[
         Time | None,
         Meta(
-            description="When the next step is due, unless people are not to be told then. Null: none, as while it is "
-            "acknowledged."
+            description="Time of the next step. Null: no further step, for example while the incident is acknowledged."
         ),
     ]
-    called_channel_ids: Annotated[list[Uuid], Meta(description="Channels that were told by the escalation.")]
+    called_channel_ids: Annotated[list[Uuid], Meta(description="Channels that the escalation has notified.")]
 
 
 class IncidentObject(Struct, kw_only=True, gc=False):
@@ -55,10 +56,10 @@ class IncidentObject(Struct, kw_only=True, gc=False):
     resolved_at: Time | None
     cause: str
     status: Literal["open", "resolved"]
-    partial: Annotated[bool, Meta(description="Only one address family has been found failing. Pingfold's own.")]
+    partial: Annotated[bool, Meta(description="Whether only one address family is failing. Pingfold's own.")]
     acknowledgement: Annotated[
         Acknowledgement | None,
-        Meta(description="Of an open incident: who takes care of it; null: nobody. Pingfold's own."),
+        Meta(description="The acknowledgement of an open incident; null: none. Pingfold's own."),
     ]
     monitor_type: Annotated[
         str, Meta(description="The type of the monitor; `heartbeat`: it is a heartbeat check. Pingfold's own.")
@@ -66,7 +67,7 @@ class IncidentObject(Struct, kw_only=True, gc=False):
     monitor_name: Annotated[str, Meta(description="Its name, as it is now. Pingfold's own.")]
     escalation: Annotated[
         ShownEscalation | None,
-        Meta(description="Of an open incident that people were told of; null: nobody else is called. Pingfold's own."),
+        Meta(description="The escalation of an open incident; null: none. Pingfold's own."),
     ]
 
 

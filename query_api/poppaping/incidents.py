@@ -61,7 +61,7 @@ async def list_incidents(
     page: Page = 1,
     per_page: PerPage = 25,
 ) -> Response:
-    """List the incidents of the monitors of the project, newest first; those of heartbeat checks by `type`."""
+    """List the incidents of the project's monitors, newest first. With `type`, also those of heartbeat checks."""
     monitor_id = monitor_id and monitor_id.lower()
     if monitor_id is not None and not is_uuid(monitor_id):
         raise PoppaPingApiError(400, "Field 'monitor_id' must be a UUID.")

@@ -55,11 +55,11 @@ _IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", descript
 
 @router.get(
     "/maintenance-windows",
-    summary="List windows of maintenance (Pingfold's own)",
+    summary="List maintenance windows (Pingfold's own)",
     responses=list_of(MaintenanceWindow, "The windows, oldest first.") | errors(400),
 )
 async def list_windows(service: ServiceDep, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
-    """List the windows of the project, oldest first, also those that are over."""
+    """List the maintenance windows of the project, oldest first, including past ones."""
     windows = service.deps.directory.windows_of(key.project)
     return listed_page(windows, page, per_page, partial(_object, service))
 
@@ -67,7 +67,7 @@ async def list_windows(service: ServiceDep, key: MonitorsReader, page: Page = 1,
 @router.post(
     "/maintenance-windows",
     status_code=201,
-    summary="Announce or begin maintenance (Pingfold's own)",
+    summary="Schedule or start a maintenance window (Pingfold's own)",
     responses=one_of(MaintenanceWindow, "The new window.", 201)
     | one_of(MaintenanceWindow, "The window with this key, which is not over.")
     | errors(400),
@@ -76,7 +76,7 @@ async def list_windows(service: ServiceDep, key: MonitorsReader, page: Page = 1,
 async def create_window(
     service: ServiceDep, key: MonitorsWriter, body: JsonObject, idempotency_key: _IdempotencyKey = None
 ) -> Response:
-    """Announce a window of maintenance, or begin one now."""
+    """Schedule a maintenance window, or start one now."""
     wanted = judged(body, CreateMaintenanceWindowBody)
     now = service.deps.clock.now()
     window = window_of(wanted, now)
@@ -95,22 +95,22 @@ async def create_window(
 
 @router.get(
     "/maintenance-windows/{id}",
-    summary="Read a window of maintenance (Pingfold's own)",
+    summary="Read a maintenance window (Pingfold's own)",
     responses=_WINDOW,
 )
 async def read_window(service: ServiceDep, key: MonitorsReader, id: str) -> Response:
-    """Read one window of maintenance."""
+    """Read one maintenance window."""
     return one(_object(service, await _find(service, key, id)))
 
 
 @router.patch(
     "/maintenance-windows/{id}",
-    summary="Change a window of maintenance (Pingfold's own)",
+    summary="Change a maintenance window (Pingfold's own)",
     responses=_WINDOW | errors(400),
     openapi_extra=body_of(UpdateMaintenanceWindowBody, {"name": "Database upgrade, second part"}),
 )
 async def change_window(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields of a window that are given."""
+    """Change a maintenance window. Omitted fields stay."""
     known = await _find(service, key, id)
     shown = _object(service, known)
     body = without_read_only(body, shown, UpdateMaintenanceWindowBody, ("active",))
@@ -128,13 +128,13 @@ async def change_window(service: ServiceDep, key: MonitorsWriter, id: str, body:
 
 @router.post(
     "/maintenance-windows/{id}/extend",
-    summary="Extend the maintenance that is open (Pingfold's own)",
+    summary="Extend an open maintenance window (Pingfold's own)",
     responses=_WINDOW | errors(400, 409),
     openapi_extra=body_of(ExtendMaintenanceWindowBody, {"minutes": 15}),
 )
 async def extend_window(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
-    """Let what is open of a window last longer. Of two at once the later end counts; one that is earlier than the end
-    there is changes nothing. Of one that recurs, only what is open now lasts longer."""
+    """Extend an open maintenance window. Of two concurrent requests the later end counts; an end before the current one
+    changes nothing. For a recurring window, only the current occurrence is extended."""
     known, now = await _find(service, key, id), service.deps.clock.now()
     wanted = judged(body, ExtendMaintenanceWindowBody)
     end = open_until(known.window, now)
@@ -147,11 +147,11 @@ async def extend_window(service: ServiceDep, key: MonitorsWriter, id: str, body:
 
 @router.post(
     "/maintenance-windows/{id}/end",
-    summary="End the maintenance that is open (Pingfold's own)",
+    summary="End an open maintenance window (Pingfold's own)",
     responses=_WINDOW | errors(409),
 )
 async def end_window(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
-    """End what is open of a window now. One that is over stays so, and `ended_at` says since when."""
+    """End an open maintenance window now. If it has ended already, nothing changes; see `ended_at`."""
     known, now = await _find(service, key, id), service.deps.clock.now()
     if isinstance(known.window, Once) and now < known.window.start:
         raise _not_open(service, known)
@@ -161,11 +161,11 @@ async def end_window(service: ServiceDep, key: MonitorsWriter, id: str) -> Respo
 
 @router.delete(
     "/maintenance-windows/{id}",
-    summary="Delete a window of maintenance (Pingfold's own)",
+    summary="Delete a maintenance window (Pingfold's own)",
     responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
 )
 async def delete_window(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
-    """Delete a window of maintenance; one that is open ends now."""
+    """Delete a maintenance window. An open window ends now."""
     deps = service.deps
     known = await _find(service, key, id)
     request = MaintenanceDelete(request=new_id(), at=deps.clock.now(), id=known.id, partitions=deps.partitions)

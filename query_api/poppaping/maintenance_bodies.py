@@ -28,17 +28,25 @@ _ONE_KIND = (
 
 _Schedule = Annotated[str, Meta(max_length=100, description="A cron or OnCalendar expression: the window recurs.")]
 _Zone = Annotated[str, Meta(max_length=100, description="The IANA time zone of `schedule`; UTC if left out.")]
-_Minutes = Annotated[int, Meta(ge=1, le=10_080, description="How long each window of `schedule` is.")]
+_Minutes = Annotated[int, Meta(ge=1, le=10_080, description="Duration of each occurrence of `schedule`.")]
 _Monitors = Annotated[
-    list[str], Meta(max_length=MOST_NAMED, description="Without any, any check and any tag: all of the project.")
+    list[str],
+    Meta(max_length=MOST_NAMED, description="Without monitors, checks and tags, the window covers the whole project."),
 ]
 _Checks = Annotated[list[str], Meta(max_length=MOST_NAMED, description="Ids of heartbeat checks.")]
 _Tags = Annotated[
-    list[Tag], Meta(max_length=MOST_NAMED, description="Heartbeat checks that have one of them, or get it later.")
+    list[Tag],
+    Meta(
+        max_length=MOST_NAMED, description="Tags of heartbeat checks; checks that get such a tag later are covered too."
+    ),
 ]
 _Key = Annotated[
     str,
-    Meta(min_length=1, max_length=LONGEST_KEY, description="A window with it that is not over is answered instead."),
+    Meta(
+        min_length=1,
+        max_length=LONGEST_KEY,
+        description="If a window with this key has not ended, the response contains that window instead.",
+    ),
 ]
 _Duration = Annotated[str, Meta(max_length=50, description="Such as `30m`, `1h 30m`; from 1 minute to 7 days.")]
 

@@ -18,18 +18,24 @@ class MaintenanceWindow(Struct, kw_only=True, gc=False):
     name: str
     starts_at: Annotated[Time | None, Meta(description="Null: it recurs.")]
     ends_at: Time | None
-    schedule: Annotated[str | None, Meta(description="A cron or OnCalendar expression; null: it comes once.")]
+    schedule: Annotated[
+        str | None, Meta(description="A cron or OnCalendar expression; null: the window does not recur.")
+    ]
     timezone: str | None
     duration_minutes: Count | None
-    monitor_ids: Annotated[list[Uuid], Meta(description="Without any, any check and any tag: all of the project.")]
+    monitor_ids: Annotated[
+        list[Uuid], Meta(description="Without monitors, checks and tags, the window covers the whole project.")
+    ]
     check_ids: list[Uuid]
-    tags: Annotated[list[str], Meta(description="It covers the heartbeat checks that have one of them.")]
-    covers_checks: Annotated[bool, Meta(description="False: it is of an older version, and covers only monitors.")]
-    key: Annotated[str | None, Meta(description="Of the windows that are not over only one has it.")]
-    active: Annotated[bool, Meta(description="It is open now.")]
+    tags: Annotated[list[str], Meta(description="Tags of covered heartbeat checks.")]
+    covers_checks: Annotated[
+        bool, Meta(description="False: an older version created the window, and it covers only monitors.")
+    ]
+    key: Annotated[str | None, Meta(description="Unique among windows that have not ended.")]
+    active: Annotated[bool, Meta(description="Whether the window is open now.")]
     active_until: Time | None
-    next_start_at: Annotated[Time | None, Meta(description="Null: it does not come again.")]
-    ended_at: Annotated[Time | None, Meta(description="When it ended that was open last, as far as that is known.")]
+    next_start_at: Annotated[Time | None, Meta(description="Null: there is no further occurrence.")]
+    ended_at: Annotated[Time | None, Meta(description="End of the last occurrence, if known.")]
     created_at: Time
     updated_at: Time
     managed_by: ManagedBy | UnsetType = UNSET

@@ -63,7 +63,7 @@ class UpdateMessageTemplateBody(Struct, forbid_unknown_fields=True, kw_only=True
     """The fields of a template to change."""
 
     name: TemplateName | UnsetType = UNSET
-    events: Annotated[list[Notice], Meta(description="The events that it words; empty: all.")] | UnsetType = UNSET
+    events: Annotated[list[Notice], Meta(description="The events that use it; empty: all.")] | UnsetType = UNSET
     alert_channel_ids: (
         Annotated[list[str], Meta(max_length=MOST_CHANNELS, description="The channels that use it; empty: all.")]
         | UnsetType
@@ -134,7 +134,7 @@ async def list_templates(service: ServiceDep, key: AlertsReader, page: Page = 1,
 @router.post(
     "/message-templates",
     status_code=201,
-    summary="Make a message template (Pingfold's own)",
+    summary="Create a message template (Pingfold's own)",
     responses=one_of(MessageTemplateObject, "The new template.", 201)
     | one_of(MessageTemplateObject, "The template that was there (`Idempotency-Key`).")
     | errors(400),
@@ -143,8 +143,8 @@ async def list_templates(service: ServiceDep, key: AlertsReader, page: Page = 1,
 async def create_template(
     service: ServiceDep, key: AlertsWriter, body: JsonObject, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Make a message template. Of several that fit a message the one that names its channel counts, then the one that
-    names its event, then the oldest. What is pending already is sent as it was."""
+    """Create a message template. If several templates match a message, one that names its channel takes precedence,
+    then one that names its event, then the oldest. Pending deliveries do not change."""
     wanted = judged(body, CreateMessageTemplateBody)
     fields = await _fields(service, key, wanted)
     id = service.id_for(key, "message template", idempotency_key)
@@ -160,7 +160,7 @@ async def create_template(
     openapi_extra=body_of(PreviewBody, {"title": _EXAMPLE["title"], "text": _EXAMPLE["text"]}),
 )
 async def preview_template(service: ServiceDep, key: AlertsReader, body: JsonObject) -> Response:
-    """Show what a template makes of a sample of an event, in every form. Nothing is kept, and nothing is sent."""
+    """Render a template with a sample event, in every form. Nothing is stored or sent."""
     wanted = judged(body, PreviewBody)
     try:
         language = checked_reading("language", wanted.language) or "en"
@@ -193,7 +193,7 @@ async def read_template(service: ServiceDep, key: AlertsReader, id: str) -> Resp
     openapi_extra=body_of(UpdateMessageTemplateBody, {"title": _EXAMPLE["title"]}),
 )
 async def change_template(service: ServiceDep, key: AlertsWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields of a template that are given. What is pending already is sent as it was."""
+    """Change a message template. Omitted fields stay. Pending deliveries do not change."""
     known = await _find(service, key, id)
     body = without_read_only(body, _object(known), UpdateMessageTemplateBody)
     fields = await _fields(service, key, judged(body, UpdateMessageTemplateBody), known)
@@ -207,7 +207,7 @@ async def change_template(service: ServiceDep, key: AlertsWriter, id: str, body:
     responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
 )
 async def delete_template(service: ServiceDep, key: AlertsWriter, id: str) -> Response:
-    """Delete a message template: what it worded is told in Pingfold's own words."""
+    """Delete a message template. Messages use Pingfold's own texts again."""
     known = await _find(service, key, id)
     request = TemplateDelete(request=new_id(), at=service.deps.clock.now(), id=known.id)
     return await service.delete(key, request, service.deps.directory.template)

@@ -47,26 +47,26 @@ _Name = Annotated[str, Meta(min_length=1, max_length=200)]
 _Type = Annotated[MonitorKind, Meta(description="`http` if left out.")]
 _Url = Annotated[str, Meta(max_length=2_000, description="Of type `http`.")]
 _Headers = Annotated[dict[_HeaderName, _Header], Meta(description="Headers that probes send; stored encrypted.")]
-_Regions = Annotated[list[str], Meta(max_length=50, description="Where it is probed from; empty: from everywhere.")]
+_Regions = Annotated[list[str], Meta(max_length=50, description="Regions that probe the monitor; empty: all.")]
 _Excluded = Annotated[
     list[str],
-    Meta(max_length=50, description="While `regions` is empty: where it is not probed from. Pingfold's own."),
+    Meta(max_length=50, description="Regions that do not probe the monitor, if `regions` is empty. Pingfold's own."),
 ]
 _ApdexThreshold = Annotated[
     int,
-    Meta(ge=1, le=60_000, description="Milliseconds within which an answer satisfies; null: 500. Pingfold's own."),
+    Meta(ge=1, le=60_000, description="Apdex threshold in milliseconds; null: 500. Pingfold's own."),
 ]
 _Published = Annotated[
-    bool, Meta(description="It has a public page of its own, `/status/<token>`, as updown.io has it. Pingfold's own.")
+    bool, Meta(description="Whether the monitor has a public page, `/status/<token>`, as at updown.io. Pingfold's own.")
 ]
-_Statuses = Annotated[list[_Status], Meta(max_length=100, description="Statuses that are up; empty: 200 to 399.")]
-_Keyword = Annotated[str, Meta(max_length=1_000, description="Text that the body must hold; empty: any.")]
+_Statuses = Annotated[
+    list[_Status], Meta(max_length=100, description="HTTP status codes that count as up; empty: 200 to 399.")
+]
+_Keyword = Annotated[str, Meta(max_length=1_000, description="Text that the body must contain; empty: any body.")]
 _Redirects = Annotated[
-    int, Meta(ge=0, le=50, description="How many redirects are followed, if any are; null: 10. Pingfold's own.")
+    int, Meta(ge=0, le=50, description="Maximum number of redirects to follow; null: 10. Pingfold's own.")
 ]
-_HeadFirst = Annotated[
-    bool, Meta(description="Of method GET: probes send HEAD where that is found to be enough. Pingfold's own.")
-]
+_HeadFirst = Annotated[bool, Meta(description="For method GET: send HEAD if it gives the same result. Pingfold's own.")]
 _Families = Annotated[
     ShownFamilies,
     Meta(
@@ -84,7 +84,9 @@ _ConfirmInterval = Annotated[
     ),
 ]
 _MuteUntil = Annotated[str, Meta(max_length=100, description=TAKES)]
-_DependsOn = Annotated[list[str], Meta(max_length=10, description="Monitors: while one is down, no alert is sent.")]
+_DependsOn = Annotated[
+    list[str], Meta(max_length=10, description="Monitors; while one of them is down, this monitor sends no alerts.")
+]
 
 
 _MOVED = (
@@ -125,9 +127,7 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     verify_certificate: (
         Annotated[
             bool,
-            Meta(
-                description="False: it is not down when its certificate is not valid; `monitor.ssl_invalid` tells it."
-            ),
+            Meta(description="False: an invalid certificate only sends `monitor.ssl_invalid`."),
         ]
         | UnsetType
         | None
@@ -141,7 +141,7 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     alert_channel_ids: (
         Annotated[
             list[str],
-            Meta(max_length=100, description="Left out: all channels of the project; empty or null: none."),
+            Meta(max_length=100, description="Default: all channels of the project; empty or null: none."),
         ]
         | UnsetType
         | None

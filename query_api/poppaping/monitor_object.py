@@ -30,7 +30,9 @@ class CertificateObject(Struct, kw_only=True, gc=False):
     """The certificate that a monitor's target showed when it was tested last. Pingfold's own."""
 
     tested_at: Time
-    valid: Annotated[bool | None, Meta(description="Whether visitors accept it; null while that is not settled.")]
+    valid: Annotated[
+        bool | None, Meta(description="Whether the certificate is valid for clients; null: not known yet.")
+    ]
     error: Annotated[str | None, Meta(description="Why it is not valid, with the code and in the words of OpenSSL.")]
     subject: str | None
     issuer: str | None
@@ -59,54 +61,56 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     port: int | None
     method: PoppaPingMethod
     head_first: Annotated[
-        bool, Meta(description="Probes send HEAD where that is found to be enough, else GET. Pingfold's own.")
+        bool, Meta(description="Whether probes send HEAD instead of GET if it gives the same result. Pingfold's own.")
     ]
     headers: Annotated[dict[str, str], Meta(description="Headers that probes send; the values are hidden.")]
     has_body: Annotated[bool, Meta(description="Probes send a body, which is not shown.")]
     has_credentials: Annotated[
-        bool, Meta(description="Probes send a user and a password that stood in a URL of updown's API. Pingfold's own.")
+        bool,
+        Meta(description="Whether probes send a user and password from a URL given to updown's API. Pingfold's own."),
     ]
     interval_seconds: Count
     timeout_seconds: Count
-    regions: Annotated[list[str], Meta(description="Where it is probed from; empty: from everywhere.")]
+    regions: Annotated[list[str], Meta(description="Regions that probe the monitor; empty: all.")]
     excluded_regions: Annotated[
-        list[str], Meta(description="While `regions` is empty: where it is not probed from. Pingfold's own.")
+        list[str], Meta(description="Regions that do not probe the monitor, if `regions` is empty. Pingfold's own.")
     ]
-    expected_statuses: Annotated[list[Count], Meta(description="HTTP statuses that are up; empty: 200 to 399.")]
-    keyword: Annotated[str, Meta(description="Text that the body must hold; empty: any.")]
-    keyword_absent: Annotated[bool, Meta(description="The body must not hold `keyword`.")]
+    expected_statuses: Annotated[
+        list[Count], Meta(description="HTTP status codes that count as up; empty: 200 to 399.")
+    ]
+    keyword: Annotated[str, Meta(description="Text that the body must contain; empty: any body.")]
+    keyword_absent: Annotated[bool, Meta(description="Whether the body must not contain `keyword`.")]
     follow_redirects: bool
-    max_redirects: Annotated[Count, Meta(description="How many redirects are followed, if any are. Pingfold's own.")]
+    max_redirects: Annotated[Count, Meta(description="Maximum number of redirects to follow. Pingfold's own.")]
     families: Annotated[ShownFamilies, Meta(description="How a host with IPv4 and IPv6 is probed. Pingfold's own.")]
     verify_certificate: Annotated[
-        bool, Meta(description="It is down when its certificate is not valid. Pingfold's own.")
+        bool, Meta(description="Whether an invalid certificate takes the monitor down. Pingfold's own.")
     ]
     dns_resolver: Annotated[
-        str | None, Meta(description="The resolver that is asked; null: the prober's. Pingfold's own.")
+        str | None, Meta(description="The resolver to query; null: that of the prober. Pingfold's own.")
     ]
     dns_record: Annotated[str | None, Meta(description="The type of record; null: any address. Pingfold's own.")]
     dns_expected: Annotated[str | None, Meta(description="What one of the records must be. Pingfold's own.")]
-    confirmations: Annotated[Count, Meta(description="Failing results in a row after which it is down.")]
-    recoveries: Annotated[Count, Meta(description="Good results in a row after which it is up again.")]
+    confirmations: Annotated[Count, Meta(description="Consecutive failing results before the monitor is down.")]
+    recoveries: Annotated[Count, Meta(description="Consecutive good results before the monitor is up again.")]
     confirm_interval_seconds: Annotated[
         float | None,
-        Meta(description="Seconds between results that confirm a change; null: as soon as they make sense."),
+        Meta(description="Seconds between confirming results; null: as soon as possible."),
     ]
     alert_channel_ids: list[Uuid]
     depends_on: Annotated[
-        list[Uuid], Meta(description="While one of these monitors is down, no alert is sent. Pingfold's own.")
+        list[Uuid],
+        Meta(description="While one of these monitors is down, this monitor sends no alerts. Pingfold's own."),
     ]
     dependency_wait_seconds: Annotated[
-        Count, Meta(description="How long an alert waits for the monitors it depends on.")
+        Count, Meta(description="How long an alert waits for the status of the monitors in `depends_on`.")
     ]
     paused: bool
-    apdex_threshold_ms: Annotated[
-        Count, Meta(description="Milliseconds within which an answer satisfies. Pingfold's own.")
-    ]
-    published: Annotated[bool, Meta(description="It has a public page of its own. Pingfold's own.")]
+    apdex_threshold_ms: Annotated[Count, Meta(description="Apdex threshold in milliseconds. Pingfold's own.")]
+    published: Annotated[bool, Meta(description="Whether the monitor has a public page. Pingfold's own.")]
     mute_until: Annotated[
         str | None,
-        Meta(description="Nobody is told of it until then: `recovery`, `forever` or a time. Pingfold's own."),
+        Meta(description="End of the mute: `recovery`, `forever` or a time; null: not muted. Pingfold's own."),
     ]
     current_status: Annotated[
         CurrentStatus, Meta(description="`pending`: there is no result yet. `unknown`: no prober reports.")
@@ -116,17 +120,19 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     last_error: str | None
     incident_id: Uuid | None
     family_down: Annotated[
-        Family | None, Meta(description="The address family that failed while the other was well. Pingfold's own.")
+        Family | None, Meta(description="The failing address family, if the other one works. Pingfold's own.")
     ]
-    alert_held_back: Annotated[bool, Meta(description="It is down, and no alert was sent, because of `depends_on`.")]
+    alert_held_back: Annotated[
+        bool, Meta(description="Whether the monitor is down, but `depends_on` holds back its alert.")
+    ]
     tls_expires_at: Time | None
     domain_expires_at: Annotated[
         Time | None, Meta(description="When the registered domain expires, by RDAP. Pingfold's own.")
     ]
     certificate: Annotated[
-        CertificateObject | None, Meta(description="As it was tested last; null while it was not, or there is none.")
+        CertificateObject | None, Meta(description="The last tested certificate; null: no test yet, or no certificate.")
     ]
-    domain: Annotated[DomainObject | None, Meta(description="Its registered domain; null while nothing is known.")]
+    domain: Annotated[DomainObject | None, Meta(description="The registered domain; null: not known yet.")]
     created_at: Time
     updated_at: Time
     managed_by: ManagedBy | UnsetType = UNSET
@@ -156,7 +162,7 @@ else:
 class MonitorDetails(MonitorObject, kw_only=True, gc=False):
     """A monitor with its uptime."""
 
-    uptime_percentage: Annotated[float | None, Meta(description="Of the last 30 days; null: there is no result.")]
+    uptime_percentage: Annotated[float | None, Meta(description="Uptime of the last 30 days; null: no results.")]
 
 
 def monitor_object(

@@ -68,7 +68,7 @@ async def list_monitors(
 async def create_monitor(
     service: ServiceDep, key: MonitorsWriter, body: JsonObject, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Create a monitor; it is probed at once."""
+    """Create a monitor. Pingfold probes it at once."""
     id = service.id_for(key, "monitor", idempotency_key)
     deps, guard = service.deps, service.deps.guard.of(key.project)
     fields = fields_of(body, None, Sealed(), deps.settings.regions, service.plan, _encrypting(service, id), guard)
@@ -92,7 +92,7 @@ async def read_monitor(service: ServiceDep, key: MonitorsReader, id: str) -> Res
 
 @router.patch("/monitors/{id}", responses=_MONITOR | errors(400, 403, 409), openapi_extra=_UPDATE)
 async def change_monitor(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields of a monitor that are given."""
+    """Change a monitor. Omitted fields stay."""
     for _ in range(_TRIES):
         monitor = await service.monitor(key, id)
         try:
@@ -105,7 +105,7 @@ async def change_monitor(service: ServiceDep, key: MonitorsWriter, id: str, body
 
 @router.delete("/monitors/{id}", responses=one_of(Deleted, "The id of what was deleted.") | errors(404))
 async def delete_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
-    """Delete a monitor for good."""
+    """Delete a monitor permanently."""
     monitor = await service.monitor(key, id)
     request = MonitorDelete(request=new_id(), at=service.deps.clock.now(), id=monitor.id)
     return await service.delete(key, request, service.deps.directory.monitor)
@@ -119,7 +119,7 @@ async def pause_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> Re
 
 @router.post("/monitors/{id}/resume", responses=_MONITOR)
 async def resume_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
-    """Probe a paused monitor again, at once."""
+    """Resume a paused monitor, and probe it at once."""
     return await _changed(service, key, await service.monitor(key, id), MonitorFields(paused=False))
 
 
@@ -128,7 +128,7 @@ async def read_uptime(
     service: ServiceDep,
     key: MonitorsReader,
     id: str,
-    period: Annotated[Period, Query(description="The time before now that counts.")] = "30d",
+    period: Annotated[Period, Query(description="The time range, up to now.")] = "30d",
 ) -> Response:
     """Read the uptime of a monitor by count and by time, with response times."""
     return one(await uptime_object(service.deps, await service.monitor(key, id), period))

@@ -17,7 +17,7 @@ class Deleted(Struct):
 class RotatedWebhookSecret(Struct):
     """A new secret that signs webhooks."""
 
-    secret: Annotated[str, Meta(description="The new secret, which is shown only now.")]
+    secret: Annotated[str, Meta(description="The new secret, which is shown only once.")]
     former_until: Annotated[
-        Time | None, Meta(description="Until then the former secret signs, too; null: it does not.")
+        Time | None, Meta(description="End of the overlap, during which the old secret also signs; null: no overlap.")
     ]

@@ -81,7 +81,7 @@ async def list_rotations(service: ServiceDep, key: AlertsReader, page: Page = 1,
 @router.post(
     "/on-call",
     status_code=201,
-    summary="Make an on-call rotation (Pingfold's own)",
+    summary="Create an on-call rotation (Pingfold's own)",
     responses=one_of(OnCallDetails, "The new rotation; `warnings` tell of times without anybody.", 201)
     | one_of(OnCallDetails, "The rotation that was there (`Idempotency-Key`).")
     | errors(400),
@@ -90,7 +90,7 @@ async def list_rotations(service: ServiceDep, key: AlertsReader, page: Page = 1,
 async def create_rotation(
     service: ServiceDep, key: AlertsWriter, body: JsonObject, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Make an on-call rotation. Nobody is told by it before a step of an escalation policy names it."""
+    """Create an on-call rotation. It takes effect when a step of an escalation policy names it."""
     wanted, now = judged(body, CreateOnCallBody), service.deps.clock.now()
     if wanted.handover is UNSET:
         wanted.handover = HandoverBody()
@@ -117,7 +117,7 @@ async def read_rotation(service: ServiceDep, key: AlertsReader, id: str, at: _At
     openapi_extra=body_of(UpdateOnCallBody, {"name": "Primary, Europe"}),
 )
 async def change_rotation(service: ServiceDep, key: AlertsWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields of a rotation that are given. Escalations that are under way ask the new one from now on."""
+    """Change an on-call rotation. Omitted fields stay. Current escalations use the changed rotation from now on."""
     known, now = await find_rotation(service, key, id), service.deps.clock.now()
     body = without_read_only(
         body, on_call_object(known, now, calendar_of(service, known)), UpdateOnCallBody, _READ_ONLY
@@ -135,7 +135,7 @@ async def change_rotation(service: ServiceDep, key: AlertsWriter, id: str, body:
     responses=one_of(Deleted, "The id of what was deleted.") | errors(404, 409),
 )
 async def delete_rotation(service: ServiceDep, key: AlertsWriter, id: str) -> Response:
-    """Delete an on-call rotation; 409 while an escalation policy names it."""
+    """Delete an on-call rotation. 409 while an escalation policy names it."""
     known = await find_rotation(service, key, id)
     request = OnCallDelete(request=new_id(), at=service.deps.clock.now(), id=known.id)
     return await service.delete(key, request, service.deps.directory.rotation)
@@ -143,7 +143,7 @@ async def delete_rotation(service: ServiceDep, key: AlertsWriter, id: str) -> Re
 
 @router.get(
     "/on-call/{id}/schedule",
-    summary="Who is on call in a span (Pingfold's own)",
+    summary="List the shifts in a time range (Pingfold's own)",
     responses=list_of(OnCallShift, "The shifts in order, and the spans in which nobody is on call.") | errors(400, 404),
 )
 async def read_schedule(
@@ -155,7 +155,7 @@ async def read_schedule(
     page: Page = 1,
     per_page: PerPage = 25,
 ) -> Response:
-    """List who is on call between two times, without a hole: `alert_channel_ids` are empty where nobody is."""
+    """List the shifts between two times, without gaps: `alert_channel_ids` is empty if nobody is on call."""
     known, per_page = await find_rotation(service, key, id), min(per_page, MOST_PER_PAGE)
     first = _micros(start, "from", service.deps.clock.now())
     last = _micros(end, "to", min(first + _USUAL_SPAN, LAST))

@@ -42,27 +42,31 @@ class CalendarFeedBody(Struct, forbid_unknown_fields=True):
 class CalendarFeedObject(Struct, kw_only=True, gc=False):
     """The calendar that is fetched for a rotation."""
 
-    host: Annotated[str, Meta(description="Of its address, the rest of which is a secret.")]
+    host: Annotated[str, Meta(description="Host of its URL; the rest of the URL is secret.")]
     created_at: Time
-    changed_at: Annotated[Time | None, Meta(description="When it changed the overrides last; null: not read yet.")]
-    left_out: Annotated[Count, Meta(description="How many of its events name no turn and no alert channel.")]
-    failing_since: Annotated[Time | None, Meta(description="What it said before goes on to count; null: it is read.")]
-    error: Annotated[str | None, Meta(description="Why it could not be read last.")]
+    changed_at: Annotated[Time | None, Meta(description="Time of its last change of overrides; null: not fetched yet.")]
+    left_out: Annotated[Count, Meta(description="Number of events that name neither a turn nor an alert channel.")]
+    failing_since: Annotated[
+        Time | None, Meta(description="Time of the first failure in a row; earlier overrides stay. Null: no failure.")
+    ]
+    error: Annotated[str | None, Meta(description="Reason of the last failure.")]
 
 
 class CalendarLink(Struct, kw_only=True, gc=False):
     """The link to the calendar of a rotation."""
 
-    calendar_url: Annotated[Url, Meta(description="The shifts for calendar programs, without a login: a secret.")]
+    calendar_url: Annotated[
+        Url, Meta(description="URL of the shifts for calendar programs. It needs no login, so keep it secret.")
+    ]
 
 
 _FEED = one_of(CalendarFeedObject, "The calendar.") | errors(404)
 _EXAMPLE = {"url": "https://calendar.example.com/ical/team/private-xxxx/basic.ics"}
 
 
-@router.get("/on-call/{id}/calendar-feed", summary="Read the calendar of others (Pingfold's own)", responses=_FEED)
+@router.get("/on-call/{id}/calendar-feed", summary="Read the fetched calendar (Pingfold's own)", responses=_FEED)
 async def read_feed(service: ServiceDep, key: AlertsReader, id: str) -> Response:
-    """Read how the calendar fares that is fetched for a rotation."""
+    """Read the status of the fetched calendar of a rotation."""
     rotation = await find_rotation(service, key, id)
     feed = service.deps.directory.calendar(rotation.id)
     if feed is None:
@@ -72,13 +76,13 @@ async def read_feed(service: ServiceDep, key: AlertsReader, id: str) -> Response
 
 @router.put(
     "/on-call/{id}/calendar-feed",
-    summary="Fetch a calendar of others (Pingfold's own)",
+    summary="Fetch a calendar (Pingfold's own)",
     responses=_FEED | errors(400),
     openapi_extra=body_of(CalendarFeedBody, _EXAMPLE),
 )
 async def set_feed(service: ServiceDep, key: AlertsWriter, id: str, body: JsonObject) -> Response:
-    """Have a calendar fetched from now on, each quarter of an hour. Its events become overrides as those of an uploaded
-    one do, and those that vanish from it go. It takes the place of the one that was fetched before."""
+    """Fetch a calendar every 15 minutes from now on. Its events become overrides, as with an uploaded calendar;
+    overrides of deleted events are removed. A rotation has at most one fetched calendar."""
     rotation, deps = await find_rotation(service, key, id), service.deps
     url = _checked(service, key.project, judged(body, CalendarFeedBody).url)
     known = deps.directory.calendar(rotation.id)
@@ -98,11 +102,11 @@ async def set_feed(service: ServiceDep, key: AlertsWriter, id: str, body: JsonOb
 
 @router.delete(
     "/on-call/{id}/calendar-feed",
-    summary="Fetch no calendar of others any more (Pingfold's own)",
+    summary="Stop fetching a calendar (Pingfold's own)",
     responses=one_of(Deleted, "The id of the rotation.") | errors(404),
 )
 async def delete_feed(service: ServiceDep, key: AlertsWriter, id: str) -> Response:
-    """Fetch no calendar for a rotation any more. The overrides that came from it go."""
+    """Stop fetching the calendar of a rotation, and remove its overrides."""
     rotation, deps = await find_rotation(service, key, id), service.deps
     if deps.directory.calendar(rotation.id) is None:
         raise PoppaPingApiError(404, "No calendar is fetched for the rotation.")
@@ -114,11 +118,11 @@ async def delete_feed(service: ServiceDep, key: AlertsWriter, id: str) -> Respon
 @router.post(
     "/on-call/{id}/calendar-link",
     summary="Renew the link to the calendar of a rotation (Pingfold's own)",
-    responses=one_of(CalendarLink, "The new link; the one before opens nothing any more.") | errors(404),
+    responses=one_of(CalendarLink, "The new link. The old link stops working.") | errors(404),
 )
 async def renew_link(service: ServiceDep, key: AlertsWriter, id: str) -> Response:
-    """Give the calendar of a rotation another link, as when somebody has it who should not. The one before opens
-    nothing any more; links of other rotations stay."""
+    """Replace the link to the calendar of a rotation, for example if it has leaked. The old link stops working; those
+    of other rotations stay valid."""
     rotation, deps = await find_rotation(service, key, id), service.deps
     request = OnCallRenewLink(request=new_id(), at=deps.clock.now(), id=rotation.id)
     renewed = await service.change(key, request, deps.directory.rotation)

@@ -32,9 +32,9 @@ _WEEK = 7
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z"
 _END = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\Z"
 
-Clock = Annotated[str, Meta(pattern=_CLOCK, description="`hh:mm`, by the clock of the time zone.", examples=["09:00"])]
+Clock = Annotated[str, Meta(pattern=_CLOCK, description="`hh:mm` in the time zone.", examples=["09:00"])]
 EndClock = Annotated[
-    str, Meta(pattern=_END, description="One that is not later than `start` is of the next day.", examples=["17:00"])
+    str, Meta(pattern=_END, description="If it is not later than `start`, it is on the next day.", examples=["17:00"])
 ]
 Channels = Annotated[list[str], Meta(min_length=1, max_length=MOST_AT_ONCE)]
 

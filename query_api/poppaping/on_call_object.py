@@ -36,7 +36,7 @@ class ShownHandover(Struct, kw_only=True, gc=False):
 
     every_days: Count
     weekday: Annotated[Weekday | None, Meta(description="Null: `every_days` are no whole weeks.")]
-    time: Annotated[str, Meta(description="By the clock of the time zone.")]
+    time: Annotated[str, Meta(description="In the time zone of the rotation.")]
     starts_on: Annotated[str, Meta(description="The day on which the first turn begins.", examples=["2026-01-05"])]
 
 
@@ -45,7 +45,7 @@ class ShownHours(Struct, kw_only=True, gc=False):
 
     days: list[Weekday]
     start: str
-    end: Annotated[str, Meta(description="One that is not later than `start` is of the next day.")]
+    end: Annotated[str, Meta(description="If it is not later than `start`, it is on the next day.")]
 
 
 class ShownOverride(Struct, kw_only=True, gc=False):
@@ -87,9 +87,11 @@ class OnCallObject(Struct, kw_only=True, gc=False):
     overrides: Annotated[
         list[ShownOverride], Meta(description=f"In lists the next {LISTED_OVERRIDES} that are not over.")
     ]
-    overrides_total: Annotated[Count, Meta(description="Those that are over among them.")]
+    overrides_total: Annotated[Count, Meta(description="Includes past ones.")]
     on_call: OnCallPeople
-    calendar_url: Annotated[Url, Meta(description="The shifts for calendar programs, without a login: a secret.")]
+    calendar_url: Annotated[
+        Url, Meta(description="URL of the shifts for calendar programs. It needs no login, so keep it secret.")
+    ]
     created_at: Time
     updated_at: Time
 
@@ -106,9 +108,9 @@ class OnCallDetails(OnCallObject, kw_only=True, gc=False):
 
     at: Time
     shift: Annotated[OnCallShift, Meta(description="What `on_call` is a part of.")]
-    next: Annotated[OnCallShift | None, Meta(description="What comes next, nobody among it; null: nothing else comes.")]
+    next: Annotated[OnCallShift | None, Meta(description="The next shift, which may be empty; null: there is none.")]
     gaps: Annotated[list[Gap], Meta(description=f"Of the next four weeks, at most {MOST_GAPS}.")]
-    warnings: Annotated[list[str], Meta(description="What to look at; empty: nothing.")]
+    warnings: Annotated[list[str], Meta(description="Possible problems; empty: none.")]
 
 
 def on_call_listed(rotation: OnCallRotation, now: Micros, calendar_url: str) -> OnCallObject:

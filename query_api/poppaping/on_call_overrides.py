@@ -72,7 +72,7 @@ async def add_override(
     id: str,
     body: Annotated[dict[str, object] | bytes, Depends(_json_or_calendar)],
 ) -> Response:
-    """Put others on call for a span, whoever's turn it is. Of several overrides at one time the last one counts.
+    """Put somebody else on call for a time span. If overrides overlap, the last one counts.
 
     A calendar (`text/calendar`, at most 256 KiB) gives one override for each event that names a turn or an alert
     channel by its name, id or address, in the summary or as an attendee; the others are told in `left_out`. Recurring
@@ -95,7 +95,7 @@ async def add_override(
     responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
 )
 async def delete_override(service: ServiceDep, key: AlertsWriter, id: str, override: str) -> Response:
-    """Remove an override: from now on it is as if it had never been."""
+    """Remove an override. The regular turn is on call again."""
     known, at = await find_rotation(service, key, id), service.deps.clock.now()
     if not is_uuid(override):
         raise PoppaPingApiError(404, "Override not found.")

@@ -33,7 +33,7 @@ class SubscriberObject(Struct, kw_only=True):
     id: Uuid
     address: str
     created_at: Time
-    confirmed_at: Annotated[Time | None, Meta(description="Null: its owner has not agreed yet; nothing is sent.")]
+    confirmed_at: Annotated[Time | None, Meta(description="Null: the owner has not confirmed yet, and gets no mail.")]
 
 
 @router.get(
@@ -54,7 +54,7 @@ async def list_subscribers(
     responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
 )
 async def remove_subscriber(service: ServiceDep, key: PagesWriter, id: str, subscriber: str) -> Response:
-    """Remove a subscriber, and with it the address; nothing more is sent there."""
+    """Remove a subscriber and the stored address."""
     page = await service.owned(key, id, service.deps.directory.page, "status page")
     find = service.deps.directory.page_news.subscriber
     found = await service.owned(key, subscriber, find, "subscriber")

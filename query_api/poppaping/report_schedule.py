@@ -27,7 +27,7 @@ from schemas.reports import MOST_CHANNELS, ReportFields, ReportMade, ReportSched
 
 router = APIRouter(tags=["reports"], responses=ERRORS)
 
-_Channels = Annotated[list[str], Meta(max_length=MOST_CHANNELS, description="Where reports are sent.")]
+_Channels = Annotated[list[str], Meta(max_length=MOST_CHANNELS, description="Channels that receive reports.")]
 _Zone = Annotated[
     str, Meta(max_length=100, description="The IANA time zone by whose calendar weeks (from Monday) and months end.")
 ]
@@ -73,20 +73,20 @@ _SCHEDULE = one_of(ReportScheduleObject, "The settings.")
 _EXAMPLE = {"timezone": "Europe/Riga"}
 
 
-@router.get("/reports/schedule", summary="Read which reports are sent (Pingfold's own)", responses=_SCHEDULE)
+@router.get("/reports/schedule", summary="Read the report settings (Pingfold's own)", responses=_SCHEDULE)
 async def read_schedule(service: ServiceDep, key: AlertsReader) -> Response:
-    """Read which reports the project is sent, and where."""
+    """Read the report settings of the project."""
     return one(_object(service, _settings(service, key)))
 
 
 @router.patch(
     "/reports/schedule",
-    summary="Change which reports are sent (Pingfold's own)",
+    summary="Change the report settings (Pingfold's own)",
     responses=_SCHEDULE | errors(400),
     openapi_extra=body_of(UpdateReportScheduleBody, _EXAMPLE),
 )
 async def change_schedule(service: ServiceDep, key: AlertsWriter, body: JsonObject) -> Response:
-    """Change the settings that are given. Weeks and months that ended before it was wanted are not reported."""
+    """Change the report settings. Omitted fields stay. Weeks and months that have already ended are not reported."""
     known = _settings(service, key)
     wanted = judged(
         without_read_only(
@@ -118,7 +118,7 @@ async def change_schedule(service: ServiceDep, key: AlertsWriter, body: JsonObje
     openapi_extra=body_of(SendReportBody, {"period": "week"}),
 )
 async def send_report(service: ServiceDep, reports: ReportsDep, key: AlertsWriter, body: JsonObject) -> Response:
-    """Send the report of the newest week or month that has ended, as a test.
+    """Send the report of the last complete week or month, as a test.
 
     It goes to the channels that are given, or to those of the settings; without any to nobody. It counts as one test
     send for each channel that is neither disabled nor muted; to the others nothing is sent."""

@@ -26,7 +26,7 @@ _LONGEST_DAYS = 400
 _AT_ONCE, _WITHIN_SECONDS = 2, 30.0
 
 _At = Annotated[
-    str | None, Query(max_length=60, description="The newest `period` that had ended at this time; now if left out.")
+    str | None, Query(max_length=60, description="The last complete `period` before this time. Default: now.")
 ]
 
 

@@ -28,10 +28,13 @@ class ResultObject(Struct, kw_only=True, gc=False):
     status_code: Count | None
     error: str | None
     address: Annotated[str | None, Meta(description="The address that was connected; null: none, or a private one.")]
-    confirmation: Annotated[bool, Meta(description="The probe was made to confirm another result.")]
-    in_maintenance: Annotated[bool, Meta(description="It counts in no uptime, and no alert was sent.")]
+    confirmation: Annotated[bool, Meta(description="Whether the probe confirms another result.")]
+    in_maintenance: Annotated[
+        bool,
+        Meta(description="Whether it was made in maintenance. It counts in no uptime, and sent no alert."),
+    ]
     family_down: Annotated[
-        str | None, Meta(description="The address family that failed while the other was well. Pingfold's own.")
+        str | None, Meta(description="The failing address family, if the other one works. Pingfold's own.")
     ]
 
 

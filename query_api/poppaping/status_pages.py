@@ -58,7 +58,7 @@ class PageComponentBody(msgspec.Struct, forbid_unknown_fields=True):
 
     type: ComponentKind
     id: str
-    name: Annotated[Words, Meta(description="What it is called on the page; empty: its own name.")] = ""
+    name: Annotated[Words, Meta(description="Name on the page; empty: the name of the component itself.")] = ""
     group: Annotated[Words, Meta(description="Empty: in no group.")] = ""
 
 
@@ -66,7 +66,7 @@ class PageSectionBody(msgspec.Struct, forbid_unknown_fields=True):
     """A part of a page: the components whose `group` is its title."""
 
     title: Annotated[Words, Meta(min_length=1)]
-    description: Annotated[str, Meta(max_length=500, description="Stands above its components.")] = ""
+    description: Annotated[str, Meta(max_length=500, description="Text above its components.")] = ""
 
 
 _Sections = Annotated[
@@ -111,7 +111,7 @@ class StatusPageObject(Struct, kw_only=True):
     slug: str
     description: str
     url: str
-    public: Annotated[bool, Meta(description="It has no password, and is not private.")]
+    public: Annotated[bool, Meta(description="Whether the page needs no password and is not private.")]
     created_at: Time
     updated_at: Time
     managed_by: ManagedBy | UnsetType = UNSET
@@ -122,9 +122,9 @@ class StatusPageComponent(Struct, kw_only=True):
 
     type: ComponentKind
     id: Uuid
-    name: Annotated[str, Meta(description="As chosen for the page; empty: its own name.")]
+    name: Annotated[str, Meta(description="The name chosen for the page; empty: the name of the component itself.")]
     group: Annotated[str, Meta(description="Empty: in no group.")]
-    shown_as: Annotated[str, Meta(description="What it is called on the page.")]
+    shown_as: Annotated[str, Meta(description="Name on the page.")]
     current_status: Status
 
 
@@ -188,7 +188,7 @@ async def read_page(service: ServiceDep, key: PagesReader, id: str) -> Response:
     openapi_extra=body_of(UpdateStatusPageBody, {"description": "How our services are."}),
 )
 async def change_page(service: ServiceDep, key: PagesWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields of a status page that are given; `components` replaces all of them."""
+    """Change a status page. Omitted fields stay. `components` replaces all components."""
     page = await _page(service, key, id)
     shown = _object(service, page)
     # In a copy of the page the names that were shown may be older ones.
@@ -208,7 +208,7 @@ async def change_page(service: ServiceDep, key: PagesWriter, id: str, body: Json
     responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
 )
 async def delete_page(service: ServiceDep, key: PagesWriter, id: str) -> Response:
-    """Delete a status page for good; what it shows is untouched."""
+    """Delete a status page permanently. Its monitors and checks stay."""
     page = await _page(service, key, id)
     request = StatusPageDelete(request=new_id(), at=service.deps.clock.now(), id=page.id)
     return await service.delete(key, request, service.deps.directory.page)

@@ -35,7 +35,7 @@ _Affected = Annotated[
     list[str],
     Meta(max_length=MOST_AFFECTED, description="Ids of monitors and checks of the page."),
 ]
-_Notify = Annotated[bool, Meta(description="Whether the subscribers of the page are mailed it.")]
+_Notify = Annotated[bool, Meta(description="Whether to mail it to the subscribers of the page.")]
 
 
 class CreatePostBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -123,7 +123,7 @@ async def list_posts(
 async def create_post(
     service: ServiceDep, key: PagesWriter, id: str, body: JsonObject, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Write a post; the subscribers of the page are mailed it."""
+    """Write a post, and mail it to the subscribers of the page."""
     found, wanted = await _page(service, key, id), judged(body, CreatePostBody)
     request = PostCreate(
         request=new_id(),
@@ -154,7 +154,7 @@ async def read_post(service: ServiceDep, key: PagesReader, id: str, post: str) -
     openapi_extra=body_of(EditPostBody, {"title": "Payments by card fail"}),
 )
 async def change_post(service: ServiceDep, key: PagesWriter, id: str, post: str, body: JsonObject) -> Response:
-    """Change the title of a post, or what it names as affected."""
+    """Change the title of a post, or its affected components."""
     found, wanted = await _post(service, key, id, post), judged(body, EditPostBody)
     request = PostEdit(
         request=new_id(),
@@ -172,7 +172,7 @@ async def change_post(service: ServiceDep, key: PagesWriter, id: str, post: str,
     responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
 )
 async def delete_post(service: ServiceDep, key: PagesWriter, id: str, post: str) -> Response:
-    """Delete a post for good."""
+    """Delete a post permanently."""
     found = await _post(service, key, id, post)
     request = PostDelete(request=new_id(), at=service.deps.clock.now(), id=found.id)
     return await service.delete(key, request, service.deps.directory.page_news.post)
@@ -186,7 +186,7 @@ async def delete_post(service: ServiceDep, key: PagesWriter, id: str, post: str)
     openapi_extra=body_of(AddUpdateBody, {"text": "All payments work again.", "status": "resolved"}),
 )
 async def add_update(service: ServiceDep, key: PagesWriter, id: str, post: str, body: JsonObject) -> Response:
-    """Tell what became of it; the subscribers of the page are mailed it."""
+    """Add an update to a post, and mail it to the subscribers of the page."""
     found, wanted = await _post(service, key, id, post), judged(body, AddUpdateBody)
     request = PostUpdate(
         request=new_id(),
@@ -208,7 +208,7 @@ async def add_update(service: ServiceDep, key: PagesWriter, id: str, post: str, 
 async def edit_update(
     service: ServiceDep, key: PagesWriter, id: str, post: str, number: str, body: JsonObject
 ) -> Response:
-    """Mend what an update says. What it said before is kept."""
+    """Edit the text of an update. Earlier texts are kept."""
     found, wanted = await _post(service, key, id, post), judged(body, EditUpdateBody)
     # Not by int: that takes digits of all scripts, and `+1`.
     numbers = [str(each) for each in range(1, len(found.updates) + 1)]

@@ -37,7 +37,7 @@ router = APIRouter(tags=["mutes of tags"], responses=ERRORS)
 class MuteTagBody(Struct, forbid_unknown_fields=True, kw_only=True):
     """A tag to mute."""
 
-    tag: Annotated[Tag, Meta(description="A tag of heartbeat checks; no blanks. They may get it later.")]
+    tag: Annotated[Tag, Meta(description="A tag of heartbeat checks, without spaces. Checks may get it later.")]
     mute_until: Annotated[str, Meta(max_length=100, description=PLAIN_TAKES)] | None = "forever"
 
 
@@ -52,11 +52,11 @@ class TagMuteObject(Struct, kw_only=True, gc=False):
 
 @router.get(
     "/tag-mutes",
-    summary="List the tags that are muted (Pingfold's own)",
+    summary="List muted tags (Pingfold's own)",
     responses=list_of(TagMuteObject, "The tags, in their order.") | errors(400),
 )
 async def list_tag_mutes(service: ServiceDep, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
-    """List the tags of heartbeat checks that are muted."""
+    """List the muted tags of heartbeat checks."""
     now = service.deps.clock.now()
     mutes = [mute for mute in service.deps.directory.tag_mutes_of(key.project) if is_muted(mute.until, now)]
     return listed_page(mutes, page, per_page, _object)
@@ -69,8 +69,8 @@ async def list_tag_mutes(service: ServiceDep, key: MonitorsReader, page: Page = 
     openapi_extra=body_of(MuteTagBody, {"tag": "db", "mute_until": "2030-02-21T14:30:00+00:00"}),
 )
 async def mute_tag(service: ServiceDep, key: MonitorsWriter, body: JsonObject) -> Response:
-    """Mute a tag, or until another time. Nobody is told of the heartbeat checks that have it, or get it meanwhile; they
-    are judged as always. What is still down at the end, and nobody knows, is told then."""
+    """Mute a tag, or change the end of its mute. Heartbeat checks with the tag send no notices; statuses change as
+    usual. When the mute ends, notices report what is still down."""
     wanted, now = judged(body, MuteTagBody), service.deps.clock.now()
     try:
         until = read_plain_mute(wanted.mute_until, now)
@@ -92,17 +92,17 @@ async def mute_tag(service: ServiceDep, key: MonitorsWriter, body: JsonObject) -
     responses=one_of(TagMuteObject, "The tag, muted.") | errors(404),
 )
 async def read_tag_mute(service: ServiceDep, key: MonitorsReader, id: str) -> Response:
-    """Read the mute of a tag; one that is over is not there any more."""
+    """Read the mute of a tag. 404 after its end."""
     return one(_object(await _find(service, key, id)))
 
 
 @router.delete(
     "/tag-mutes/{id}",
-    summary="Lift the mute of a tag (Pingfold's own)",
+    summary="Unmute a tag (Pingfold's own)",
     responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
 )
 async def lift_tag_mute(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
-    """Lift the mute of a tag. What is down, and nobody knows, is told now."""
+    """Unmute a tag. Notices report what is still down."""
     mute, deps = await _find(service, key, id), service.deps
     await service.ask(key, TagMuteSet(request=new_id(), at=deps.clock.now(), label=mute.label))
     await wait_until(deps.definitions_replica, lambda: _is_over(service, mute))

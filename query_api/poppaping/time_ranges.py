@@ -14,11 +14,13 @@ _YEAR: Micros = 366 * 86_400 * SECOND
 # Of an offset in a URL the sign is lost unless it is written as %2B.
 _LOST_SIGN = re.compile(r"(T[0-9:.,]+) (\d\d:?\d\d)\Z")
 
-From = Annotated[str | None, Query(alias="from", max_length=60, description="Instead of `period`: from this time on.")]
-To = Annotated[str | None, Query(max_length=60, description="Up to this time; now if left out.")]
+From = Annotated[
+    str | None, Query(alias="from", max_length=60, description="Start of the time range, instead of `period`.")
+]
+To = Annotated[str | None, Query(max_length=60, description="End of the time range. Default: now.")]
 Zone = Annotated[
     str | None,
-    Query(max_length=100, description="The IANA time zone of days, and of times without an offset; UTC if left out."),
+    Query(max_length=100, description="The IANA time zone of days, and of times without an offset. Default: UTC."),
 ]
 
 

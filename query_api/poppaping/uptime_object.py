@@ -18,7 +18,7 @@ _DECIMALS = 3
 _Seconds = Annotated[float, Meta(ge=0)]
 _Kind = Annotated[str, Meta(description="`heartbeat`, or the type of the monitor.")]
 _CountedUntil = Annotated[
-    Time, Meta(description="What came in before is counted; what came later may not be counted yet.")
+    Time, Meta(description="Events before this time are counted; later events may not be counted yet.")
 ]
 
 
@@ -26,14 +26,14 @@ class Uptime(Struct, kw_only=True, gc=False):
     """Up and down, by time and by count. What was in maintenance, paused or not observed is in neither."""
 
     uptime_time_weighted: Annotated[
-        float | None, Meta(description="By time: up, of the time in which it was up or down; null: it was neither.")
+        float | None, Meta(description="By time: the share of time up, of all time up or down; null: no such time.")
     ]
     up_seconds: _Seconds
     down_seconds: _Seconds
     not_observed_seconds: _Seconds
     uptime_percentage: Annotated[
         float | None,
-        Meta(description="By count: results that were up, or pings of success, of all that count; null: none does."),
+        Meta(description="By count: the share of good results or success pings, of all that count; null: none."),
     ]
     total_checks: Count
     up_checks: Count
@@ -69,7 +69,7 @@ class UptimesObject(Struct, kw_only=True, gc=False):
     end: Time = field(name="to")
     timezone: str
     complete: Annotated[
-        bool, Meta(description="Whether the span is over, and history has every change of status that is known.")
+        bool, Meta(description="Whether the time range has ended, and history contains every known transition.")
     ]
     counted_until: _CountedUntil
     together: UptimeTogether

@@ -48,13 +48,14 @@ _AT_ONCE, _WITHIN_SECONDS = 4, 30.0
 
 _Things = Annotated[
     list[str] | None,
-    Query(alias="thing", description="Only the monitor or heartbeat check with this id; several: only these."),
+    Query(alias="thing", description="Only the monitor or heartbeat check with this id; may be repeated."),
 ]
 _Tags = Annotated[
-    list[str] | None, Query(alias="tag", description="Only heartbeat checks with this tag; several: with all of them.")
+    list[str] | None,
+    Query(alias="tag", description="Only heartbeat checks with this tag; if repeated, with all of the tags."),
 ]
-_By = Annotated[BinKind | None, Query(description="Show the parts of the time, too; weeks begin on Monday.")]
-_PeriodQuery = Annotated[Period | None, Query(description="The time before now; `30d` if no span is given.")]
+_By = Annotated[BinKind | None, Query(description="Also return the parts of the time range; weeks begin on Monday.")]
+_PeriodQuery = Annotated[Period | None, Query(description="The time range up to now. Default: `30d`.")]
 
 
 class Range(NamedTuple):
@@ -132,11 +133,11 @@ QuestionDep = Annotated[Question, Depends(_question)]
 
 @router.get(
     "/uptime",
-    summary="Read the uptime of things (Pingfold's own)",
+    summary="Read the uptime of monitors and checks (Pingfold's own)",
     responses=one_of(UptimesObject, "The uptime of the things, and of all of them together.") | errors(400, 404),
 )
 async def read_uptimes(service: ServiceDep, turns: TurnsDep, question: QuestionDep) -> Response:
-    """Read the uptime of monitors and heartbeat checks in a span of time, by time and by count."""
+    """Read the uptime of monitors and heartbeat checks in a time range, by time and by count."""
     deps, range = service.deps, question.range
     history = known_history(deps.uptime_history)
     asked = _within_bounds(question.things, range)
@@ -187,7 +188,7 @@ def _uptimes(
     responses=one_of(RunTimesObject, "How long the runs of the checks took.") | errors(400, 404),
 )
 async def read_run_times(service: ServiceDep, turns: TurnsDep, question: QuestionDep) -> Response:
-    """Read how long the runs of heartbeat checks took, with percentiles."""
+    """Read the run times of heartbeat checks, with percentiles."""
     range = question.range
     history = known_history(service.deps.uptime_history)
     asked = _within_bounds([one for one in question.things if isinstance(one, Check)], range)

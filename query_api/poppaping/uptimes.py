@@ -64,8 +64,8 @@ class UptimeObject(Struct, kw_only=True, gc=False):
     uptime_time_weighted: Annotated[
         float | None,
         Meta(
-            description="By time: the share of the observed time; null, too, while it is not known how the time before "
-            "the present status was. Pingfold's own."
+            description="By time: the share of the observed time. Null also while the status before the current one is "
+            "not known. Pingfold's own."
         ),
     ]
 

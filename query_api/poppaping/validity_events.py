@@ -21,9 +21,9 @@ class ValidityEventObject(Struct, kw_only=True, gc=False):
     """A notice of a certificate or a domain."""
 
     event: Annotated[str, Meta(description="Its name, as channels take it, such as `monitor.ssl_expiration`.")]
-    at: Annotated[Time, Meta(description="When it came about; of a date to come, so many days before.")]
+    at: Annotated[Time, Meta(description="Time of the event; for an expiry warning, that many days before the expiry.")]
     detected_at: Time
-    notified: Annotated[bool, Meta(description="Channels were told; false where there was none for it.")]
+    notified: Annotated[bool, Meta(description="Whether channels were notified; false: no channel takes it.")]
     detail: Annotated[str, Meta(description="The same in words.")]
     data: Annotated[
         dict[str, Any],
@@ -38,7 +38,7 @@ class ValidityEventObject(Struct, kw_only=True, gc=False):
 async def list_validity_events(
     service: ServiceDep, key: MonitorsReader, id: str, page: Page = 1, per_page: PerPage = 25
 ) -> Response:
-    """List what was told of the certificate and the domain of a monitor, newest first."""
+    """List the notices about the certificate and domain of a monitor, newest first."""
     monitor, per_page = await service.monitor(key, id), min(per_page, MOST_PER_PAGE)
     history, skip = history_of(service.deps).validity, (page - 1) * per_page
     with answering_history():

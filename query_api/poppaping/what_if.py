@@ -38,7 +38,7 @@ class WhatIfBody(Struct, forbid_unknown_fields=True, kw_only=True):
 
     thing: Annotated[
         _Text,
-        Meta(description="Id, name or slug of a heartbeat check or monitor, `tag:NAME`, or `project`: all of it."),
+        Meta(description="Id, name or slug of a heartbeat check or monitor, `tag:NAME`, or `project` for all of it."),
     ] = ALL
     set: Annotated[
         dict[Annotated[str, Meta(max_length=100)], _Value],
@@ -53,17 +53,19 @@ class WhatIfBody(Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
     since: Annotated[_Text, Meta(description="A time in ISO 8601, or a duration before now.")] = DEFAULT_SINCE
     until: Annotated[_Text | None, Meta(description="The same; now if left out.")] = None
-    short: Annotated[_Text | None, Meta(description="Shorter down times are short ones; `5m` if left out.")] = None
+    short: Annotated[_Text | None, Meta(description="Downtimes shorter than this count as short. Default: `5m`.")] = (
+        None
+    )
 
 
 @router.post(
     "/what-if",
-    summary="Ask what other settings would have told (Pingfold's own)",
+    summary="Ask a what-if question (Pingfold's own)",
     responses=one_of(WhatIfObject, "The alerts that would have been sent, beside those that were.") | errors(400, 404),
     openapi_extra=body_of(WhatIfBody, {"thing": "project", "set": {"confirmations": 3}, "since": "30d"}),
 )
 async def what_if(request: Request, service: ServiceDep, key: MonitorsReader, body: JsonObject) -> Response:
-    """Fold the events of then again with other settings, and compare which alerts they make. Nothing is changed."""
+    """Fold past events again with other settings, and compare the alerts. Nothing is changed."""
     wanted, deps = judged(body, WhatIfBody), service.deps
     if not await deps.definitions_replica.caught_up(1.0):
         raise PoppaPingApiError(503, "The things cannot be looked up now.", headers={"Retry-After": "1"})

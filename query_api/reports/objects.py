@@ -12,9 +12,7 @@ MOST_LISTED = 10
 MOST_WITHOUT_CHANNEL = 100
 MOST_OUTAGES = 20
 
-_Percent = Annotated[
-    float | None, Meta(description="Up, of the time in which it was up or down; null: it was neither.")
-]
+_Percent = Annotated[float | None, Meta(description="Share of time up, of all time up or down; null: no such time.")]
 _Seconds = Annotated[float, Meta(ge=0)]
 _Kind = Annotated[str, Meta(description="`heartbeat`, or the type of the monitor.")]
 
@@ -34,9 +32,9 @@ class ReportThing(Struct, kw_only=True, gc=False):
     kind: _Kind
     uptime_percentage: _Percent
     previous_uptime_percentage: _Percent
-    incidents: Annotated[Count, Meta(description="Those that were open in the span.")]
+    incidents: Annotated[Count, Meta(description="Incidents that were open in the time range.")]
     longest_incident_seconds: _Seconds
-    down_seconds: Annotated[_Seconds, Meta(description="In incidents, as far as they were in the span.")]
+    down_seconds: Annotated[_Seconds, Meta(description="Duration of incidents within the time range.")]
     not_observed_seconds: _Seconds
     p50_response_time_ms: float | None
     p95_response_time_ms: float | None
@@ -103,10 +101,10 @@ class ReportObject(Struct, kw_only=True, gc=False):
     period: Literal["week", "month", "custom"]
     start: Time = field(name="from")
     end: Annotated[Time, Meta(description="Not in it any more.")] = field(name="to")
-    previous: Annotated[ReportSpan, Meta(description="The span before, which all is compared with.")]
+    previous: Annotated[ReportSpan, Meta(description="The previous time range, for comparison.")]
     timezone: str
     project: str
-    complete: Annotated[bool, Meta(description="False: the span is not over, or history does not have all of it yet.")]
+    complete: Annotated[bool, Meta(description="False: the time range has not ended, or history is incomplete.")]
     uptime_percentage: _Percent
     previous_uptime_percentage: _Percent
     incidents: ReportIncidents
@@ -118,7 +116,9 @@ class ReportObject(Struct, kw_only=True, gc=False):
     unacknowledged_total: Count
     unacknowledged: Annotated[list[ReportUnacknowledged], Meta(description="The longest first.")]
     without_channel_total: Count
-    without_channel: Annotated[list[ReportNamed], Meta(description="If they went down, nobody would be told.")]
-    away_seconds: Annotated[_Seconds, Meta(description="How long Pingfold itself was away.")]
+    without_channel: Annotated[
+        list[ReportNamed], Meta(description="Monitors and checks without a channel for their alerts.")
+    ]
+    away_seconds: Annotated[_Seconds, Meta(description="Downtime of Pingfold itself.")]
     away_total: Count
     away: Annotated[list[ReportAway], Meta(description="The longest first.")]

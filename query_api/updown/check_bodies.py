@@ -37,14 +37,14 @@ class UpdateUpdownCheckBody(msgspec.Struct, kw_only=True):
     published: Annotated[bool, Meta(description="Default: false.")] | UnsetType = UNSET
     alias: Annotated[str, Meta(max_length=LONGEST_ALIAS)] | UnsetType | None = UNSET
     string_match: (
-        Annotated[str, Meta(max_length=LONGEST_STRING, description="Must be in the first megabyte of the body.")]
+        Annotated[
+            str, Meta(max_length=LONGEST_STRING, description="Text that the first megabyte of the body must contain.")
+        ]
         | UnsetType
         | None
     ) = UNSET
     mute_until: (
-        Annotated[str, Meta(description="`recovery`, `forever`, or a time until which nobody is told.")]
-        | UnsetType
-        | None
+        Annotated[str, Meta(description="End of the mute: `recovery`, `forever`, or a time.")] | UnsetType | None
     ) = UNSET
     http_verb: Annotated[_Verb, Meta(description="Default: `GET/HEAD`.")] | UnsetType = UNSET
     http_body: Annotated[str, Meta(max_length=LONGEST_BODY)] | UnsetType | None = UNSET

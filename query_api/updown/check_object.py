@@ -41,7 +41,7 @@ class UpdownCheck(Struct, kw_only=True, gc=False):
     """A check of a web site or a host."""
 
     token: str
-    url: Annotated[str, Meta(description="As it was given, but for a user and a password.")]
+    url: Annotated[str, Meta(description="As given, without user and password.")]
     type: Annotated[str, Meta(description="`https`, `http`, `icmp`, `tcp` or `tcps`; also `dns` and `smtp`.")]
     alias: str | None
     last_status: Annotated[int | None, Meta(description="Of the last HTTP answer.")]
@@ -49,9 +49,9 @@ class UpdownCheck(Struct, kw_only=True, gc=False):
     down: bool
     down_since: UpdownTime | None
     up_since: UpdownTime | None
-    error: Annotated[str | None, Meta(description="Why it is down.")]
+    error: Annotated[str | None, Meta(description="Reason of the downtime.")]
     period: Count
-    apdex_t: Annotated[float, Meta(description="Seconds within which an answer satisfies.")]
+    apdex_t: Annotated[float, Meta(description="Apdex threshold in seconds.")]
     string_match: str | None
     enabled: bool
     published: bool

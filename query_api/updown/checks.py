@@ -63,7 +63,7 @@ async def list_checks(service: ServiceDep, caller: Reader) -> Response:
     openapi_extra=_CREATE,
 )
 async def create_check(service: ServiceDep, caller: Writer) -> Response:
-    """Create a check; it is tested at once."""
+    """Create a check. Pingfold tests it at once."""
     if pulse.is_pulse(caller.parameters):
         return await pulse.create(service, caller)
     id = new_id()
@@ -94,7 +94,7 @@ async def read_check(service: ServiceDep, caller: Reader, token: str) -> Respons
 
 @router.put("/checks/{token}", responses=_CHECK | errors(400, 403, 404, 409), openapi_extra=_UPDATE)
 async def change_check(service: ServiceDep, caller: Writer, token: str) -> Response:
-    """Change the parameters of a check that are given."""
+    """Change a check. Omitted parameters stay."""
     for _ in range(_TRIES):
         monitor = await service.thing(caller, token)
         if isinstance(monitor, Check):
@@ -122,7 +122,7 @@ async def change_check(service: ServiceDep, caller: Writer, token: str) -> Respo
 
 @router.delete("/checks/{token}", responses=one_of(UpdownDeleted, "It is gone.") | errors(403, 404))
 async def delete_check(service: ServiceDep, caller: Writer, token: str) -> Response:
-    """Delete a check for good."""
+    """Delete a check permanently."""
     monitor = await service.thing(caller, token)
     if isinstance(monitor, Check):
         return await pulse.delete(service, caller, monitor)

@@ -43,7 +43,7 @@ class UpdownDowntime(Struct, kw_only=True, gc=False):
     started_at: UpdownTime
     ended_at: UpdownTime | None
     duration: Annotated[Count | None, Meta(description="Seconds.")]
-    partial: Annotated[bool | None, Meta(description="Only one family of addresses was down.")]
+    partial: Annotated[bool | None, Meta(description="Whether only one address family was down.")]
     down_results: list[UpdownResult] | UnsetType = UNSET
     up_results: list[UpdownResult] | UnsetType = UNSET
 

@@ -30,8 +30,8 @@ class UpdownRequests(Struct, kw_only=True, gc=False):
 
     samples: Count
     failures: Count
-    satisfied: Annotated[Count, Meta(description="Answered within the threshold.")]
-    tolerated: Annotated[Count, Meta(description="Answered within four times the threshold, and not satisfied.")]
+    satisfied: Annotated[Count, Meta(description="Responses within the threshold.")]
+    tolerated: Annotated[Count, Meta(description="Responses within four times the threshold, but above it.")]
     by_response_time: Annotated[
         dict[str, int], Meta(description="`under125` to `under4000`, and on to four times the threshold.")
     ]

@@ -55,7 +55,7 @@ _FORMAT = _OPEN | {
 
 @router.get("/nodes", responses={200: answer(dict[str, UpdownNode], "The nodes by their codes.")}, openapi_extra=_OPEN)
 async def list_nodes(request: Request) -> Response:
-    """List the nodes: from where checks are tested, and events are sent."""
+    """List the nodes that test checks and send events."""
     return answered({node.code: _presented(node) for node in _nodes(request)})
 
 

@@ -53,9 +53,9 @@ class UpdownCreateRecipientBody(Struct):
     type: Annotated[str, Meta(description="`email`, `webhook`, `slack_compatible` or `msteams`; others are refused.")]
     value: Annotated[str, Meta(description="An e-mail address, or a URL.")]
     name: Annotated[str | UnsetType, Meta(description="A label.")] = UNSET
-    selected: Annotated[bool | UnsetType, Meta(description="Put it on every check that exists; true by default.")] = (
-        UNSET
-    )
+    selected: Annotated[
+        bool | UnsetType, Meta(description="Whether to assign it to all existing checks. Default: true.")
+    ] = UNSET
     timezone: Annotated[
         str | UnsetType, Meta(description="Own: the zone of the times in descriptions of a webhook; UTC by default.")
     ] = UNSET
@@ -80,7 +80,7 @@ async def list_recipients(service: ServiceDep, caller: Reader) -> Response:
     openapi_extra=_CREATE,
 )
 async def create_recipient(service: ServiceDep, caller: Writer) -> Response:
-    """Create a recipient, and select it on every check that exists unless `selected` is false."""
+    """Create a recipient, and assign it to all existing checks unless `selected` is false."""
     judge = Judge(caller.parameters)
     kind, given, name = _wanted(judge)
     selected = judge.boolean("selected", True)
@@ -91,7 +91,7 @@ async def create_recipient(service: ServiceDep, caller: Writer) -> Response:
 
 @router.delete("/recipients/{id}", responses=one_of(UpdownDeleted, "It is gone.") | errors(403, 404))
 async def delete_recipient(service: ServiceDep, caller: Writer, id: str) -> Response:
-    """Delete a recipient: it is taken off every check."""
+    """Delete a recipient, and remove it from every check."""
     await remove(service, caller, await find(service, caller, id))
     return answer(UpdownDeleted(deleted=True))
 

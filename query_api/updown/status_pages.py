@@ -102,7 +102,7 @@ async def create_page(service: ServiceDep, caller: Writer) -> Response:
 @router.put("/status_pages/{token}", responses=_PAGE | errors(400, 403, 404), openapi_extra=_UPDATE)
 @router.put("/status-pages/{token}", include_in_schema=False)
 async def change_page(service: ServiceDep, caller: Writer, token: str) -> Response:
-    """Change the parameters of a status page that are given; `checks` replaces all of them."""
+    """Change a status page. Omitted parameters stay. `checks` replaces all checks."""
     page = await _page(service, caller, token)
     fields = await _fields(service, caller, page.id, page)
     request = StatusPageUpdate(request=new_id(), at=service.deps.clock.now(), id=page.id, fields=fields)
@@ -113,7 +113,7 @@ async def change_page(service: ServiceDep, caller: Writer, token: str) -> Respon
 @router.delete("/status_pages/{token}", responses=one_of(UpdownDeleted, "It is gone.") | errors(403, 404))
 @router.delete("/status-pages/{token}", include_in_schema=False)
 async def delete_page(service: ServiceDep, caller: Writer, token: str) -> Response:
-    """Delete a status page for good; what it shows is untouched."""
+    """Delete a status page permanently. Its monitors and checks stay."""
     page = await _page(service, caller, token)
     await service.ask(caller, StatusPageDelete(request=new_id(), at=service.deps.clock.now(), id=page.id))
     await gone(service.deps, service.deps.directory.page, page.id)

@@ -20,8 +20,8 @@ class AlertObject(Struct, kw_only=True, gc=False):
     """One side of an alert: as it was sent, or as it would have been."""
 
     began_at: Annotated[Time, Meta(description="Since when the status was so.")]
-    told_at: Annotated[Time, Meta(description="When the first channel was to be told.")]
-    ended_at: Annotated[Time | None, Meta(description="When it was so no more; null: not by the end of the span.")]
+    told_at: Annotated[Time, Meta(description="Time of the first notice.")]
+    ended_at: Annotated[Time | None, Meta(description="End of the status; null: it lasted beyond the time range.")]
     length_seconds: Annotated[float | None, Meta(description="From `began_at` to `ended_at`.")]
     alert_channel_ids: list[str]
 
@@ -42,7 +42,7 @@ class ComparedObject(Struct, kw_only=True, gc=False):
     sent: AlertObject | None
     imagined: AlertObject | None
     later_seconds: Annotated[
-        float | None, Meta(description="How much later it would have been told; negative: earlier.")
+        float | None, Meta(description="Delay of the notice with the other settings; negative: earlier.")
     ]
 
 
@@ -66,7 +66,7 @@ class ThingObject(ImaginedUptimeObject, kw_only=True, gc=False):
 class CaseObject(Struct, kw_only=True, gc=False):
     """What would have been with one set of settings."""
 
-    settings: Annotated[dict[str, _Setting], Meta(description="The settings that everything chosen is given.")]
+    settings: Annotated[dict[str, _Setting], Meta(description="The settings that apply to everything chosen.")]
     sent: Annotated[Count, Meta(description="Alerts that were sent.")]
     imagined: Annotated[Count, Meta(description="Alerts that would have been sent.")]
     kept: Count
@@ -75,7 +75,7 @@ class CaseObject(Struct, kw_only=True, gc=False):
     spared: Count
     added: Count
     undecided: Count
-    other_channels: Annotated[Count, Meta(description="Alerts of which other channels would have been told.")]
+    other_channels: Annotated[Count, Meta(description="Alerts that would have gone to other channels.")]
     short_sent: Annotated[Count, Meta(description="Alerts sent of down times shorter than `short_seconds`.")]
     short_imagined: Count
     long_sent: Annotated[Count, Meta(description="Alerts sent of down times that lasted as long, or longer.")]
@@ -98,8 +98,8 @@ class WhatIfObject(Struct, kw_only=True, gc=False):
     alerts_left_out: Annotated[Count, Meta(description="The newest of more than 1,000 alerts, which are only counted.")]
     things: list[ThingObject]
     things_left_out: Count
-    notes: Annotated[list[str], Meta(description="What is to be known of the answer.")]
-    events: Annotated[Count, Meta(description="How many events were read.")]
+    notes: Annotated[list[str], Meta(description="Limitations of the result.")]
+    events: Annotated[Count, Meta(description="Number of events read.")]
 
 
 MOST_THINGS_SHOWN = 1_000
