@@ -1,21 +1,20 @@
-"""The ping endpoint: a bare ASGI application that answers when Kafka has the ping.
+"""The ping endpoint: a plain ASGI application that answers after Kafka has acknowledged the ping.
 
-Contract: docs/compatibility/pinging.md. The order in which a request is judged:
+Contract: docs/compatibility/pinging.md. A request is processed in this order:
 
-1. the body is read (bounded; a client that goes away leaves nothing behind);
-2. the verb: HEAD, GET and POST are pings; OPTIONS is a browser's pre-flight, 204 and not recorded; any other is 405;
-3. the form of the URL: 400;
-4. the check: unknown (only when the directory has seen everything committed before; else 503; 429 for an address that
-   asks for too many), or ambiguous, 409;
-5. an exit status over 255, a bad `rid`: 400. A request refused so far has made no check, `create=1` or not;
-6. `create=1`: the fold of projects decides, one question per slug at a time in this process; the ping that is answered
-   201 has its place in the rate limit from the moment of the question, so that pings that find the check before it
-   resumes cannot take it;
-7. the rate limit, then the record. 200 and 201 mean that it is in the log, acknowledged by all in-sync brokers.
+1. The body is read, within bounds. If the client disconnects, the request has no effect.
+2. The method: HEAD, GET and POST are pings. OPTIONS is a CORS preflight: 204, not recorded. Others get 405.
+3. The format of the URL: 400.
+4. The check: 404 (only if the directory has everything that was committed before; 503 otherwise; 429 for an address
+   with too many unknown checks), or 409 if the slug is ambiguous.
+5. An exit status above 255 or an invalid `rid`: 400. A request rejected up to here never creates a check.
+6. `create=1`: the fold of projects decides. This process sends one request per slug at a time. The ping that is
+   answered 201 has a reserved place in the rate limit, so that concurrent pings of the new check cannot take it.
+7. The rate limit, then the record. 200 and 201 mean that all in-sync replicas have acknowledged the record.
 
-A request with many pings is judged line by line by the same parts (`ingest.ping.bulk`).
+Bulk requests use the same functions for each line (`ingest.ping.bulk`).
 
-Whatever is answered 503 the source tells in its next ticks, so that nobody is accused of a ping we refused.
+The source reports every 503 in its next ticks as a gap, so that a refused ping does not take a check down.
 """
 
 import structlog

@@ -1,12 +1,13 @@
-"""How far a request with many pings is behind its client, because of us: lines may have come that are not judged yet.
+"""How long Pingfold has kept the lines of a bulk request waiting, beyond the pace of its client.
 
-Its time is either the client's, while we wait for more of the request, or ours: while a line waits for room or for its
-check, or other requests have their turn. Ours adds to the backlog, the client's takes from it. Had it not been for us,
-a line that is judged now would have been judged earlier, by the backlog at most. It may have been there for so long: in
-our memory or, because we did not read, in that of the operating system.
+Time passes either while the process waits for data from the client, or while lines wait for the process: for room, for
+the lookup of a check, or for their turn. The latter adds to the backlog, the former reduces it. Without the wait, a
+line that is evaluated now would have been evaluated earlier, by at most the backlog. In the meantime it was in memory,
+or in a buffer of the operating system because the process did not read.
 
-The source's time does not pass that moment (`since`), nor the one at which a line came that Kafka has not reported on:
-no deadline is judged between the coming of a line and its record. What is refused is told as a gap from that moment on.
+The time of the source does not pass that moment (`since`), nor the arrival of a line that Kafka has not acknowledged
+yet. So no deadline is evaluated between the arrival of a line and its record. Refused lines are reported as a gap from
+that moment on.
 """
 
 from collections.abc import Callable

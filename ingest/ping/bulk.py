@@ -1,7 +1,7 @@
-"""Many pings in one request: `POST /ping/bulk`, a JSON object a line (docs/bulk-pings.md).
+"""Many pings in one request: `POST /ping/bulk`, one JSON object per line (docs/bulk-pings.md).
 
-A request is judged line by line (`bulk_request`). What all of them share is here: the room for lines that Kafka has not
-reported on, and the turns, so that however many there are, single pings find room, and ticks are made in time.
+`bulk_request` processes a request line by line. This module has what all requests share: the room for lines that Kafka
+has not acknowledged, and the turns, which keep room for single pings and let ticks be produced in time.
 """
 
 from infra.http_server.gunzip import CODINGS, PLAIN

@@ -1,6 +1,6 @@
-"""The answer to a bulk request: a JSON object a line, in the order of the lines of the request.
+"""The response to a bulk request: one JSON object per line, in the order of the lines of the request.
 
-Its status is 200 when every line was recorded, else 207 (Multi-Status): some were not, and the lines say which.
+The status is 200 if every line was recorded, and 207 (Multi-Status) otherwise.
 """
 
 from msgspec.json import encode

@@ -1,4 +1,4 @@
-"""The body of a bulk request as it comes: unpacked, in pieces, within bounds of time and size, packed and unpacked."""
+"""The body of a bulk request: read and decompressed in chunks, with bounds on time and on both sizes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

@@ -1,7 +1,7 @@
-"""The lines of a bulk request: cutting them out of a stream of bytes, and what each means. Pure; never raises.
+"""The lines of a bulk request: splitting a byte stream into lines, and parsing each. Pure; never raises.
 
-Contract: docs/bulk-pings.md. A line is a JSON object that names a check and says what its job tells. Each is judged by
-itself: what is wrong with one is a text that names the field, and the others are taken all the same.
+Contract: docs/bulk-pings.md. A line is a JSON object that names a check and a signal. Lines are independent: an error
+in one is a text that names the field, and the other lines still count.
 """
 
 import re

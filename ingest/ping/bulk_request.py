@@ -1,15 +1,15 @@
-"""One request with many pings, from its first line to its answer (docs/bulk-pings.md).
+"""One bulk request, from its first line to its response (docs/bulk-pings.md).
 
-- The body is read as it comes, packed or not, and each line is judged by itself, by the rules of single pings. Nothing
-  of it is kept longer than it takes: a line that has not ended, and what Kafka has not reported on, in bounds.
-- The answer comes when Kafka has reported on every line. It tells of each what became of it; a line that is told 200 or
-  201 is in the log. A line that is told 503 may be in it, as with single pings, and the source tells of the gap.
-- While lines wait, for room or for the verdict on a new check, the source's time waits, too (`backlog`): no deadline is
-  judged between the coming of a line and its record. Lines wait for a bounded time; then reading ends, and is told.
-- A client that goes away, or a process that ends, loses none of the lines that Kafka had taken; nobody was told of
-  them, so they may be sent again.
-- When Kafka does not confirm a line, those that are still to come are refused at once; when nobody decides on a check
-  that is to be made, so are those for other new ones: the whole takes a bounded time.
+- Lines are parsed as the body arrives, and follow the rules of single pings. Memory is bounded: it holds the current
+  line, and the lines that Kafka has not acknowledged.
+- The response is sent after Kafka's delivery reports for all lines. A line with status 200 or 201 is in the log. A line
+  with status 503 may be in the log, as with single pings, and the source reports a gap.
+- While lines wait, for room or for the decision on a new check, the time of the source waits too (`backlog`). So no
+  deadline is evaluated between the arrival of a line and its record. The wait is bounded; then reading ends.
+- If the client disconnects or the process ends, lines that Kafka has acknowledged stay. The client has no response for
+  them, and may send them again.
+- If Kafka does not acknowledge a line, all further lines are refused at once. If no decision on a new check arrives,
+  lines for other new checks are refused. So the total time is bounded.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Room for the pings of bulk requests that Kafka has not reported on: so many, and so many bytes, of all together.
+"""Room for the pings of bulk requests that Kafka has not acknowledged: bounds on their number and bytes, in total.
 
-It is less than what all pings may use, so that single ones always find some. Whoever finds none waits in a row: several
-requests take turns, line by line, and each reads on only as fast as Kafka takes what it sends.
+The bounds are below those of all pings, so that single pings always find room. Requests without room wait in a queue
+and take turns, line by line. So each reads only as fast as Kafka accepts its lines.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""The turns of bulk requests: in one pass of the event loop all of them together do so much and no more.
+"""Turns of bulk requests: a bound on the work of all bulk requests together in one pass of the event loop.
 
-However many there are, other requests and the ticks wait for no more than that. Who finds nothing left waits in a row.
+It bounds the delay of other requests and of ticks. Requests above the bound wait in a queue.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""The checks of a bulk request that are not known here: looked up, or made, without a wait for each of them.
+"""Checks in a bulk request that this process does not know: looked up or created, without a separate wait for each.
 
-The new checks among the lines of one go are asked for at once; a verdict that does not come is waited for once in a
-request. What comes of a line is what would have come of it if each had been asked for in turn.
+All new checks in a chunk of lines are requested at once. If no decision arrives, the request waits for it only once.
+The result of each line is the same as if the checks had been requested one after the other.
 """
 
 import asyncio

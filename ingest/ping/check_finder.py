@@ -1,9 +1,9 @@
-"""Finds the check that a ping means, or has it made (`create=1`).
+"""Finds the check of a ping, or has it created (`create=1`).
 
-"Not found" is said only when the directory has seen everything that was committed before the question came: one look at
-the end offsets, which all who ask share. When that takes too long, the answer is 503. A check is made by the fold of
-projects; first pings of one slug that come at once share one question. One of them made the check: it has its place in
-the rate limit from the moment of the question, so that pings that find the check before it resumes cannot take it.
+A check is reported as missing only if the directory has everything that was committed before the request. Concurrent
+requests share the lookup of the end offsets. If it takes too long, the answer is 503. The fold of projects creates
+checks; concurrent first pings of a slug share one request. The ping that created the check has a reserved place in the
+rate limit, so that pings that find the check earlier cannot take it.
 """
 
 import asyncio

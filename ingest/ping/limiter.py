@@ -1,8 +1,8 @@
-"""The rate limit of pings: so many per check in any 60 s, in one process.
+"""The rate limit of pings: a number of pings per check in any 60 s, per process.
 
-Only requests that were accepted count. Memory is bounded by the checks pinged within the last two minutes: two
-generations of the table, the older of which is dropped as a whole. Stamps are tuples of numbers, which Python's garbage
-collector does not walk through: lists of 200,000 checks would hold up every request for a tenth of a second.
+Only accepted requests count. Memory is bounded by the checks pinged within the last two minutes: the table has two
+generations, and the older one is dropped as a whole. Timestamps are tuples of numbers, which Python's garbage collector
+does not traverse: lists of 200,000 checks would delay every request by a tenth of a second.
 """
 
 from schemas.base import SECOND, Micros

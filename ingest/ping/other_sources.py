@@ -1,11 +1,11 @@
-"""The heartbeats of sources: what this one has heard of the others.
+"""Heartbeats of sources: what this source knows about the others.
 
-Each source appends one heartbeat a second to a topic that is kept for an hour, and follows that topic. A heartbeat is a
-low watermark as a tick is: what its source acknowledged, or had to tell, from before `at` is in the log ahead of it. So
-a source that has heard it may tell a partition so in a tick of its own, and no source needs to tick everywhere each
-second to be known to live. A source that starts hears how far the one before it in its slot had come.
+Each source appends a heartbeat once a second to a topic with a retention of one hour, and consumes that topic. A
+heartbeat is a low watermark, like a tick: every ping or gap from before `at` precedes it in the log. So a source can
+pass on the heartbeats of others in its own ticks, and need not append a tick to every partition each second. A source
+that starts learns the last watermark of the previous epoch of its slot.
 
-`heard` is called in the thread of a replica; everything else in the event loop.
+`heard` is called in the thread of a replica, everything else in the event loop.
 """
 
 import time

@@ -1,11 +1,11 @@
-"""Synthetic pings: does the address that the world uses lead to the ping application of this installation?
+"""Synthetic pings: does the public URL lead to the ping application of this installation?
 
-A probe is a GET of a URL that was never asked before, below the public ping URL; whichever ping process of the
-installation receives it answers with a proof, which only a process that is connected to the same Kafka cluster can
-compute for that URL. So neither a captive portal's 200, nor a cached answer, nor the Pingfold of somebody else passes.
+A probe is a GET request for a new random URL below the public ping URL. The ping process that receives it answers with
+a proof, which only a process connected to the same Kafka cluster can compute for that URL. So a captive portal, a
+cached response or another Pingfold does not pass.
 
-Certificates are verified, redirects are not followed, no proxy settings of the environment are used, and every probe is
-bounded in time, the look-up of the name included.
+Certificates are verified, redirects are not followed, proxy settings of the environment are ignored, and every probe
+has a time limit that includes the DNS lookup.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Quotas of a project or a check: bytes of ping bodies in a day, checks made by pings in an hour, in one process.
+"""Quotas of a project or check: bytes of ping bodies per day, and checks created by pings per hour; per process.
 
-They are there so that one who sends without end fills nobody's disk. A status signal is never refused for them: over
-the bytes of a day it is kept without its body. Memory is bounded by the projects and checks that sent in the day.
+They keep one client from filling the disk. They never refuse a status signal: above the bytes per day it is recorded
+without its body. Memory is bounded by the projects and checks that sent pings on that day.
 """
 
 from schemas.base import SECOND, Micros

@@ -1,8 +1,8 @@
-"""Appends pings to the log, within the limits: the rate of a check, the bytes of a day, what may be under way.
+"""Appends pings to the log, within the rate limit, the daily quota and the limit of pings in flight.
 
-A ping is stamped, handed to Kafka, and reported on. From the stamp to the report it holds the time of the source back,
-so that no tick overtakes it. What is not in the log the source tells in its next ticks, before the ping ceases to hold
-the time back: no deadline passes in between, and nobody is accused of a ping that we refused.
+A ping is timestamped, produced, and acknowledged. In between it holds back the time of the source, so that no tick
+overtakes it. If a ping is not acknowledged, the source reports a gap in its next ticks before it releases the time. So
+no deadline is evaluated in between, and a refused ping does not take a check down.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """From an HTTP request to the bytes of a `ping.received` event (docs/compatibility/pinging.md).
 
-The first `body_limit` bytes of a body are kept, chunked or not; what comes after is read and thrown away, in bounds.
-`remote_addr`, `scheme` and `ua` are never null, whatever the headers hold.
+The first `body_limit` bytes of a body are kept, chunked or not; the rest is read and discarded, within bounds.
+`remote_addr`, `scheme` and `ua` are never null, whatever the headers contain.
 """
 
 import asyncio

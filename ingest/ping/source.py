@@ -1,12 +1,12 @@
-"""A source of pings and of the time in `pings`: one per ingest process, named by slot and epoch.
+"""A source of pings and of the time in `pings`: one per ingest process, identified by slot and epoch.
 
-Its ticks (`ticking`) are low watermarks: their `at` is the receipt time of the oldest ping not yet answered, or now,
-so whatever was acknowledged from before is in the log ahead of them. They also carry what makes a gap: refused pings of
-the partition, a silence of ours, a public URL that does not answer.
+Its ticks (`ticking`) are low watermarks: `at` is the receipt time of the oldest unanswered ping, or now. So every ping
+that was acknowledged with an earlier timestamp precedes the tick in the log. Ticks also report what causes gaps:
+refused pings of the partition, a silence of this process, an unreachable public URL.
 
-The time of a partition goes ahead of its pings: before a ping whose stamp is far from the newest tick of its partition
-(the clock has stepped, or no tick came for a while) another tick is appended (`precede`). So a deadline is judged where
-it would have been with a tick a second.
+The time of a partition must not be far behind its pings. If the timestamp of a ping is far from the newest tick of its
+partition (the clock has stepped, or no tick was appended for a while), a tick is appended first (`precede`). So
+deadlines are evaluated as with a tick per second.
 """
 
 import asyncio

@@ -1,15 +1,16 @@
-"""The ticks and heartbeats of a source: which partition needs a tick now, and what it is told.
+"""Ticks and heartbeats of a source: which partition needs a tick now, and its contents.
 
 The contract:
 
-- With `peers` the source appends a heartbeat a second, and a tick to those partitions that need one: something may be
-  due (`dues`), something is untold, the test clock has stepped, another source is silent, we have only just begun, or
-  no tick came for `SELDOM_SECONDS`. Without `peers` every partition is ticked every second, and no heartbeat is made.
-- A heartbeat is a low watermark as a tick is: its `at` is before every ping not answered and every gap not told yet.
-- A silence is told to every partition, in the very next tick, whatever that is made for: heartbeats that were made more
-  than 2 s apart (the process stood still), or that are known not to be in the log, or not to count there.
-- A tick does not count that was appended more than `CLOCK_BOUND` before or after what our clock said when it was made.
-  What it told is told again. While our heartbeats do not count, a tick would not either: they come seldom then.
+- With `peers` the source appends a heartbeat each second, and ticks only to partitions that need one: a deadline may be
+  due (`dues`), something is not reported yet, the test clock has stepped, another source is silent, this source has
+  just started, or the last tick is older than `SELDOM_SECONDS`. Without `peers` it appends a tick to every partition
+  each second, and no heartbeats.
+- A heartbeat is a low watermark, like a tick: its `at` is before every unanswered ping and every unreported gap.
+- A silence is reported to every partition in its very next tick, whatever the reason of that tick. A silence is a time
+  of more than 2 s between heartbeats (the process was frozen), or heartbeats that are not in the log or do not count.
+- A tick does not count if Kafka appended it more than `CLOCK_BOUND` before or after its creation by this clock. Its
+  contents are reported again. While heartbeats of this source do not count, ticks would not either, and are rare.
 """
 
 import asyncio

@@ -1,17 +1,16 @@
 """Parses ping URLs. Pure; never raises, whatever the bytes.
 
-Contract: docs/compatibility/pinging.md, "URLs". Both prefixes are served, `/` and `/ping/`. Also accepted, because
-clients
-use them: upper-case UUIDs, trailing slashes, doubled slashes.
+Contract: docs/compatibility/pinging.md, "URLs". Both prefixes are served, `/` and `/ping/`. Because clients use them,
+upper-case UUIDs, trailing slashes and doubled slashes are accepted too.
 
-A pulse URL (`/pulse/<token>/<key>`, docs/decisions/0078-pulse-checks.md) means a check by its token; the key proves
-that the sender was told the URL. Whatever else begins so is the URL of no check.
+A pulse URL (`/pulse/<token>/<key>`, docs/decisions/0078-pulse-checks.md) identifies a check by its token; the key
+proves that the sender knows the URL. All other URLs with that prefix are invalid.
 
-`/ping/bulk` takes many pings (`ingest.ping.bulk`). It cannot be mistaken: a lone segment that is no UUID is no ping.
+`/ping/bulk` takes many pings (`ingest.ping.bulk`). It is unambiguous, because a single segment that is not a UUID is
+never a ping.
 
-For a path in no valid form `parse` returns None (400 `invalid url format`). An exit status over 255 and an invalid
-`rid` are
-reported only after the check has been looked up: they are the target's `fault`.
+`parse` returns None for a path in no valid form (400 `invalid url format`). An exit status above 255 and an invalid
+`rid` are reported only after the check has been looked up: they are the `fault` of the target.
 """
 
 import re

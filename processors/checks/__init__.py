@@ -1,1 +1,1 @@
-"""The fold of heartbeat checks: pings and time decide their status. Pure."""
+"""The fold of heartbeat checks: pings and time determine their status. Pure."""

@@ -1,12 +1,13 @@
-"""What time does to the checks of a partition: ticks, gaps, and what each deadline means for a check.
+"""The effect of time on the checks of a partition: ticks, gaps and expired deadlines.
 
 The contract:
 
-- A tick is folded into the partition's time and its gaps first; then what it expires is judged
-  (`processors.fold.expiry`). So a source that returns from a silence shows its gap before any deadline in it is judged.
-- Schedules are computed nowhere but here, check by check.
-- `_awaiting` holds at least the checks that could not be observed in a gap that is still open. Like the wheel it is a
-  hint: the states decide, so it can be built anew at any time and stands the undoing of an event.
+- A tick first updates the time and the gaps of the partition; then the deadlines that it expires are evaluated
+  (`processors.fold.expiry`). So a source that returns from a silence reports its gap before any deadline in it is
+  evaluated.
+- Only this module computes schedules, check by check.
+- `_awaiting` contains at least the checks that could not be observed in an open gap. Like the wheel it is a hint: the
+  states decide, so it can be rebuilt at any time, and needs no rollback when an event is undone.
 """
 
 from functools import partial

@@ -1,17 +1,17 @@
-"""The fold `checks`: the journal `pings` decides the status of heartbeat checks.
+"""The fold `checks`: the journal `pings` determines the status of heartbeat checks.
 
 The contract:
 
-- A ping counts at its own time, or at the partition's when that is later. One dated more than 60 s ahead of every clock
-  that the partition has heard of counts when Kafka took it, if a source stamped it, and is refused otherwise. An
-  unknown or removed check takes no ping. A dead letter put back gets its serial and enters history, and moves nothing
-  else.
-- A copy of a ping that has been counted (see `ping_copies`) changes nothing; history is told that it does not count.
-- What a ping does: docs/compatibility/pinging.md, "What a signal does"; see `rules` and `ping_rules`.
-- A definition takes the place of an older version and moves no status: what follows from it, the next tick decides;
-  but for a window of maintenance that is over the check from now on, or no more.
-- While a window of maintenance is open, no deadline is judged; see `maintenance`.
-- Only ticks move the time; see `expiry`. A plain success neither computes a schedule nor touches the wheel.
+- A ping counts at its own time, or at the partition's time if that is later. If it is dated more than 60 s ahead of
+  every clock that the partition knows, it counts at Kafka's append time if a source timestamped it, and is rejected
+  otherwise. Pings of unknown and deleted checks have no effect. A retried dead letter gets its serial number and
+  appears in history, but has no other effect.
+- A duplicate of a counted ping (see `ping_copies`) changes nothing; history learns that it does not count.
+- The effect of a ping: docs/compatibility/pinging.md, "What a signal does"; see `rules` and `ping_rules`.
+- A definition replaces an older version without changing the status; the next tick applies it. The exception is a
+  maintenance window that covers the check from now on, or no longer.
+- While a maintenance window is open, deadlines are not evaluated; see `maintenance`.
+- Only ticks advance the time; see `expiry`. A plain success neither computes a schedule nor uses the wheel.
 """
 
 from collections.abc import Sequence

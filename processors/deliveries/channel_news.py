@@ -1,11 +1,11 @@
-"""What a project is told of its channels: that one was given up, or that requests to it fail. Pure.
+"""Notices to a project about its channels: a channel was disabled, or requests to it fail. Pure.
 
-- One was given up: the others are told, so that somebody knows, but for those that are disabled themselves.
-- The requests to one have failed many times in a row, and its kind has that told: the project is warned by mail, at
-  those of its channels that are sent by mail and have a confirmed address. Where there is none, nobody is warned.
+- When a channel is disabled, the other channels are notified, except those that are disabled themselves.
+- When many consecutive requests to a channel have failed, and its kind has this warning, the project's mail channels
+  with a confirmed address are warned. Without such a channel there is no warning.
 
-When there is news of a great many, as when a mail server was away for days, nobody is flooded: of one project at most
-`MOST_A_DAY` are told of within a day, each to `MOST_TOLD` channels.
+The number of notices is bounded, for example after a mail server was down for days: per project at most `MOST_A_DAY`
+channels within a day, each reported to `MOST_TOLD` channels.
 """
 
 from typing import Any

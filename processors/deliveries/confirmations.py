@@ -1,9 +1,8 @@
-"""Mails that nobody has agreed to: requests to confirm an address, and invitations. Which of them are sent, and what is
-not sent for want of a confirmation. Pure.
+"""Mails that need no confirmation: confirmation requests and invitations; and deliveries that lack one. Pure.
 
-Each is a delivery to a mailbox: it is tried again, ends and is recorded like one to a channel. The limit of a mailbox
-holds over all projects, whatever spelling of its address they know. A mail beyond it, or to a mailbox whose owner wants
-no more of them, is recorded and not sent.
+Each is a delivery to a mailbox, with retries, an end and a record like a delivery to a channel. The limit of a mailbox
+applies across all projects and all spellings of its address. A mail beyond the limit, or to a mailbox whose owner has
+blocked such mails, is recorded but not sent.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
-"""How deliveries end that the receiver did not take, and how a channel is given up. Pure.
+"""The end of deliveries that the receiver did not accept, and the disabling of channels. Pure.
 
-A delivery ends when an answer says so or its last attempt has failed, when it has been due for too long, as the oldest
-of a channel of which too much is pending, or with its channel. Each but the last is a reason to look whether the
-channel is to be disabled.
+A delivery ends after a permanent rejection, after its last attempt, after it has been due for too long, as the oldest
+of a channel with too many pending deliveries, or together with its channel. Each end but the last may disable the
+channel.
 """
 
 from collections.abc import Callable

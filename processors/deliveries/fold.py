@@ -1,30 +1,28 @@
-"""The `deliveries` fold: what is to be sent to which channel and when, and how each delivery ends. Pure.
+"""The `deliveries` fold: what to send to which channel and when, and how each delivery ends. Pure.
 
-A delivery is one event for one channel, by webhook or by mail: the fold knows no difference. Its body is rendered once,
-when it is requested, and kept as text: every attempt sends the same bytes, or the mail that is made of them. Its newest
-attempt is outstanding (`due` None: the sender owes it) or waits for a tick to pass `due`. A report counts only for the
-attempt that is outstanding: doubles, and reports of workers that woke up late, change nothing. Each delivery ends in
-exactly one `DeliveryFinished`: delivered, exhausted, gone (410), removed (its channel was removed or disabled, or was
-so when it was requested), unconfirmed (no owner of an address of the channel has confirmed that mail may be sent
-there) or gathered (a list, which is a delivery too, tells of it: `gathering`). `policies` has what the kind of the
-channel makes of an answer, and the figures. Exhausted is one that ran out of attempts; one that has been due for days
-during which nothing was delivered, whether its attempts were made or it waited behind others; and the oldest of a
-channel of which too much is pending. So what is pending is bounded, in number and by age, whatever a receiver does.
-Each of them is a reason to look whether the channel is to be disabled.
-`confirmations` has the requests to confirm.
+A delivery is one event for one channel, by webhook or by mail: the fold treats them alike. Its body is rendered once,
+at the request, and stored as text: every attempt sends the same bytes, or the mail made from them. Its newest attempt
+is either outstanding (`due` is None: the sender must make it) or waits for a tick past `due`. Only a report of the
+outstanding attempt counts; duplicates, and reports of workers that were frozen, have no effect.
 
-`data` goes into the body as the fold that asked for it made it. `monitor.url` may be the path of a page of ours
-(`/...`): no fold may know a setting, so the sender makes it a URL (`processors.sender.own_links`). Before it comes the
-channel's `site`, which only older channels have.
+Each delivery ends in exactly one `DeliveryFinished`: delivered, exhausted, gone (410), removed (its channel was deleted
+or disabled), unconfirmed (no address of the channel is confirmed), muted, or gathered (part of a digest, which is a
+delivery too: `gathering`). Exhausted means: out of attempts, due for days without any success of the channel, or the
+oldest of a channel with too many pending deliveries. So pending deliveries are bounded in number and age, whatever a
+receiver does. `policies` has the interpretation of responses and the limits of each kind. Each end but `delivered` may
+disable the channel. `confirmations` handles confirmation requests.
 
-What is finished leaves the states; its `DeliveryFinished` holds the body for history. A replay brings event and body
-back, and becomes a delivery with the same id under a name of its own (`replay`), which its reports must tell, too. Of
-one that is pending it makes the next attempt due at once.
+`data` goes into the body as the requesting fold made it. `monitor.url` may be the path of a page of this Pingfold
+(`/...`), because a fold knows no settings: the sender makes it a URL (`processors.sender.own_links`). The channel's
+`site`, which only older channels have, precedes it.
 
-A channel that is defined again starts afresh: enabled, no failures; its pending deliveries go to the new address. It
-goes on as it was when only its secrets changed. One that is known to have been disabled, when its deliveries had lost
-that, stays so, and nobody is told a second time. Of dead letters put back only requests and replays count, since they
-can still be served; definitions and reports are out of date.
+A finished delivery leaves the states; its `DeliveryFinished` contains the body for history. A replay brings back event
+and body, and becomes a delivery with the same id and a name of its own (`replay`), which its reports must repeat. A
+replay of a pending delivery makes its next attempt due at once.
+
+A new version of a channel resets it: enabled, no failures; pending deliveries go to the new address. If only secrets
+have changed, nothing is reset. If a channel was disabled but its deliveries had lost that, it stays disabled, without a
+second notice. Of retried dead letters only requests and replays count; definitions and reports are outdated.
 """
 
 from collections.abc import Iterable

@@ -1,22 +1,20 @@
-"""One list instead of many notices: what is gathered for a channel, and when it is told of. Pure.
+"""Digests: what is gathered for a channel instead of single notices, and when a digest is sent. Pure.
 
-The contract, for a channel that wants it (`ChannelKind.gathers`):
+The contract, for a channel that wants digests (`ChannelKind.gathers`):
 
-- The first notice goes at once, and begins a minute. What comes in that minute is gathered, and told of `SHORT` after
-  the first of it; what comes after that, at the end of the minute. So a channel has at most three notices in a minute.
-  When a minute has gathered `MANY`, the next one begins with it: while a storm goes on there are two lists a minute.
-- One notice that was gathered alone is sent as it is, with its own id and body. A second one makes it a list, which is
-  a delivery of its own. Each notice in it ends as `gathered` when it comes, and names the list; so no end is pending.
-- A list tells how often what happened, and of the first `MOST_NAMED` things what happened last: who went down and came
-  back is told so, once. What is kept is bounded, whatever comes; the list is rendered when it is sent, or when it ends
-  without that.
-- In the quiet hours of a channel what can wait is gathered until they end: everything but what may be an outage
-  (`_NEVER_WAIT`), and the end of what was told of in these hours. When something of a thing is told at once whose
-  older notice waits, the list tells the newer one, so that nothing in it is out of date.
-- Nothing has a clock of its own: a tick that passes the time of the list sends it. What is gathered goes with the
-  channel: when that is removed or disabled, its list ends as every delivery does.
-- Tests, and what is sent again on request, are never gathered. A report is not, either: in quiet hours it waits for
-  their end as it is.
+- The first notice is sent at once, and starts a minute. Notices in that minute are gathered, and sent `SHORT` after the
+  first of them; later ones at the end of the minute. So a channel gets at most three notices in a minute. If a minute
+  has gathered `MANY`, the next minute starts with it: during a storm there are two digests per minute.
+- A single gathered notice is sent unchanged, with its own id and body. A second one makes a digest, which is a delivery
+  of its own. Each notice in it ends as `gathered` on arrival, with the id of the digest, so it is never pending.
+- A digest counts events, and has the last event of the first `MOST_NAMED` monitors and checks; a failure and recovery
+  is one entry. Stored data is bounded. The digest is rendered when it is sent, or when it ends otherwise.
+- In quiet hours, notices that can wait are gathered until their end: all except possible outages (`_NEVER_WAIT`) and
+  the recovery from what was sent in these hours. If a newer notice about a monitor is sent while an older one waits,
+  the digest contains the newer one, so it is never outdated.
+- There is no clock: the tick past the time of a digest sends it. If the channel is deleted or disabled, its digest ends
+  like every delivery.
+- Tests and replays are never gathered. A report is not gathered either: it waits for the end of quiet hours.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,8 @@
-"""A list of what was gathered for a channel: the body of it, made when it is sent, or ends without that. Pure.
+"""The body of a digest, rendered when it is sent, or when it ends otherwise. Pure.
 
-`data.digest` holds the time of the first notice (`from`), how many notices it stands for, by the newest notice of each
-thing how many of which there were (`counts`; of a thing that is not named each notice counts), the things that are
-named, and how many notices were of others (`more`); if some of those are down, since when the first is (`more_since`).
+`data.digest` has the time of the first notice (`from`), the number of notices, their number by event (`counts`; for
+each named monitor or check by its newest notice), the named monitors and checks, the number of notices of others
+(`more`), and if some of those are down, the start of the first downtime (`more_since`).
 """
 
 from typing import Any

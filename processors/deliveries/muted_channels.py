@@ -1,19 +1,18 @@
-"""Channels that are muted: what is not sent to them, and what they are told when the mute is over. Pure.
+"""Muted channels: which notices they do not get, and which they get after the mute. Pure.
 
 The contract:
 
-- While a channel is muted nothing is sent to it but what somebody asks for (a test, a replay). Each notice ends at once
-  as `muted`, so that the log of the channel has it. What was pending before goes on; but what waits for the end of
-  quiet hours waits for that of the mute, too.
-- At the end, be it by its time or by hand, the channel is told of each incident of which it was to be told within the
-  mute, for the first time or again, and that is still open. Only the fold of the thing knows that: it is asked
-  (`schemas.incidents.IncidentToTell`), and tells this channel alone, unless somebody has acknowledged the incident.
-  What began and ended within the mute is not told at all.
-- What began before is always told to be over, however often it was to be told again meanwhile. Such a notice is kept,
-  and sent at the end under the same id, by a `replay` of its own: like any other then, so in a list where there are
-  many, and after quiet hours where it can wait.
-- A notice that comes after the end, but before the tick that passes it, ends the mute first. So nobody is told that
-  something is down after they were told that it is up.
+- A muted channel gets only what somebody requests (a test, a replay). Each notice ends at once as `muted`, so that the
+  delivery log contains it. Earlier pending deliveries continue; what waits for the end of quiet hours also waits for
+  the end of the mute.
+- At the end of the mute, by time or by hand, the channel is notified of each incident that it missed during the mute,
+  and that is still open. Only the fold of the check or monitor knows this: it is asked
+  (`schemas.incidents.IncidentToTell`), and notifies this channel only, unless somebody has acknowledged the incident.
+  Incidents that began and ended during the mute are not reported.
+- The recovery from an earlier incident is always sent. It is stored, and sent at the end under the same id, as a
+  `replay`; then it is handled like any other notice, also in digests and quiet hours.
+- A notice that arrives after the end of the mute, but before the tick past it, ends the mute first. So no one is
+  notified of a failure after its recovery.
 """
 
 from collections.abc import Mapping

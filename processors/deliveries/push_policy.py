@@ -1,11 +1,11 @@
-"""When an event of updown.io's Push API is sent again, and when its receiver is given up. Pure figures and functions.
+"""Retries of updown.io's Push API, and the removal of failing receivers. Pure figures and functions.
 
-A request that is answered otherwise than by 200 is sent again up to 25 times, over about 20 days. The delays are those
-of Sidekiq: n^4 + 15 s, and up to ten times n + 1 s more, by a hash of the delivery and the attempt, so that every
-replay of the log gives the same times. `Retry-After` and 410 mean nothing special.
+A request that is not answered with 200 is repeated up to 25 times, over about 20 days. The delays are those of Sidekiq:
+n^4 + 15 s, plus up to ten times n + 1 s, by a hash of the delivery and the attempt, so that every replay of the log
+gives the same times. `Retry-After` and 410 have no special meaning.
 
-Counted are requests, not events. When so many in a row have failed, the project is warned by mail; the 1,000th has the
-channel removed. One success begins the count anew.
+Requests are counted, not events. After certain numbers of consecutive failures the project is warned by mail; the
+1,000th removes the channel. A success resets the count.
 """
 
 import hashlib

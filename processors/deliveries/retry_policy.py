@@ -1,21 +1,21 @@
-"""When a delivery is tried again, and when a channel is warned about or given up. Pure figures and functions.
+"""Retries of deliveries, warnings about channels, and the disabling of channels. Pure figures and functions.
 
-A delivery is tried 13 times over about 3.2 days. The delays are spread by +-20 %, by a hash of the delivery and the
-attempt, so that ten thousand deliveries which failed together do not come back together, and every replay of the log
-gives the same times. `Retry-After` is honoured between one and two times the delay that would have been: a receiver
-can ask for patience, not for silence. A receiver that says 429 or answers too late gets at least a minute.
+A delivery is attempted 13 times over about 3.2 days. The delays vary by +-20 %, by a hash of the delivery and the
+attempt, so that ten thousand deliveries which failed together are not retried together, and every replay of the log
+gives the same times. `Retry-After` counts between one and two times the regular delay: a receiver can ask for patience,
+not for silence. After 429 or a timeout the delay is at least a minute.
 
-A delivery that is tried so has ended after 3.9 days at the latest. One that waits behind others of a receiver that
-times out, or whose receiver asks for patience again and again, ends when it has been due for 4 days during which
-nothing was delivered to the channel. (Days in which a channel did not fail do not count: then it was Pingfold that did
-not send.) Of a channel at most so many deliveries, with bodies of so many characters, are pending; beyond that the
-oldest ends. A channel that does not fail may have more of them: its receiver has not had its turn.
+So a delivery ends after 3.9 days at the latest. A delivery that waits behind others, or whose receiver repeatedly sends
+`Retry-After`, ends when it has been due for 4 days without a success of the channel. (Days in which the channel did not
+fail do not count: then Pingfold did not send.) A channel has a limit of pending deliveries and of characters in their
+bodies; beyond it the oldest ends. The limit is higher for a channel that does not fail, because its receiver has not
+had its turn.
 
-A service that says it will never take a message is not asked again: that delivery ends.
+A permanent rejection by the service ends the delivery.
 
-A channel is disabled at once by 410 Gone, or by what a service says instead of that; else only when a delivery ends
-without success and nothing has succeeded for more than 5 days. Both a long time and a delivery that ended are needed,
-so an outage of some hours under a storm of notices, however many attempts fail in it, disables nothing.
+410 Gone, or the equivalent of a service, disables a channel at once. Otherwise a channel is disabled only if a delivery
+ends without success, and nothing has succeeded for more than 5 days. Both are required, so that an outage of some hours
+during a storm of notices disables nothing, however many attempts fail.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-"""Which template words a delivery: the one that fits it most narrowly, of several the oldest. Pure.
+"""The template of a delivery: the most specific match, of several the oldest. Pure.
 
-It is looked up when a delivery begins, and kept with it: later changes do not touch what is pending.
+It is chosen when a delivery begins, and stored with it: later changes do not affect pending deliveries.
 """
 
 import msgspec

@@ -2,16 +2,16 @@
 
 The contract:
 
-- Only what is said of the incident that is open counts, and of several acknowledgements the first. Who has it may
-  change it: one of the same name that says something else takes its place, but for the time it was first said at.
-  Others change nothing: one that comes twice, late, or a moment after somebody else's.
-- What is acknowledged is not repeated, and nobody else is called (`processors.fold.escalations`, `reminders`). What
-  ends the incident ends the acknowledgement. That it is over is told as always.
-- It can be given back: then it is as if nobody had acknowledged. The next step of an escalation comes as long after
-  that as after the step before.
-- That somebody takes care of it is told to those who were told that it is down, as they have chosen, and to services
-  that keep an alert of it. While a mute lasts, nobody is told.
-- All have an entry in the audit trail, with who said it. What changed nothing has none.
+- Only requests for the open incident count, and the first acknowledgement wins. The same person (the same name) can
+  change it; the time of the first acknowledgement stays. All others have no effect: duplicates, late requests, and
+  those of others.
+- An acknowledged incident is not repeated or escalated further (`processors.fold.escalations`, `reminders`). The end of
+  the incident ends the acknowledgement. The recovery is sent as usual.
+- An acknowledgement can be withdrawn. The next step of an escalation is then due as long after that as after the
+  previous step.
+- Those who were notified of the incident, and want it, are notified of the acknowledgement; so are services that keep
+  an alert for it. During a mute nothing is sent.
+- Every acknowledgement and comment has an entry in the audit trail, with its author, unless it changed nothing.
 """
 
 from collections.abc import Callable

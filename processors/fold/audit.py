@@ -1,9 +1,9 @@
-"""The audit trail: what a command changed, and who made it, for `transitions`. Pure.
+"""The audit trail: the changes of a command and its actor, for `transitions`. Pure.
 
-Entries are read off the view, not off the command: every definition that an event has set, changed or removed is told,
-so that no kind of command can be forgotten. What a field holds is told of the fields in `_PLAIN` and those that a kind
-of channel names; of all others, those of later versions among them, only that they changed. The actor is the one that
-the command itself names.
+Entries are derived from the view, not from the command: every definition that an event has set, changed or removed gets
+an entry, so that no kind of command can be forgotten. Old and new values are shown for the fields in `_PLAIN` and those
+that a channel kind names. For all others, including fields of later versions, only the fact of the change is shown. The
+command itself names the actor.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""What a partition knows of channels: which notices they take, what they are called, how often they repeat. Pure.
+"""What a partition knows about channels: the notices that they take, their names, their repeat intervals. Pure.
 
-The fold of projects tells every partition, in the order in which it was decided (`schemas.notice_choices`). Indexes
-beside the view know the channels of each notice that is requested only where it is taken, and those that repeat; they
-follow the view, so they stand the undoing of an event, and a restart builds the same ones.
+The fold of projects informs every partition, in the order of its decisions (`schemas.notice_choices`). Indexes beside
+the view have the channels of each opt-in notice, and those with repeats. They follow the view, so they need no rollback
+when an event is undone, and a restart rebuilds them.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
-"""What a fold is, and how one partition of it is stepped: pure, no I/O, no clock, no randomness.
+"""The contract of a fold, and the stepping of one partition: pure, no I/O, no clock, no randomness.
 
-A `Fold` names its journal and its state topic and opens a `Partition` on a `View`. `Session` applies the records of one
-partition in order and gathers what they change; the runtime commits that in one transaction, `pingfold replay` compares
-it with what was committed, tests look at it. All three step the very same code.
+A `Fold` names its journal and its state topic, and opens a `Partition` on a `View`. `Session` applies the records of
+one partition in order and collects the changes. The runtime commits them in one transaction, `pingfold replay` compares
+them with what was committed, and tests inspect them. All three run the same code.
 """
 
 from collections import deque

@@ -1,17 +1,16 @@
-"""When a fold refuses so much of what it reads that the fault must be its own: a bad release. Pure.
+"""When a fold fails on so many events that the release itself must be defective. Pure.
 
-Every event that cannot be folded becomes a dead letter, so that no bad event stops a partition. A release that cannot
-fold what others could would so drain its journal into dead letters. This tells one from the other:
+Every event that cannot be folded becomes a dead letter, so that no invalid event stops a partition. A defective release
+would thus move the journal into dead letters. This module distinguishes the two:
 
-- An event counts as a defect when folding it failed in a way that the fold does not know of. What it refuses with a
-  reason (`processors.fold.contract.InvalidEvent`) is the producer's fault and counts for nothing. So is what cannot
-  even be decoded, if anybody may have produced it: a script that quotes its JSON wrongly must not look like a bad
-  release.
-- Nobody stops a partition alone. Each key counts once, by its newest event, and each project once, by the share of its
-  keys; more than half of the projects heard must be hit, at least two, or the only one that there is, with
-  `FEWEST_KEYS` of its keys. Events of things that are not known can never stop it.
-- It takes `EVENTS` events since the first defect. Before that, while it looks bad, a commit waits, but never for long.
-- A partition whose ticks fail has no time any more: `TICKS` in a row are enough.
+- An event counts as a defect if folding it raises an unexpected exception. An event that is rejected with a reason
+  (`processors.fold.contract.InvalidEvent`) is the producer's fault and does not count. Neither does an event that
+  cannot be decoded, if anybody may have produced it: a script with broken JSON must not look like a defective release.
+- No single project stops a partition. Each key counts once, by its newest event, and each project once, by the share of
+  its keys. More than half of the projects must be affected, at least two; or the only one, with `FEWEST_KEYS` of its
+  keys. Events of unknown checks and monitors never count.
+- The decision takes `EVENTS` events since the first defect. Until then commits are delayed, for a bounded time.
+- If ticks fail, the time of the partition stands still: `TICKS` consecutive failures are enough.
 """
 
 from collections.abc import Callable

@@ -1,16 +1,16 @@
-"""Deadlines of one partition, in memory: a lazy bucket wheel with a bucket for each second.
+"""Deadlines of one partition, in memory: a lazy timing wheel with a bucket per second.
 
 The contract:
 
-- A thing has one entry, at or before its true deadline. A later deadline is not written down: when the entry comes due
-  the owner computes the true deadline from the state and sets it again. So a ping, which only moves deadlines later,
-  never touches the wheel. An earlier deadline takes the entry's place; what it leaves behind is skipped when it is met.
-- `due` takes out what it returns. Entries whose thing is gone are the owner's to recognise.
-- A jump over a year costs what is due in it, not the seconds between: only buckets that exist are visited.
-- What is left behind, by earlier deadlines and by things that are gone, is swept out when it has become as much as what
-  counts, so the wheel holds at most about twice as many entries as there are things.
+- Each key has one entry, at or before its true deadline. A later deadline is not entered: when the entry is due, the
+  owner computes the true deadline from the state and enters it. So a ping, which only moves deadlines later, never
+  touches the wheel. An earlier deadline replaces the entry; the stale one is skipped when its bucket is visited.
+- `due` removes what it returns. The owner must recognise entries of keys that no longer exist.
+- A jump over a year costs only the entries that are due, not the seconds in between: only existing buckets are visited.
+- Stale entries are swept when they outnumber the valid ones, so the wheel has at most about twice as many entries as
+  there are keys.
 
-Nothing here is kept: the wheel is built anew from the states when a partition is taken.
+Nothing is persistent: the wheel is rebuilt from the states when a partition is assigned.
 """
 
 import heapq

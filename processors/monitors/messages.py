@@ -1,4 +1,4 @@
-"""What people are told of a monitor, in words and as the `data` of a notice. Pure.
+"""The texts and the `data` of notices about a monitor. Pure.
 
 The shape of `data`: docs/compatibility/poppaping.md, "Webhooks".
 """

@@ -1,16 +1,16 @@
-"""How fast a monitor answers, hour by hour, and the notice `monitor.performance_drop`: much slower than before. Pure.
+"""Response times of a monitor by hour, and the notice `monitor.performance_drop`. Pure.
 
 The contract:
 
-- Regular results that count are counted in the hour of their slot, by the monitor's Apdex threshold. One that fails
-  satisfies nobody.
-- The tick that passes the end of an hour, and the time in which its results may still come, judges it: Apdex has
-  dropped when it is more than `DROP` percent below the lowest of the five hours before. What is compared is what is
-  shown, thousandths; the percentage is cut off.
-- Only an hour tells anything in which nearly every slot has a result, and at least `FEWEST` have. Without five such
-  hours directly before it an hour is not judged. So a gap, maintenance, a region whose network was out and a new
-  definition judge nothing, and neither is a monitor judged that is probed seldom.
-- Nobody is told while the monitor is down, or what it depends on: that says more.
+- Regular results that count are counted in the hour of their slot, by the Apdex threshold of the monitor. A failing
+  result counts as frustrated.
+- The first tick after the end of an hour and of the time for late results evaluates it. Apdex has dropped if it is more
+  than `DROP` percent below the lowest of the five previous hours. The comparison uses the displayed values, in
+  thousandths; the percentage is truncated.
+- An hour counts only if nearly every slot has a result, and at least `FEWEST` do. It is evaluated only if the five
+  hours directly before it count. So gaps, maintenance, a disregarded region and a new definition prevent an evaluation,
+  and so does a long probe interval.
+- No notice is sent while the monitor or one of its dependencies is down.
 """
 
 from processors.fold.contract import Effect

@@ -1,18 +1,18 @@
-"""When a change of a monitor's status is confirmed: pure functions of what its regions have found.
+"""When a change of a monitor's status is confirmed: pure functions of the results of its regions.
 
 The contract:
 
-- The first result that disagrees with the status begins a pending change. While it is pending, confirmations are asked
-  for, and each region's newest result that began since then is its vote.
-- A monitor is down when a majority of its regions vote so (one of one, two of two, two of three) and `confirmations`
-  results did; the change is rejected when so many vote that it is well that no majority can come about.
-- It is up again by the same thresholds the other way round, with `recoveries` in place of `confirmations`.
-- With a `confirm_interval` the results that confirm a change come so far apart, and `confirmations` of them in a row
-  decide, from two regions if there are several: one result that says otherwise rejects the change.
-- A region that is disregarded (`regions`) is asked nothing, and is none of those whose majority decides, unless
-  it found the monitor well since this very change is pending.
-- A change about which every region was asked so often that it should have been settled is given up: regions disagree
-  for good, or do not answer. The next result that disagrees begins another.
+- The first result that disagrees with the status starts a pending change. While it is pending, confirmation probes are
+  requested, and the newest result of each region since then is its vote.
+- A monitor goes down when a majority of its regions (one of one, two of two, two of three) and `confirmations` results
+  agree. The change is rejected when the votes against it make a majority impossible.
+- It goes up by the same thresholds, with `recoveries` instead of `confirmations`.
+- With a `confirm_interval`, confirming results are that far apart, and `confirmations` consecutive results decide, from
+  two regions if there are several. One result to the contrary rejects the change.
+- A disregarded region (`regions`) gets no confirmation requests and does not count for the majority, unless it has
+  found the monitor healthy during this pending change.
+- A change is given up after every region was asked so often that it should be settled: the regions disagree
+  permanently, or do not answer. The next result that disagrees starts another change.
 """
 
 from collections.abc import Set as AbstractSet

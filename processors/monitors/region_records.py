@@ -1,4 +1,4 @@
-"""The regions that a partition disregards: kept as records in the view, `region/<name>`, looked up by time."""
+"""The regions that a partition disregards: records `region/<name>` in the view, looked up by time."""
 
 from collections.abc import Set as AbstractSet
 

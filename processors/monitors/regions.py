@@ -1,16 +1,17 @@
-"""Regions whose own network is out: while one is, what it finds failing says nothing about any target.
+"""Regions whose own network is down: meanwhile their failing results say nothing about targets.
 
 The contract:
 
-- A prober says so to every partition, again and again while it lasts. A region is disregarded until `QUIET` after the
-  newest such word, or until it is said to be well: one whose probers die in trouble is not silenced for ever.
-- While it is disregarded its failing results mean nothing, it is asked for no confirmation and is none of those whose
-  majority decides; nor are its slots waited for, as long as another region of the monitor counts. Results that are
-  well still count.
-- A pending change that such a region began is dropped, and its votes for failing in others are. One that goes on needs
-  as many results that agree as if those that are left were all there ever were.
-- While no region of a monitor counts nothing is judged; its slots that stay empty say that nothing is known.
-- It is told in `transitions` by each partition, when it begins and when it is over.
+- A prober reports the outage to every partition, repeatedly while it lasts. A region is disregarded until `QUIET` after
+  the newest report, or until the prober reports its end. So a region whose probers died during an outage is not
+  disregarded forever.
+- While a region is disregarded, its failing results do not count, it gets no confirmation requests, and it does not
+  count for the majority. Its slots are not expected either, if another region of the monitor counts. Good results
+  count.
+- A pending change that such a region started is dropped, and so are its failing votes in other changes. A change that
+  continues needs as many agreeing results as if the remaining regions were the only ones.
+- While no region of a monitor counts, its status does not change; empty slots make it not observed.
+- Each partition reports the start and the end in `transitions`.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Which regular slots of a monitor are still to come: pure functions of its state.
+"""The outstanding regular slots of a monitor: pure functions of its state.
 
-A slot is empty when its time is over and no result of it has come, whatever has come of later ones.
+A slot is empty if its time has passed without a result for it, even if later slots have results.
 """
 
 from schemas.base import SECOND, Micros

@@ -1,4 +1,4 @@
-"""What becomes of monitors whose partition's time is taken back (`processors.fold.time_correction`). Pure."""
+"""The correction of monitors when the time of their partition is set back (`processors.fold.time_correction`). Pure."""
 
 from msgspec.structs import replace
 

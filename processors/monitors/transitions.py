@@ -1,9 +1,9 @@
-"""The changes of a monitor's visible status: each moves a state that is the caller's own copy, and returns the effects.
+"""Transitions of a monitor's visible status. Each updates a state, which is the caller's copy, and returns effects.
 
-Notices go out when a monitor goes down or comes back; an incident begins with the first failing result, not with the
-one that confirmed it. Pausing and removing end an incident without a notice. Two notices are held back: that a monitor
-is down that depends on others (`dependencies`), and that one is not observed, which is sent only when it lasts. Of a
-monitor that is muted nobody is told (`processors.fold.mutes`).
+Notices are sent when a monitor goes down or recovers. An incident starts at the first failing result, not at the
+confirming one. Pausing and deleting end an incident without a notice. Two notices are held back: "down" of a monitor
+with dependencies (`dependencies`), and "not observed", which is sent only if it lasts. A muted monitor sends no notices
+(`processors.fold.mutes`).
 """
 
 from collections.abc import Set as AbstractSet

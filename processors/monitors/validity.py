@@ -1,19 +1,19 @@
-"""The certificates and domains of the monitors of a partition: what tests tell, and when people are told
+"""The certificates and domains of the monitors of a partition: results of tests, and notices
 (docs/decisions/0081, 0082).
 
 The contract:
 
-- A test counts when its slot and its region are due (`schemas.certificates`). One that comes twice or late, is of a
-  former definition, or of a region whose own network is out moves nothing. One that saw no certificate says nothing
-  about it; another is made an hour later.
-- That a certificate is not valid, or is valid again, is believed when two tests in a row say so. Whether its time is
-  over is judged by the partition's time.
-- People are told by ticks alone: each notice is a deadline, and comes once. Warnings that one tick passes together are
-  one notice. A warning needs a date that was read not long ago: after an outage of ours it may be another one.
-- While a monitor is paused, muted or in maintenance nobody is told. What still holds afterwards is told then.
-- Where a probe fails because of an invalid certificate, `monitor.down` tells it, and no notice of its own.
+- A test counts if its slot and region are due (`schemas.certificates`). A duplicate or late test, a test of an earlier
+  definition, and a test from a disregarded region have no effect. A test without a certificate says nothing about it;
+  another one follows an hour later.
+- Two consecutive tests must agree that a certificate is invalid, or valid again. The partition time decides whether it
+  has expired.
+- Only ticks send notices: each notice is a deadline, and is sent once. Warnings that one tick passes together are one
+  notice. A warning needs a recently read date, because the date may have changed during an outage of Pingfold.
+- While a monitor is paused, muted or in maintenance, no notices are sent. Notices that still apply are sent afterwards.
+- If a probe fails because of an invalid certificate, `monitor.down` reports it, without a separate notice.
 
-Only the two kinds of tests make a record here: a journal without them gives what older versions of the fold gave.
+Only the two kinds of tests create a record here: a journal without them gives the same states as older versions.
 """
 
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""When people are told of a certificate or a domain, and what they are told. Pure.
+"""When notices about a certificate or domain are due, and their contents. Pure.
 
 The shape of `data`: docs/compatibility/poppaping.md, "Webhooks".
 """

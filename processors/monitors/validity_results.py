@@ -1,4 +1,4 @@
-"""What the result of a test changes in what is known of a certificate or a domain. Pure."""
+"""The effect of a test result on the record of a certificate or domain. Pure."""
 
 from schemas.base import Micros
 from schemas.certificates import DAY, HOUR, MINUTE, Certificate, daily, warning_days

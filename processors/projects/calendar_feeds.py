@@ -1,13 +1,13 @@
-"""What the `projects` fold decides about calendars that are fetched for on-call rotations. Pure.
+"""Decisions of the `projects` fold about calendars that are fetched for on-call rotations. Pure.
 
 The contract:
 
-- What a feed says takes the place of what it said before, in one event: its overrides are marked, others are left as
-  they are, and stand behind them, so that people have the last word.
-- What cannot be taken as a whole (too many overrides, a channel that is gone) is refused, and nothing changes.
-- A failure changes no override, however long it lasts. After `TELL_AFTER` the channels of the project are told, once;
-  so they are again when it fails after it was read.
-- What an earlier address said counts no more.
+- A fetched calendar replaces its earlier overrides in one event. Its overrides are marked; others stay, and take
+  precedence, so that people have the last word.
+- A calendar that cannot be applied as a whole (too many overrides, a deleted channel) is rejected without any change.
+- A failure changes no override, however long it lasts. After `TELL_AFTER` the channels of the project are notified,
+  once; and again for the next failure after a success.
+- Results from an earlier URL have no effect.
 """
 
 from typing import Any

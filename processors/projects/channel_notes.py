@@ -1,8 +1,8 @@
-"""What every partition of checks and monitors is told of a channel: what it takes, what it is called. Pure.
+"""What every partition of checks and monitors learns about a channel: the notices that it takes, its name. Pure.
 
-Read off the view, not off the request: whatever an event has made of a channel, what is to be known of it is compared
-with before, so that no kind of request can be forgotten. Channels that older versions made are told of by ticks, the
-oldest first and so many at a time that no tick takes long.
+It is derived from the view, not from the request: whatever an event has changed about a channel is compared with the
+state before, so that no kind of request can be forgotten. Channels of older versions are announced by ticks, the oldest
+first, a bounded number per tick.
 """
 
 from heapq import nsmallest

@@ -1,9 +1,8 @@
-"""What the fields of a request come to for the check that the fold has found. Pure.
+"""The effect of the fields of a request on the check that the fold has found. Pure.
 
-Some fields say what they mean only beside the check as it is: an expression without a time zone keeps the check's zone,
-a zone without an expression the check's expression, a slug made from a name counts when the name changes. They are
-resolved here, in the order of the journal, and not where the request came from: there the check may be another one, or
-one of a moment ago.
+Some fields depend on the current check: an expression without a time zone keeps the check's zone, a zone without an
+expression keeps the check's expression, and a slug made from a name changes when the name changes. They are resolved
+here, in the order of the journal, and not in the requesting process, which may see another check or an older version.
 """
 
 from typing import Any

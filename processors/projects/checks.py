@@ -1,7 +1,7 @@
-"""What the `projects` fold decides about heartbeat checks: made, changed, removed, and which channels they have.
+"""Decisions of the `projects` fold about heartbeat checks: create, change, delete, and their channels.
 
-Which check an upsert means is decided here, by the fold's own index and in the order of the journal: however many come
-at once, a project has one check for each combination of their unique fields.
+This fold decides which check an upsert means, by its own index and in the order of the journal. So a project has one
+check for each combination of unique fields, however many requests arrive at once.
 """
 
 from typing import Any

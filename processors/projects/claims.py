@@ -1,8 +1,8 @@
-"""What the `projects` fold decides about claims on the ids of checks, in the partition that an id belongs to.
+"""Decisions of the `projects` fold about claims on the ids of checks, in the partition of the id.
 
-See `schemas.claims`. A claim stands as long as its check. Who claims an id again that is theirs renews it: a release of
-the former claim that is still on its way then releases nothing. What a claim has allowed is done once, at its place in
-the journal: put back later, from the dead letters, it would make a check whose id may be another project's by then.
+See `schemas.claims`. A claim lasts as long as its check. Claiming an id again renews the claim; a release of the former
+claim that is still on its way then has no effect. What a claim has allowed is done once, at its place in the journal:
+retried later from the dead letters, it could create a check whose id belongs to another project by then.
 """
 
 from msgspec.structs import replace

@@ -1,8 +1,7 @@
-"""What is made or renamed by a set of declarations has a name that no other of its kind and project has.
+"""Names of declarations are unique per kind and project.
 
-People may give several monitors one name. A declaration is known by its name, so two of them that are applied at the
-same time must not make two things: here, in the order of the journal, the second is refused. The index follows the
-view.
+People may give several monitors the same name. A declaration is identified by its name, so two concurrent applies must
+not create two definitions: the fold rejects the second, in the order of the journal. The index follows the view.
 """
 
 from collections import Counter

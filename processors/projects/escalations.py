@@ -1,7 +1,7 @@
-"""What the `projects` fold decides about escalation policies; every partition of both kinds of things hears of them.
+"""Decisions of the `projects` fold about escalation policies, which every partition of checks and monitors gets.
 
-The channels and on-call rotations that a step names, and the things that a policy names, must be those of its project
-when they are named. A channel that is removed is taken off the steps; a thing that is removed is of no consequence.
+The channels and on-call rotations of a step, and the checks and monitors of a policy, must belong to its project at the
+time of the request. A deleted channel is removed from the steps; deleted checks and monitors need no change.
 """
 
 from typing import Any

@@ -1,11 +1,11 @@
 """The `projects` fold: decides all requests to create, change or delete something. One writer per project, so no races.
 
 Journal `projects`, keyed by project, claims on ids by the id, people by their ids; states `definitions`. Every request
-gets exactly one decision in `decisions`, also one that becomes a dead letter. What is made, changed or removed goes as
-an effect into the journal that works with it: checks into `pings`, monitors into `probe-results`, channels into
-`deliveries`; and, with who asked for it, into `transitions` (`processors/fold/audit.py`). A request counts at its own
-time or the partition's, whichever is later; one dated more than `AHEAD` past both the partition's time and that of its
-Kafka record is a dead letter. A dead letter put back is decided like any other request: it is in order now.
+gets exactly one decision in `decisions`, also one that becomes a dead letter. Each change goes as an effect to the
+journal that uses it: checks to `pings`, monitors to `probe-results`, channels to `deliveries`; and, with its actor, to
+`transitions` (`processors/fold/audit.py`). A request counts at its own time or the partition's time, whichever is
+later. A request dated more than `AHEAD` after both the partition's time and the time of its Kafka record is a dead
+letter. A retried dead letter is decided like any other request.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
-"""What belongs to which project, found fast: the view of the `projects` fold seen by owner, name and slug.
+"""The definitions of each project, by owner, name and slug: an index of the view of the `projects` fold.
 
-Nothing here is state. The index is made from the view and follows it through its listeners, so a record that is undone
-leaves the index, too, and a restart builds the same one. Order never depends on how the view was loaded: checks come
-oldest first by (created, id), channels by id.
+It is not state. The index is built from the view and follows it through listeners, so it reverts when an event is
+undone, and a restart rebuilds it. Its order does not depend on the order of loading: checks come oldest first by
+(created, id), channels by id.
 """
 
 from bisect import bisect_left, insort

@@ -1,6 +1,6 @@
-"""What the `projects` fold decides about API keys: made, rotated, revoked. Pure.
+"""Decisions of the `projects` fold about API keys: create, rotate, revoke. Pure.
 
-What was revoked is remembered, without its hash, for whoever looks back: the newest `MOST_REVOKED` of each project.
+Revoked keys are kept without their hash for reference: the newest `MOST_REVOKED` of each project.
 """
 
 from msgspec.structs import replace

@@ -1,8 +1,8 @@
-"""What the `projects` fold decides about windows of maintenance; every partition of `probe-results` hears of them, and
-of those that concern checks every partition of `pings`.
+"""Decisions of the `projects` fold about maintenance windows. Every partition of `probe-results` gets them, and
+every partition of `pings` those that cover checks.
 
-A window that is over is shown for a while and then forgotten, or they would pile up for ever. Nobody is told of that:
-whoever follows it has dropped it already. How many are not over is bounded, and so is what all of them name.
+A window that has ended is kept for a while and then removed, without an effect: its consumers have dropped it already.
+The number of windows that have not ended is bounded, and so is the number of checks and monitors that they name.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""What the `projects` fold decides about who may see and change a project, in the project's partition. Pure.
+"""Decisions of the `projects` fold about who may see and change a project, in the project's partition. Pure.
 
-See `schemas.people`. A project keeps an owner among its people once it has one: the last one is neither removed nor
-given another role, unless the owner of the instance does that, who owns every project. An invitation opens once, and
-only the newest of a person.
+See `schemas.people`. A project that has an owner among its people keeps one: the last one can neither be removed nor
+get another role, except by the owner of the instance, who owns every project. An invitation works once, and only the
+newest of a person is valid.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""What the `projects` fold decides about message templates; every partition of deliveries hears of them. Pure.
+"""Decisions of the `projects` fold about message templates, which every partition of deliveries gets. Pure.
 
-The channels that a template names must be those of its project when they are named. A channel that is removed is taken
-off; a template that loses its last channel in this way is not used for all, but removed.
+The channels of a template must belong to its project at the time of the request. A deleted channel is removed from its
+templates. A template that loses its last channel this way is deleted, because it would otherwise apply to all channels.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""What the `projects` fold decides about monitors: making, changing and removing them, and which channels they have.
+"""Decisions of the `projects` fold about monitors: create, change, delete, and their channels.
 
-A monitor depends on others of its project, never on itself, not even by way of others: two that waited for each other
-would both stay silent. The definition of one that others depend on says so (`depended_on`).
+A monitor depends on others of its project, never on itself, directly or through others: two monitors that waited for
+each other would both send no alerts. The definition of a monitor with dependents is marked (`depended_on`).
 """
 
 from collections.abc import Sequence

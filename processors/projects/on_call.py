@@ -1,9 +1,8 @@
-"""What the `projects` fold decides about on-call rotations; every partition of both kinds of things hears of them.
+"""Decisions of the `projects` fold about on-call rotations, which every partition of checks and monitors gets.
 
-The channels of a turn or an override must be those of the project when they are named. A channel that is removed is
-taken out: of its turns, which keep their place, so that nobody else's moves; an override that nobody is left of goes.
-A rotation that an escalation policy names is not removed: somebody relies on it. Overrides that ended long ago are
-forgotten when their rotation changes.
+The channels of a turn or an override must belong to the project at the time of the request. A deleted channel is
+removed: a turn keeps its place, so that no other turn moves; an override without channels is removed. A rotation that
+an escalation policy names cannot be deleted. A change of a rotation also removes overrides that ended long ago.
 """
 
 from collections.abc import Iterable

@@ -1,14 +1,13 @@
-"""What projects are told of outages of Pingfold itself (`system.outage`), when one is over: once for each. Pure.
+"""Notices to projects about outages of Pingfold itself (`system.outage`), after their end, once for each. Pure.
 
 The contract:
 
-- The fold of checks tells the partition of its own number that an outage is over, and both folds of things tell a
-  project what could not be judged because of it. Each partition tells only what it knows, so all that is heard within
-  `GATHERED` of the first word is one outage, and told as one. What is heard later of one that was told is told by the
-  notices of the things themselves.
-- Only projects hear of it that have a channel which chose the notice; and each such channel once. When there is outage
-  after outage, a project is told of `MOST_A_DAY` within a day.
-- An index knows those channels, and when what is to be told. It follows the view, so it stands the undoing of an event.
+- The fold of checks reports the end of an outage to the partition with its own number, and both folds report to a
+  project what they could not observe. All reports within `GATHERED` of the first are one outage with one notice. Later
+  reports are covered by the notices of the checks and monitors themselves.
+- Only channels that take the notice get it, once each. With repeated outages, a project gets at most `MOST_A_DAY`
+  notices within a day.
+- An index has those channels and the due times. It follows the view, so it needs no rollback when an event is undone.
 """
 
 import msgspec

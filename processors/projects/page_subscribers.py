@@ -1,11 +1,10 @@
-"""What the `projects` fold decides about subscribers of status pages. Pure.
+"""Decisions of the `projects` fold about subscribers of status pages. Pure.
 
-- Nothing is mailed to an address but one request to confirm, at most twice, until its owner has confirmed it. How often
-  a mailbox is asked by all pages and projects together is decided where the mailbox is known, in `deliveries`.
-- A subscriber that has confirmed is an endpoint of the sender under its own id: a mail to it is tried again and ends
-  like one to a channel. Unsubscribing, the removal of the page, and the sender giving the address up remove both, and
-  end what is pending.
-- Who has not confirmed in time is forgotten with the next tick.
+- Until its owner has confirmed, an address gets only the confirmation request, at most twice. `deliveries`, which knows
+  the mailbox, limits the requests to a mailbox over all pages and projects.
+- A confirmed subscriber is an endpoint of the sender under its own id: mails have retries and an end like those to a
+  channel. Unsubscribing, deleting the page, and giving up the address remove both, and end pending mails.
+- The next tick removes subscribers that have not confirmed in time.
 """
 
 import msgspec

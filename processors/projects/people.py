@@ -1,11 +1,11 @@
-"""What the `projects` fold decides about people, in the partition that a person belongs to. Pure.
+"""Decisions of the `projects` fold about people, in the partition of the person. Pure.
 
-See `schemas.people`. A code is used once: what is used up is in the record of the person, so that no two processes take
-the same one. Wrong codes are counted there, too: whatever number of processes is asked, after `MOST_WRONG_CODES` none
-is right for a while. Recovery codes are too long to be guessed, and count all the same.
+See `schemas.people`. A one-time code works once: the record of the person contains the used codes, so that two
+processes cannot accept the same code. It also counts wrong codes: after `MOST_WRONG_CODES`, whatever process was asked,
+no code is accepted for a while. Recovery codes cannot be guessed, but count all the same.
 
-Whatever changes how he signs in ends all his sessions, by the next epoch. Epoch and version of a new person begin with
-the time, so that they are above those of one who had the address before and was removed.
+A change of the sign-in ends all sessions of the person, by the next epoch. Epoch and version of a new person start at
+the time, so that they exceed those of an earlier person with the same address.
 """
 
 from msgspec import UNSET

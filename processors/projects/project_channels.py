@@ -1,6 +1,6 @@
-"""What the `projects` fold decides about channels: made, changed and removed; whom they tell, and in which words. Pure.
+"""Decisions of the `projects` fold about channels: create, change, delete, and their assignment. Pure.
 
-A channel that is removed is taken off all that names it, in the same event.
+Deleting a channel removes it from all definitions that name it, in the same event.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,10 @@
-"""What the `projects` fold decides about recipients of mail: which addresses of a channel are confirmed, and asking.
+"""Decisions of the `projects` fold about recipients of mail: which addresses are confirmed, and confirmation requests.
 
-An address of a channel that must be confirmed counts as confirmed when its owner has said so to the project, or when
-another channel of the project has it as confirmed: those made before there was a confirmation, or without one, have
-all of theirs. The owner's newest answer holds for every channel of the project, whenever it was made. An address that
-nobody has confirmed is asked for once, then only when somebody wants it asked again, within limits. The mail itself is
-decided where the mailbox is known, in `deliveries`, since other projects may have asked it, too.
+An address that needs confirmation is confirmed if its owner has confirmed it for the project, or if another channel of
+the project has it as confirmed: all addresses of channels from before confirmations existed, or with confirmations
+turned off. The owner's newest answer applies to every channel of the project. An unconfirmed address gets a request
+once, and further ones only on demand, within limits. `deliveries`, which knows the mailbox, decides about the mail
+itself, because other projects may have sent requests too.
 """
 
 from msgspec.structs import replace

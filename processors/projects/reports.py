@@ -1,13 +1,13 @@
-"""What the `projects` fold decides about reports: when one is due, and that each is requested once.
+"""Decisions of the `projects` fold about reports: when one is due, and that each is sent once.
 
-A week or a month ends when a tick has passed its end. Then its report is *pending*: a record that every web process
-sees. What a report says needs history, which no fold may ask, so a web process computes it when history has caught up,
-and asks for it to be sent (`ReportMade`). The first such request for what is pending is decided: the requests to the
-channels go out in the transaction that ends the pending report. All others find nothing pending, and send nothing.
+A tick past the end of a week or month makes its report *pending*: a record that every web process sees. A report needs
+history, which a fold cannot query, so a web process computes it after history has caught up, and requests its sending
+(`ReportMade`). The first such request counts: the delivery requests are in the same transaction as the end of the
+pending report. Later requests find nothing pending, and have no effect.
 
-Of several periods that end unnoticed, as when Pingfold was away for weeks, the newest is told. One whose report could
-not be made for `GIVEN_UP_AFTER` since its end was noted is told without figures. Ids come from project, kind and date
-alone.
+If several periods have ended, for example after an outage of weeks, only the newest is sent. If a report could not be
+computed for `GIVEN_UP_AFTER` after the end of its period was noted, a notice without figures is sent. Ids are derived
+from project, kind and date only.
 """
 
 from typing import Any

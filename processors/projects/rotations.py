@@ -1,8 +1,8 @@
-"""What the `projects` fold decides when a ping key or a webhook secret is rotated. Pure.
+"""Decisions of the `projects` fold about rotations of ping keys and webhook secrets. Pure.
 
-The old value counts beside the new one until the overlap ends. When that is stands in the definition, as a time that
-the fold has computed from that of the request; whoever accepts a ping or signs an attempt compares the time of just
-that ping or attempt with it. A new rotation never lengthens an overlap, and one without an overlap ends all of them.
+The old value is valid beside the new one until the overlap ends. The fold computes that time from the time of the
+request, and stores it in the definition; the process that accepts a ping or signs an attempt compares it with the time
+of that ping or attempt. A new rotation never extends an overlap; one without an overlap ends all of them.
 """
 
 from collections.abc import Iterable

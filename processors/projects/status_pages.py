@@ -1,7 +1,7 @@
-"""What the `projects` fold decides about status pages: making, changing and removing them.
+"""Decisions of the `projects` fold about status pages: create, change, delete.
 
-A page is a definition and nothing else: no journal works with it. Its components must be things of its own project when
-they are named; that one of them is removed later changes no page.
+A page is only a definition: no journal consumes it. Its components must belong to its project at the time of the
+request; deleting one of them later changes no page.
 """
 
 from typing import Any

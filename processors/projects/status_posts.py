@@ -1,8 +1,8 @@
-"""What the `projects` fold decides about posts of status pages, and which mails follow. Pure.
+"""Decisions of the `projects` fold about posts of status pages, and the mails about them. Pure.
 
-Each update is one notice for each subscriber of the page that has confirmed, unless whoever writes it says otherwise.
-An edit tells nobody: it mends what was said, and what was said before is kept. A page keeps `MOST_POSTS`: beyond that
-the oldest that is resolved is removed for each new one, and refused is a new one where none is resolved.
+Each update is one notice to each confirmed subscriber of the page, unless its author turns that off. An edit sends
+nothing, and the earlier text is kept. A page keeps `MOST_POSTS` posts: a new post removes the oldest resolved one, and
+is rejected if none is resolved.
 """
 
 from typing import Any

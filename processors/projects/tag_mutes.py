@@ -1,7 +1,6 @@
-"""What the `projects` fold decides about mutes of tags; every partition of `pings` hears of them. Pure.
+"""Decisions of the `projects` fold about mutes of tags, which every partition of `pings` gets. Pure.
 
-One whose time has passed is forgotten with the next tick, which is told, too: a fold that did not see the time pass
-ends it then.
+The next tick after its end removes a mute, with an effect, so that a fold which did not see that time ends it then.
 """
 
 from typing import Any

@@ -1,12 +1,11 @@
-"""The short names that the `projects` fold gives: tokens of checks, monitors and status pages, numbers of channels.
+"""Short names from the `projects` fold: tokens of checks, monitors and status pages, numbers of channels.
 
-Every partition has numbers of its own, which it can tell when it knows how many partitions there are. The journal tells
-it: new requests and the ticker's ticks carry the count. The first one of them begins the counters; what was made
-before, by older versions, is then named by ticks, the oldest first and so many at a time that no tick takes long. So
-names are a function of the journal alone, whichever version folds it, and a journal of an older version that is folded
-again names nothing.
+Every partition has its own numbers, which needs the number of partitions. The journal contains it: new requests and the
+ticker's ticks have the count. The first of them starts the counters. Ticks then name the definitions of older versions,
+the oldest first, a bounded number per tick. So names are a function of the journal alone, for every version of the
+fold, and a replay of an older journal names nothing.
 
-A counter never goes back. So a name is never used again, whatever is removed.
+A counter never goes back, so a name is never reused after a deletion.
 """
 
 from heapq import nsmallest
