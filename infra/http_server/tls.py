@@ -139,7 +139,7 @@ class _Pair:
             context.load_cert_chain(self._certificate, self._key, password=_refuse_to_ask)
         except _EncryptedKey:
             raise CannotServeTls(
-                f"the key {self._key} needs a passphrase, which nobody could type in at a start: store it without one "
+                f"the key {self._key} needs a passphrase, which Pingfold cannot ask for: store it without one "
                 f"(openssl pkey -in {self._key}), with mode 0600"
             ) from None
         except ssl.SSLError as error:

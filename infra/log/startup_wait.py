@@ -51,7 +51,7 @@ class StartupWait:
         if isinstance(cause, KafkaError):
             if not passes(cause):
                 raise KafkaRefuses(
-                    f"Kafka refuses this: {cause.str()} (PINGFOLD_KAFKA_... say how to log in: docs/operations.md)"
+                    f"Kafka refuses this: {cause.str()} (PINGFOLD_KAFKA_... set the login: docs/operations.md)"
                 ) from error
             return str(cause.str())
         return str(error) or "no answer in time"

@@ -27,7 +27,7 @@ def metrics_key(settings: Settings) -> str:
             write_once(path, secrets.token_urlsafe(_RANDOM_BYTES).encode())
         key = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SecretError(f"{path} cannot be read ({error}); mend it or set PINGFOLD_METRICS_KEY") from error
+        raise SecretError(f"{path} cannot be read ({error}); fix this, or set PINGFOLD_METRICS_KEY") from error
     if not key:
         raise SecretError(f"{path} is empty; remove it, or set PINGFOLD_METRICS_KEY")
     return key

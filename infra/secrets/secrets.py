@@ -131,7 +131,7 @@ class Vault:
                 write_once(path, urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
             text = path.read_text(encoding="ascii")
         except OSError as error:
-            raise SecretError(f"{path} cannot be read or made ({error.strerror}): mend that, {_OR_SET}") from error
+            raise SecretError(f"{path} cannot be read or made ({error.strerror}): fix this, {_OR_SET}") from error
         except UnicodeDecodeError:
             text = ""
         return cls(_key_bytes(text, str(path), f": put the former key back, {_OR_SET}"), str(path))
