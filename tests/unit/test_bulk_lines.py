@@ -104,7 +104,7 @@ def test_the_page_has_every_field_and_limit() -> None:
     assert LONGEST_LINE == 2**20
     assert "more than 1 MiB" in page
     assert f"{LIMITS.bulk_lines:,} lines" in page
-    assert f"{LIMITS.bulk_size // 2**20} MiB, packed or unpacked" in page
+    assert f"{LIMITS.bulk_size // 2**20} MiB, compressed or decompressed" in page
     assert f"{LIMITS.bulk_wait:.0f} s" in page
     assert LIMITS.bulk_in_flight * 2 == LIMITS.in_flight, "at most half of the pings under way"
 
