@@ -15,11 +15,11 @@ class Actor(Fact, tag=False, frozen=True):
     """Who made a change, and from where.
 
     kind: `api_key`: a request with an API key. `ping_key`: a ping with `create=1`. `cli`: a command that writes to
-    Kafka. `page`: the link in a confirmation mail. `admin`: the owner of the instance, on a page. `person`: who is
-    signed in. `system`: Pingfold itself. `unknown`: not recorded, as in commands of other programs and of older
+    Kafka. `page`: the link in a confirmation mail. `admin`: the owner of the instance, on a page. `person`: a
+    signed-in person. `system`: Pingfold itself. `unknown`: not recorded, as in commands of other programs and of older
     versions.
-    key: id of the API key, never the key itself; of a `person`, his id. user: name of the operating system's user
-    (`cli`, `system`); of a `person`, his mail address.
+    key: id of the API key, never the key itself; of a `person`, the id. user: name of the operating system's user
+    (`cli`, `system`); of a `person`, the mail address.
     address: of the client, determined through trusted proxies; for `cli` and `system` the host name.
     """
 

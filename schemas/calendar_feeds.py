@@ -44,7 +44,7 @@ class CalendarFeed(Fact, tag="calendar-feed", frozen=True):
 
 
 class CalendarSet(Request, tag="on-call.calendar-set", frozen=True):
-    """Gives the rotation `id` a feed, or another one; url None: it has none any more, and its overrides go."""
+    """Sets the feed of the rotation `id`; url None: removes it together with its overrides."""
 
     id: str
     url: SealedUrl | None = None
@@ -52,9 +52,9 @@ class CalendarSet(Request, tag="on-call.calendar-set", frozen=True):
 
 
 class CalendarRead(Request, tag="on-call.calendar-read", frozen=True):
-    """The feed of the rotation `id`, in this version, has these events; they take the place of what it had before.
+    """The feed of the rotation `id`, in this version, has these events, which replace its earlier ones.
 
-    left_out: how many more it has, which name nobody.
+    left_out: number of further events, which name nobody.
     """
 
     id: str
@@ -64,7 +64,7 @@ class CalendarRead(Request, tag="on-call.calendar-read", frozen=True):
 
 
 class CalendarFailed(Request, tag="on-call.calendar-failed", frozen=True):
-    """The feed of the rotation `id`, in this version, could not be read. What it said before goes on to count."""
+    """The feed of the rotation `id`, in this version, could not be read. Its earlier overrides stay."""
 
     id: str
     version: int

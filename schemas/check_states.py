@@ -72,19 +72,19 @@ class CheckState(Value, tag="check-state"):
     last_duration, last_exitstatus: of the newest success or failure, None if it had none.
     incident: id of the open incident while down; down_since: its start; cause: in words.
     down_time: how long it was down in all incidents that are over. last_down: the newest of them.
-    reminders: number of reminders passed that it is still down. acknowledged: somebody takes care of the incident.
-    escalation: where it stands, since people were told that it is down.
-    muted: nobody is told of it now. by_tag: because of a tag. own_mute_over: its own mute has ended, which its
-    definition does not say yet. silenced: what it is was not told, because of that. owed: nor was a recovery.
+    reminders: number of reminders so far that it is still down. acknowledged: the acknowledgement of the incident.
+    escalation: its progress, since the first notice of the incident.
+    muted: it sends no notices now. by_tag: because of a tag. own_mute_over: its own mute has ended, but its definition
+    does not say so yet. silenced: the notice of its status was muted. owed: a notice of recovery was muted.
     untold: channels whose own mute ended within that, or while nobody was to be told; they are yet to be told of the
     incident. again: a mute ended by its time while nobody was to be told: people are yet to be told that it is still
     down.
     parked: why the fold could not judge a deadline; set until the next event of this check.
-    output: the newest that a start, log or fail ping brought since the newest success.
-    run_times: how long runs took that succeeded; None: none had a start.
-    maintained: a window of maintenance is open: no deadline is judged; qualifies `up` and `new`.
-    failing: what the job reported in it last, if that was a failure.
-    excused: end of the newest window for which a run that was due is not judged; counts until the next success.
+    output: the newest body of a start, log or fail ping since the newest success.
+    run_times: durations of successful runs; None: no run had a start signal.
+    maintained: a maintenance window is open, so no deadline is evaluated; qualifies `up` and `new`.
+    failing: the last report of the job in it, if that was a failure.
+    excused: end of the newest window that excused a due run; set until the next success.
     """
 
     version: int

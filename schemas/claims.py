@@ -16,7 +16,7 @@ from schemas.request_base import Request
 
 
 class IdClaim(Fact, tag="claim", frozen=True):
-    """The record `claim/<id>` in `definitions`: which project may have a check with this id.
+    """The record `claim/<id>` in `definitions`: the project that may have a check with this id.
 
     claim: the id of the request that claimed it last; the check that was made of it has it, too.
     """
@@ -28,7 +28,7 @@ class IdClaim(Fact, tag="claim", frozen=True):
 
 
 class CheckClaim(Request, tag="check.claim", frozen=True):
-    """Makes a check under a given `id`, keyed by it; if the project has one, changes that. `project`: its owner."""
+    """Creates a check with a given `id`, keyed by it, or updates that of the project. `project`: its owner."""
 
     id: str
     project: str
@@ -36,16 +36,16 @@ class CheckClaim(Request, tag="check.claim", frozen=True):
 
 
 class CheckClaimed(Request, tag="check.claimed", frozen=True):
-    """The claim on `id` stands: its project may make the check. The request, time and actor are those of the claim."""
+    """The claim on `id` is granted: its project may create it. Request, time and actor are those of the claim."""
 
     id: str
     fields: CheckFields
 
 
 class ClaimReleased(Fact, tag="claim.released", frozen=True):
-    """The check of a claim is gone, or nothing came of the claim. A newer claim stands.
+    """The check of a claim was deleted, or the claim was not used. A newer claim stays.
 
-    instead: the claim of the check that is there nevertheless, which stands again; empty: there is none.
+    instead: the claim of the check that still exists, which is restored; empty: none.
     """
 
     at: Micros

@@ -12,7 +12,7 @@ RETRIED_HEADER = "dead-letter"
 class DeadLetter(Fact, tag="dead-letter", frozen=True):
     """A record of a journal that could not be folded, and the reason. `value` is in base64.
 
-    For an event that was refused for its size, only the beginning is kept; the journal has all of it.
+    For an event that was rejected for its size, only the beginning is stored; the journal has the rest.
     """
 
     topic: str

@@ -126,11 +126,11 @@ class Channel(Fact, tag="channel", frozen=True):
     unconfirmed: those of `addresses` whose owners have not confirmed; nothing is sent to them.
     former_secrets: replaced by rotations of `secret`, oldest first; some may have expired.
     options: further settings of its kind; the module of the kind defines them.
-    number: names it for ever, `<kind>:<number>` in the updown API; 0: the fold has not given it one yet.
-    digest: whether many notices are told in one list; None: as is usual for its kind. quiet_hours: when what can wait
-    waits.
-    repeat_minutes: after so many minutes it is told again that something is down, until somebody acknowledges that.
-    noted: the folds of checks and monitors were told of it; False: of an older version, they are yet to be told.
+    number: its permanent number, `<kind>:<number>` in the updown API; 0: not assigned yet.
+    digest: whether many notices are sent as one digest; None: the default of its kind. quiet_hours: when notices that
+    can wait are held back.
+    repeat_minutes: interval of repeated alerts, until somebody acknowledges the incident.
+    noted: the folds of checks and monitors know it; False: it is of an older version, and they do not know it yet.
     managed_by: the set of declarations that made it, or has taken it over; empty: none.
     """
 
@@ -162,9 +162,9 @@ class Check(Fact, tag="check", frozen=True):
     """A heartbeat check. Limits in seconds; `late_limit` and `run_limit` default to `grace`.
 
     Field names and rules: docs/compatibility/management.md; `version` grows by one with each change.
-    token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
-    mute_until: nobody is told of the check until then. managed_by: as of a channel.
-    claim: of a given id, the claim that it was made of.
+    token: its permanent short name (`schemas.tokens`); empty: not assigned yet.
+    mute_until: end of the mute. managed_by: as for a channel.
+    claim: the claim of a given id.
     """
 
     id: str

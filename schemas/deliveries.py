@@ -45,9 +45,9 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
 
     site: that of the channel. unconfirmed: those of `addresses` to which nothing is sent.
     former_secrets: attempts made before their `until` are signed with them too.
-    number: of the channel, if its bodies name it. mute_until: nothing is sent until then.
-    digest: whether many notices are told in one list; None: as is usual for its kind. quiet_hours: when what can wait
-    waits.
+    number: of the channel, if its bodies name it. mute_until: end of its mute.
+    digest: whether many notices are sent as one digest; None: the default of its kind. quiet_hours: when notices that
+    can wait are held back.
     """
 
     id: str
@@ -100,7 +100,7 @@ class About(Fact, tag=False, frozen=True):
 class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     """A status change to be sent to a channel: one delivery for each of `notices` that the channel is configured for.
 
-    anyway: each of them is sent, whatever the channel is configured for, as far as its kind can tell it. With
+    anyway: each of them is sent, also if the channel is not configured for it, if its kind supports it. With
     `incident.acknowledged`: the channel was told of the incident in that way; what it has not chosen goes only to kinds
     that keep alerts.
     `channel.disabled`, `channel.failing` and `project.report` are sent whatever it is configured for.
@@ -162,7 +162,7 @@ class InvitationRequested(Fact, tag="invitation.requested", frozen=True):
 class MailboxAnswered(Fact, tag="mailbox.answered", frozen=True):
     """The owner of a mailbox answered a confirmation request, or an operator did so for them. Keyed by the mailbox.
 
-    blocked: no project may mail further requests to it, until the owner changes this.
+    blocked: no project may send further requests to it until the owner changes this.
     """
 
     at: Micros
@@ -191,9 +191,9 @@ class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     timed_out: there was no response in time. replay: as in the delivery.
     For mail, `status` is 250 if the mail server accepted it; error: what it refused; again: recipients that it refused
     temporarily, which the next attempt includes.
-    refused: what the receiver will never take: this `message`, or anything for this `channel`, which is then disabled.
-    ours: it failed for a reason that says nothing of the receiver. It is tried again like others, and does not count
-    for the channel.
+    refused: the receiver permanently rejects this `message`, or everything for this `channel`, which is then disabled.
+    ours: it failed because of Pingfold, not the receiver. It is retried like others, and does not count as a failure
+    of the channel.
     """
 
     delivery: str
@@ -230,7 +230,7 @@ class EndpointHealth(Value, tag="endpoint-health"):
     """Counters of a channel. failures: failed attempts since the last success, the first of them at `failing_since`.
 
     disabled_at, disabled_because: not set by versions of the fold before 4.
-    muted_at: when its mute began; None: it has none, or that is not known.
+    muted_at: start of its mute; None: not muted, or not known.
     """
 
     failures: int = 0
@@ -251,7 +251,7 @@ class Delivery(Value, tag="delivery"):
     with others. due: time of the next attempt; None while the newest attempt has not been reported.
     first_due: time at which the first attempt was due. replay: id of the replay, "" for the original. error: why the
     newest reported attempt failed. to: recipients that a mail still has to reach; empty: all addresses of the channel.
-    wording: the template of the project by which messages are worded; None: our own sentences.
+    wording: the message template of the project; None: Pingfold's own texts.
     """
 
     id: str

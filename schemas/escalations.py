@@ -49,8 +49,8 @@ Steps = Annotated[tuple[Step, ...], Meta(max_length=MOST_STEPS)]
 class EscalationPolicy(Fact, tag="escalation", frozen=True):
     """An escalation policy. things: ids of checks and monitors; empty: all that no other policy names.
 
-    steps: in the order of their time. The first round begins when people are told that a thing is down, each further
-    one with the last step of the one before. repeat: number of further rounds; None: until somebody acknowledges.
+    steps: in the order of their time. The first round begins at the first notice of an incident, each further one at
+    the last step of the previous one. repeat: number of further rounds; None: until somebody acknowledges.
     managed_by: the set of declarations that made it, or has taken it over; empty: none.
     """
 
@@ -81,7 +81,7 @@ class EscalationRemoved(Fact, tag="escalation.removed", frozen=True):
 
 
 class EscalationCopy(Fact, tag="escalation-definition", frozen=True):
-    """The own copy that a fold has of a policy. since: when it came to tell anybody else, or at another time."""
+    """A fold's own copy of a policy. since: time of the last change of its steps."""
 
     policy: EscalationPolicy
     since: Micros

@@ -13,7 +13,7 @@ from schemas.tag_mutes import Tag, TagMuteUntil
 
 
 class EscalationFields(Fact, tag=False, frozen=True):
-    """The fields of an escalation policy that a request sets; what is not set keeps its value or default."""
+    """The fields of an escalation policy that a request sets; fields that are left out keep their value or default."""
 
     name: PolicyName | UnsetType = UNSET
     steps: Steps | UnsetType = UNSET
@@ -23,7 +23,7 @@ class EscalationFields(Fact, tag=False, frozen=True):
 
 
 class EscalationCreate(Request, tag="escalation.create", frozen=True):
-    """Makes an escalation policy under the candidate `id`."""
+    """Creates an escalation policy with the candidate `id`."""
 
     id: str
     fields: EscalationFields
@@ -39,8 +39,8 @@ class EscalationDelete(Request, tag="escalation.delete", frozen=True):
 
 
 class TagMuteSet(Request, tag="tag-mute.set", frozen=True):
-    """Mutes a tag of the project's checks, or until another time. None: it is not muted any more; a time that is not
-    later than the request means that, too."""
+    """Mutes a tag of the project's checks, or changes the end of the mute. None, or a time that is not later than the
+    request: unmutes it."""
 
     label: Tag
     until: TagMuteUntil | None = None
@@ -50,7 +50,7 @@ class IncidentAcknowledge(Request, tag="incident.acknowledge", frozen=True):
     """Acknowledges an open incident of a check or a monitor (`thing`). The first that comes counts,
     and the same `by` may change it.
 
-    by: who, in words. until: a snooze; None: to the end of the incident.
+    by: name of the person. until: end of a snooze; None: the end of the incident.
     """
 
     kind: ThingType
@@ -62,7 +62,7 @@ class IncidentAcknowledge(Request, tag="incident.acknowledge", frozen=True):
 
 
 class IncidentRelease(Request, tag="incident.release", frozen=True):
-    """Gives back the acknowledgement of an open incident of a check or a monitor, whoever it is of."""
+    """Withdraws the acknowledgement of an open incident of a check or monitor, also that of somebody else."""
 
     kind: ThingType
     thing: str

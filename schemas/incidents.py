@@ -20,10 +20,10 @@ SnoozeTime = MuteTime | None
 
 
 class IncidentAcknowledged(Fact, tag="incident.acknowledged", frozen=True):
-    """Somebody takes care of an incident: it is not repeated, and nobody else is called. Keyed by the thing.
+    """Somebody acknowledged an incident: repeated alerts and the escalation stop. Keyed by the check or monitor.
 
-    request: id of the request. by: who, in words. until: a snooze: from then on it is as if nobody had; None: to its
-    end.
+    request: id of the request. by: name of the person. until: end of a snooze; None: the end of the
+    incident.
     """
 
     at: Micros
@@ -36,7 +36,7 @@ class IncidentAcknowledged(Fact, tag="incident.acknowledged", frozen=True):
 
 
 class IncidentReleased(Fact, tag="incident.released", frozen=True):
-    """An acknowledgement is given back: from now on it is as if nobody had. Keyed by the thing. by: who, in words."""
+    """An acknowledgement was withdrawn. Keyed by the check or monitor. by: name of the person."""
 
     at: Micros
     incident: str
@@ -46,7 +46,7 @@ class IncidentReleased(Fact, tag="incident.released", frozen=True):
 
 
 class IncidentCommented(Fact, tag="incident.commented", frozen=True):
-    """Somebody says something about an open incident. Keyed by the thing."""
+    """Somebody commented on an open incident. Keyed by the check or monitor."""
 
     at: Micros
     incident: str
@@ -56,8 +56,8 @@ class IncidentCommented(Fact, tag="incident.commented", frozen=True):
 
 
 class IncidentToTell(Fact, tag="incident.tell", frozen=True):
-    """A channel was muted when people were told of an incident, and is not any more: if it is still open, and nobody
-    has acknowledged it, this channel is told. Keyed by the thing; by the fold of deliveries.
+    """A channel was unmuted that missed the notice of an incident: if the incident is still open and not acknowledged,
+    this channel is notified. Keyed by the check or monitor; by the fold of deliveries.
     """
 
     at: Micros

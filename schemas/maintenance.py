@@ -59,9 +59,9 @@ Window = Once | Recurring
 class Maintenance(Fact, tag="maintenance", frozen=True):
     """A maintenance window. `version` grows with each change.
 
-    monitors, checks: ids of what it covers. tags: it covers what has one of them, from when to when that has it.
-    everything: what a window covers that names nothing: all of the project; if false, all of its monitors.
-    key: of the project's windows that are not over only one has it; empty: none was given.
+    monitors, checks: ids of what it covers. tags: it covers checks with one of them, while they have it.
+    everything: a window that names nothing covers the whole project; if false, all of its monitors.
+    key: unique among the project's windows that have not ended; empty: none.
     managed_by: the set of declarations that made it, or has taken it over; empty: none.
     """
 
@@ -95,7 +95,7 @@ class MaintenanceRemoved(Fact, tag="maintenance.removed", frozen=True):
 
 
 class MaintenanceCopy(Fact, tag="maintenance-definition", frozen=True):
-    """The own copy that a fold has of a maintenance window. until: its end, while it is open; for monitors only."""
+    """A fold's own copy of a maintenance window. until: its end, while it is open; for monitors only."""
 
     maintenance: Maintenance
     until: Micros | None = None

@@ -28,9 +28,9 @@ TemplateChannels = Annotated[tuple[str, ...], Meta(max_length=MOST_CHANNELS)]
 
 
 class MessageTemplate(Fact, tag="template", frozen=True):
-    """A template. notices: those that it words; empty: all. channels: ids of those that use it; empty: all.
+    """A template. notices: those that use it; empty: all. channels: ids of those that use it; empty: all.
 
-    title: of the message, the subject of a mail; empty: ours. text: all else of it; empty: ours.
+    title: of the message, the subject of a mail; text: the rest of it; empty: Pingfold's own.
     """
 
     id: str
@@ -66,7 +66,7 @@ class TemplateRemoved(Fact, tag="template.removed", frozen=True):
 
 
 class TemplateCopy(Fact, tag="template-definition", frozen=True):
-    """The own copy that the fold of deliveries has of a template."""
+    """The `deliveries` fold's own copy of a template."""
 
     template: MessageTemplate
     project_name: str = ""
@@ -83,7 +83,7 @@ class Wording(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class TemplateFields(Fact, tag=False, frozen=True):
-    """The fields of a template that a request sets; what is not set keeps its value or default."""
+    """The fields of a template that a request sets; fields that are left out keep their value or default."""
 
     name: TemplateName | UnsetType = UNSET
     notices: TemplateNotices | UnsetType = UNSET
@@ -93,7 +93,7 @@ class TemplateFields(Fact, tag=False, frozen=True):
 
 
 class TemplateCreate(Request, tag="template.create", frozen=True):
-    """Makes a message template under the candidate `id`."""
+    """Creates a message template with the candidate `id`."""
 
     id: str
     fields: TemplateFields

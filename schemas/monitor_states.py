@@ -92,22 +92,22 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     results, changes: counters; since: start of the current span.
     last_at, last_ok, last_ms, last_status: the newest result, and the status of its HTTP answer; last_detail: why it
     failed.
-    unprobed: why a prober could not probe since the newest result; says nothing about the target.
+    unprobed: why a prober could not probe since the newest result; not a failure of the target.
     pending_change: waits for confirmation; `doubt` in the JSON. expires: expiry of the newest certificate;
     domain_expires: of the domain.
     incident: id of the open incident while down; down_since: its start; cause: in words.
     down_time: how long it was down in all incidents that are over. last_down: the newest of them.
     notice_at: until then a notification is held back: that it is down, because a monitor it depends on may be down too;
     or that it is not observed, which is sent only if it lasts.
-    verb: of a `GET/HEAD` monitor, what is enough for this target, by the first result that told so.
-    family_down: the address family that the newest result found failing while the other was well.
+    verb: for a `GET/HEAD` monitor, the method that is sufficient, from the first result that had it.
+    family_down: the failing address family in the newest result, if the other one works.
     partial: of the open incident: in each result so far only one address family failed.
     hour: number of the hour since 1970 whose regular results are counted; samples: how many there are; points: two for
     each that was fast enough, one for each that was tolerated. apdexes: thousandths, of at most six whole hours before
     it. judge_at: when an hour is judged by them.
-    reminders: number of reminders passed that it is still down. acknowledged: somebody takes care of the incident.
-    escalation: where it stands, since people were told that it is down.
-    muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
+    reminders: number of reminders so far that it is still down. acknowledged: the acknowledgement of the incident.
+    escalation: its progress, since the first notice of the incident.
+    muted: it sends no notices now. silenced: the notice of its status was muted. owed: a notice of recovery was muted.
     untold: channels whose own mute ended within that, or while nobody was to be told; they are yet to be told of the
     incident. again: a mute ended by its time while nobody was to be told: people are yet to be told that it is still
     down.

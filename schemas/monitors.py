@@ -72,16 +72,16 @@ class Monitor(Fact, tag="monitor", frozen=True):
     again.
     confirm_interval: seconds between the results that confirm a change, which then must follow one another and come
     from two regions if there are several; None: a majority of the regions decides, as fast as it can (`schemas.slots`).
-    paused: the monitor is not probed.
+    paused: it is not probed.
     depends_on: monitors that explain a failure of this one: while one of them is down, no alert about this one is sent.
     dependency_wait: seconds to wait for their status. depended_on: other monitors depend on this one and are sent its
     status.
-    token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
-    name_derived: nobody gave it a name; it was made from the target.
-    apdex_threshold: milliseconds within which an answer satisfies.
-    published: it has a public page of its own, `/status/<token>`, as updown.io has it.
-    excluded_regions: where it is not probed from, as requested; counts while `regions` is empty.
-    mute_until: nobody is told of the monitor until then.
+    token: its permanent short name (`schemas.tokens`); empty: not assigned yet.
+    name_derived: its name was derived from the target.
+    apdex_threshold: in milliseconds.
+    published: it has a public page, `/status/<token>`, as at updown.io.
+    excluded_regions: regions that do not probe it, as requested; used if `regions` is empty.
+    mute_until: end of the mute.
     managed_by: the set of declarations that made it, or has taken it over; empty: none.
     """
 

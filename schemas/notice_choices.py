@@ -23,7 +23,7 @@ RepeatMinutes = Annotated[int, Meta(ge=LEAST_REPEAT, le=MOST_REPEAT)]
 
 
 class NoticesChosen(Fact, tag="notices.chosen", frozen=True):
-    """What a fold must know of a channel, from now on. Keyed by the channel. Sent to every partition.
+    """The data about a channel that a fold needs, from now on. Keyed by the channel. Sent to every partition.
 
     notices: what it takes; older versions told only those of `TOLD_IF_CHOSEN`. name: what people call it; empty: it was
     removed, or is sent nothing, or an older version did not tell. repeat: minutes after which it is told again of an
@@ -38,7 +38,7 @@ class NoticesChosen(Fact, tag="notices.chosen", frozen=True):
 
 
 class ChoiceCopy(Fact, tag="choice", frozen=True):
-    """The own copy that a fold has of what it was told of a channel, if there is anything to know.
+    """A fold's own copy of what it knows about a channel, if there is anything to know.
 
     repeat_since: since when it repeats so, in the partition's time; 0: an older version did not note it.
     """

@@ -83,10 +83,10 @@ Overrides = Annotated[tuple[Override, ...], Meta(max_length=MOST_OVERRIDES)]
 
 
 class OnCallRotation(Fact, tag="on-call", frozen=True):
-    """An on-call rotation. tz: its time zone, by whose clock turns and hours change.
+    """An on-call rotation. tz: the time zone of turns and hours.
 
-    hours: when it is on call at all; empty: always. overrides: of several at one time the last one counts; those that
-    are fetched come first. link: how often the link to its calendar was made anew.
+    hours: when it is active; empty: always. overrides: if several overlap, the last one counts; fetched ones come
+    first. link: how often the link to its calendar was replaced.
     """
 
     id: str
@@ -118,7 +118,7 @@ class OnCallRemoved(Fact, tag="on-call.removed", frozen=True):
 
 
 class OnCallCopy(Fact, tag="on-call-definition", frozen=True):
-    """The own copy that a fold has of an on-call rotation."""
+    """A fold's own copy of an on-call rotation."""
 
     rotation: OnCallRotation
 

@@ -12,7 +12,7 @@ TimeZone = Annotated[str, Meta(max_length=100)]
 
 
 class OnCallFields(Fact, tag=False, frozen=True):
-    """The fields of an on-call rotation that a request sets; what is not set keeps its value or default."""
+    """The fields of an on-call rotation that a request sets; fields that are left out keep their value or default."""
 
     name: RotationName | UnsetType = UNSET
     tz: TimeZone | UnsetType = UNSET
@@ -22,7 +22,7 @@ class OnCallFields(Fact, tag=False, frozen=True):
 
 
 class OnCallCreate(Request, tag="on-call.create", frozen=True):
-    """Makes an on-call rotation under the candidate `id`: with all fields but `hours`."""
+    """Creates an on-call rotation with the candidate `id`; all fields except `hours` are required."""
 
     id: str
     fields: OnCallFields
@@ -34,13 +34,13 @@ class OnCallUpdate(Request, tag="on-call.update", frozen=True):
 
 
 class OnCallDelete(Request, tag="on-call.delete", frozen=True):
-    """Removes an on-call rotation; refused while an escalation policy names it."""
+    """Deletes an on-call rotation; refused while an escalation policy names it."""
 
     id: str
 
 
 class OnCallOverride(Request, tag="on-call.override", frozen=True):
-    """Puts overrides into the rotation `id`, behind those that it has. One with a known id replaces that one."""
+    """Appends overrides to the rotation `id`. An override with a known id replaces that one."""
 
     id: str
     overrides: Overrides
@@ -54,7 +54,7 @@ class OnCallOverrideDelete(Request, tag="on-call.override-delete", frozen=True):
 
 
 class OnCallRenewLink(Request, tag="on-call.renew-link", frozen=True):
-    """Gives the calendar of the rotation `id` another link; the one that it had opens nothing any more."""
+    """Replaces the link of the calendar of the rotation `id`. The old link stops working."""
 
     id: str
 

@@ -50,20 +50,20 @@ class PageSubscriber(Fact, tag="page-subscriber", frozen=True):
 
 
 class PageSubscribe(Request, tag="page.subscribe", frozen=True):
-    """Somebody, the owner of the address perhaps, asks that `page` mails it."""
+    """Somebody, possibly the owner of the address, subscribes the address to `page`."""
 
     page: str
     address: Address
 
 
 class PageSubscriptionConfirm(Request, tag="page.subscription-confirm", frozen=True):
-    """The owner of the address agrees."""
+    """The owner of the address confirms."""
 
     id: str
 
 
 class PageSubscriptionEnd(Request, tag="page.subscription-end", frozen=True):
-    """The owner of the address, or an editor of the page, wants no more mail to it."""
+    """The owner of the address, or an editor of the page, unsubscribes it."""
 
     id: str
 

@@ -47,7 +47,7 @@ OWNER = derived_id("person", "the owner of the instance")
 
 
 class EndedSession(Fact, tag=False, frozen=True):
-    """A session that its person has ended. until: when it would have ended by itself."""
+    """A session that its person has ended. until: when it would have expired."""
 
     nonce: SessionNonce
     until: Micros
@@ -61,9 +61,9 @@ class Person(Fact, tag="person", frozen=True):
 
     mail: as it was given first. password: Argon2id, as the library writes it. totp: the key of one-time codes,
     encrypted; empty: none is asked for. totp_step: the last window (of 30 s) a code of which was used. recovery:
-    SHA-256 of the recovery codes that are left. epoch: grows when all his sessions end.
-    subject: who he is at the OpenID Connect provider, as a derived id; empty: not known yet.
-    ended: sessions that he has ended one by one. wrong_codes: when the newest wrong codes were shown, oldest first.
+    SHA-256 of the recovery codes that are left. epoch: increases when all sessions end.
+    subject: the person at the OpenID Connect provider, as a derived id; empty: not known yet.
+    ended: sessions that were ended one by one. wrong_codes: when the newest wrong codes were shown, oldest first.
 
     That of the owner of the instance (`OWNER`) has no mail address and no password.
     """
@@ -86,7 +86,7 @@ class Person(Fact, tag="person", frozen=True):
 class Member(Fact, tag="member", frozen=True):
     """The record `member/<id>` in `definitions`: what a person is in a project, or is invited to be.
 
-    joined: when he accepted; None: he is invited. invitation, expires: the invitation that opens, and until when.
+    joined: when the person accepted; None: invited. invitation, expires: the invitation that opens, and until when.
     mailed: when a mail with it was asked for; None: it was not.
     """
 
@@ -104,7 +104,7 @@ class Member(Fact, tag="member", frozen=True):
 
 
 class MemberInvite(Request, tag="member.invite", frozen=True):
-    """Invites whoever has a mail address; an earlier invitation of his opens nothing any more.
+    """Invites the owner of a mail address. An earlier invitation stops working.
 
     The id of the request is that of the invitation. site: the invitation is mailed, with a link to this address of the
     installation; empty: it is not, be it that no mail can be sent. language: of that mail; empty: English.
@@ -133,13 +133,13 @@ class MemberChange(Request, tag="member.change", frozen=True):
 
 
 class MemberRemove(Request, tag="member.remove", frozen=True):
-    """Takes somebody out of a project, or withdraws his invitation."""
+    """Removes somebody from a project, or withdraws the invitation."""
 
     id: str
 
 
 class PersonMade(Request, tag="person.made", frozen=True):
-    """An invitation was accepted: the person is there from now on. Of one who is there already nothing is changed."""
+    """An invitation was accepted: creates the person. An existing person does not change."""
 
     mail: PersonMail
     name: PersonName
@@ -147,9 +147,9 @@ class PersonMade(Request, tag="person.made", frozen=True):
 
 
 class PersonUpdate(Request, tag="person.update", frozen=True):
-    """Changes a person. based_on: the version that he was shown in; refused when it is another one now.
+    """Changes a person. based_on: the version that the change was made from; refused if it is not the current one.
 
-    Another password or another way to make codes ends all his sessions, as does `sign_out`.
+    A new password, a change of one-time codes and `sign_out` end all sessions.
     """
 
     based_on: int | None = None
@@ -173,7 +173,7 @@ class CodeUse(Request, tag="person.code-use", frozen=True):
 
 
 class CodeWrong(Request, tag="person.code-wrong", frozen=True):
-    """A wrong one-time code was shown after the right password. After too many no code is right for a while."""
+    """A wrong one-time code was given after the right password. After too many, no code is accepted for a while."""
 
 
 class SessionEnd(Request, tag="person.session-end", frozen=True):
@@ -184,9 +184,9 @@ class SessionEnd(Request, tag="person.session-end", frozen=True):
 
 
 class PersonRemove(Request, tag="person.remove", frozen=True):
-    """The person is no more, and all his sessions end. What he is in projects is ended by `member.remove` before.
+    """Deletes a person and ends all sessions. `member.remove` ends the memberships before.
 
-    Who is invited again by the same address is a new person: nothing that was signed for the former one opens anything.
+    A later invitation of the same address creates a new person: nothing signed for the former one is valid.
     """
 
 

@@ -52,13 +52,13 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     at: start of the probe. took: its duration in microseconds.
     ok: whether the probe succeeded; if not, `failure` is the reason and `detail` describes it.
     version: of the definition that was probed; 0 if unknown.
-    maintenance: the monitor was in maintenance; the result is recorded and counts in no uptime.
+    maintenance: the monitor was in maintenance; the result is recorded, but counts in no uptime.
     status: of the HTTP response. address: the IP address connected to. expires: expiry of the TLS certificate.
     domain_expires: expiry of the registered domain of the host, if the prober knows it.
     method: that was sent, if the definition leaves it open. verb: of such a monitor, when GET and HEAD have been
     compared: what is enough from now on.
-    families: what each address family was found to be, where both were probed; what else stands here is of one of them.
-    family_down: the one that failed while the other was well.
+    families: the result of each address family, if both were probed; the other fields are those of one of them.
+    family_down: the one that failed while the other worked.
     url: to which redirects led. http_version: of the answer.
     """
 
@@ -86,13 +86,13 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
 
 
 class CertificateTested(Fact, tag="certificate.tested", frozen=True):
-    """The result of testing the certificate that a monitor's target shows. Tested about once a day; see
+    """The result of a test of a target's certificate. Tested about once a day; see
     `schemas.certificates`.
 
     slot: the slot of the test. at: start of the test. version: of the definition that was tested; 0 if unknown.
-    valid: whether a visitor would accept it: it is trusted, and valid for the host now; None if no certificate was
-    shown, which says nothing about it. error: why not, with the code and in the words of OpenSSL (`error code 20:
-    unable to get local issuer certificate`); or why none was shown.
+    valid: whether clients accept it: it is trusted, and valid for the host now; None if there was no certificate,
+    which says nothing about it. error: why not, with the code and text of OpenSSL (`error code 20: unable to get
+    local issuer certificate`); or why there was none.
     """
 
     slot: Micros
@@ -105,7 +105,7 @@ class CertificateTested(Fact, tag="certificate.tested", frozen=True):
 
 
 class DomainTested(Fact, tag="domain.tested", frozen=True):
-    """What the registry says of when the domain of a monitor expires. About once a day.
+    """The expiry date of the domain of a monitor, from the registry. About once a day.
 
     version: of the definition; 0 if unknown.
     """

@@ -7,10 +7,10 @@ from schemas.mutes import MuteUntil
 
 
 class ChannelDisabled(Fact, tag="channel.disabled", frozen=True):
-    """The fold of deliveries has given a channel up: the other channels of the project are told. No request.
+    """The fold of deliveries has disabled a channel; the other channels of the project are notified. Not a request.
 
-    because: what people are told. failures: attempts that failed in a row. removed: its kind is given up for good: the
-    channel is removed, not only disabled.
+    because: the reason in the notice. failures: consecutive failed attempts. removed: the channel is deleted, not only
+    disabled, as its kind requires.
     """
 
     channel: str
@@ -21,9 +21,9 @@ class ChannelDisabled(Fact, tag="channel.disabled", frozen=True):
 
 
 class ChannelFailing(Fact, tag="channel.failing", frozen=True):
-    """Many requests to a channel have failed in a row: the project is warned by mail. No request.
+    """Many consecutive requests to a channel have failed; the project is warned by mail. Not a request.
 
-    because: why the newest failed. failures: how many.
+    because: why the newest failed. failures: their number.
     """
 
     channel: str
@@ -33,7 +33,7 @@ class ChannelFailing(Fact, tag="channel.failing", frozen=True):
 
 
 class MuteEnded(Fact, tag="mute.ended", frozen=True):
-    """The fold of monitors or of checks has ended a mute: its time has passed, or an incident has ended. No request.
+    """The fold of monitors or of checks has ended a mute: its time has passed, or an incident has ended. Not a request.
 
     The definition loses its `mute_until` if that is still `until`. kind: of the thing.
     """
@@ -57,9 +57,10 @@ class OutageEnded(Fact, tag="outage.ended", frozen=True):
 
 
 class ThingsUnobserved(Fact, tag="things.unobserved", frozen=True):
-    """Things of a project could not be judged, because Pingfold was away from `start` to `end`. No request.
+    """Checks or monitors of a project were not observed, because Pingfold was not running from `start` to `end`. Not a
+    request.
 
-    kind: of all of them. count: how many. names: of the first.
+    kind: of all of them. count: their number. names: of the first.
     """
 
     kind: Literal["monitor", "check"]

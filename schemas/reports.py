@@ -23,9 +23,9 @@ TimezoneName = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class ReportSettings(Fact, tag="reports", frozen=True):
-    """Which reports a project is sent, and where. Its id is that of the project.
+    """The report settings of a project. Its id is that of the project.
 
-    timezone: by its calendar weeks and months end. channels: ids.
+    timezone: defines the end of weeks and months. channels: ids.
     """
 
     id: str
@@ -71,7 +71,7 @@ class ReportState(Value, tag="report-state"):
 
 
 class ReportFields(Fact, tag=False, frozen=True):
-    """The fields of the settings that a request sets; what is not set keeps its value or default."""
+    """The fields of the settings that a request sets; fields that are left out keep their value or default."""
 
     weekly: bool | UnsetType = UNSET
     monthly: bool | UnsetType = UNSET
@@ -80,7 +80,7 @@ class ReportFields(Fact, tag=False, frozen=True):
 
 
 class ReportSchedule(Request, tag="report.schedule", frozen=True):
-    """Sets which reports the project is sent, and where."""
+    """Sets the report settings of the project."""
 
     fields: ReportFields
 

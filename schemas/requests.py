@@ -131,7 +131,7 @@ class ProjectRotateWebhookSecret(Request, tag="project.rotate-webhook-secret", f
 
 
 class CheckCreate(Request, tag="check.create", frozen=True):
-    """Makes a check under the candidate `id`.
+    """Creates a check with the candidate `id`.
 
     `unique`: when a check agrees in all these fields with the request, that one is updated instead (the oldest).
     `provision`: made by a ping with create=1: the slug decides; a check that is there is found, not changed, and every
@@ -154,7 +154,7 @@ class CheckDelete(Request, tag="check.delete", frozen=True):
 
 
 class MonitorFields(Fact, tag=False, frozen=True):
-    """The fields of a monitor that a request sets; what is not set keeps its value or default.
+    """The fields of a monitor that a request sets; fields that are left out keep their value or default.
 
     A name that is set is not derived, unless `name_derived` says so. `regions` that are set lift `excluded_regions`.
     `channels`: as of a check; not set for a new monitor: every channel of the project. `mute_until`: as of a check.
@@ -183,7 +183,7 @@ class MonitorFields(Fact, tag=False, frozen=True):
 
 
 class MonitorCreate(Request, tag="monitor.create", frozen=True):
-    """Makes a monitor under the candidate `id`. `most`: refused when the project has so many already.
+    """Creates a monitor with the candidate `id`. `most`: refused if the project has this many already.
 
     unique_target: refused when another monitor of the project has the same target (`schemas.targets.place_of`).
     """
@@ -211,7 +211,7 @@ class MonitorDelete(Request, tag="monitor.delete", frozen=True):
 
 
 class StatusPageFields(Fact, tag=False, frozen=True):
-    """The fields of a status page that a request sets; what is not set keeps its value or default.
+    """The fields of a status page that a request sets; fields that are left out keep their value or default.
 
     `password`: hashed; empty: public. With a new one the page is not private, and its `access_key` is gone, unless the
     request says otherwise.
@@ -232,7 +232,7 @@ class StatusPageFields(Fact, tag=False, frozen=True):
 
 
 class StatusPageCreate(Request, tag="status-page.create", frozen=True):
-    """Makes a status page under the candidate `id`."""
+    """Creates a status page with the candidate `id`."""
 
     id: str
     fields: StatusPageFields
@@ -251,7 +251,7 @@ PageRequest = StatusPageCreate | StatusPageUpdate | StatusPageDelete | PostReque
 
 
 class MaintenanceFields(Fact, tag=False, frozen=True):
-    """The fields of a window that a request sets; what is not set keeps its value or default."""
+    """The fields of a window that a request sets; fields that are left out keep their value or default."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     window: Window | UnsetType = UNSET
@@ -270,7 +270,7 @@ class MaintenanceRequest(Request, frozen=True):
 
 
 class MaintenanceCreate(MaintenanceRequest, tag="maintenance.create", frozen=True):
-    """Makes a window under the candidate `id`; not if a window of the project with this `key` is not over."""
+    """Creates a window with the candidate `id`, unless a window of the project with this `key` has not ended."""
 
     fields: MaintenanceFields
     key: str = ""
@@ -281,13 +281,13 @@ class MaintenanceUpdate(MaintenanceRequest, tag="maintenance.update", frozen=Tru
 
 
 class MaintenanceExtend(MaintenanceRequest, tag="maintenance.extend", frozen=True):
-    """What is open of a window lasts until then, unless it lasts longer already. Refused when nothing is open of it."""
+    """Extends the open occurrence of a window until then, unless it lasts longer already. Refused if none is open."""
 
     until: Micros
 
 
 class MaintenanceEnd(MaintenanceRequest, tag="maintenance.end", frozen=True):
-    """What is open of a window ends now. Changes nothing when nothing is; refused when it has not begun."""
+    """Ends the open occurrence of a window now. Changes nothing if none is open; refused if it has not begun."""
 
 
 class MaintenanceDelete(MaintenanceRequest, tag="maintenance.delete", frozen=True):

@@ -53,12 +53,12 @@ class StatusPage(Fact, tag="status-page", frozen=True):
 
     slug: part of its address `/status/<slug>-<first 8 of id>`; `/status/<id>` works too.
     password: hashed; empty: the page is public, unless it is private.
-    access_key: the password, encrypted, where its owner may read it again. private: only the admin password opens it.
+    access_key: the password, encrypted, so that its owner can read it. private: only the admin password opens the page.
     managed_by: the set of declarations that made it, or has taken it over; empty: none.
-    token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
-    sections: those whose place or description was chosen, in their order; other groups follow them.
-    logo, accent: how it looks (`schemas.page_looks`); empty: plain.
-    domain: a host name at which it is shown, too; empty: none. domain_since: since when; of pages with one domain the
+    token: its permanent short name (`schemas.tokens`); empty: not assigned yet.
+    sections: with a chosen order or description; other groups follow them.
+    logo, accent: its appearance (`schemas.page_looks`); empty: default.
+    domain: a host name that also shows it; empty: none. domain_since: since when; of pages with the same domain the
     first has it.
     """
 

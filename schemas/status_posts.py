@@ -44,7 +44,7 @@ class StatusPostUpdate(Struct, frozen=True, omit_defaults=True, gc=False):
 class StatusPost(Fact, tag="status-post", frozen=True):
     """A post. `version` grows by one with each change; `revised` is the time of the newest change.
 
-    affected: ids of components of the page; what is removed since stays named, and is not shown.
+    affected: ids of components of the page, including deleted ones, which are not shown.
     updates: oldest first, never empty.
     """
 
@@ -70,7 +70,7 @@ class StatusPost(Fact, tag="status-post", frozen=True):
 
 
 class PostCreate(Request, tag="status-post.create", frozen=True):
-    """Makes a post under the candidate `id`, with its first update. notify: the subscribers of the page are told."""
+    """Creates a post with the candidate `id` and its first update. notify: mail it to the subscribers of the page."""
 
     id: str
     page: str
@@ -91,7 +91,7 @@ class PostUpdate(Request, tag="status-post.update", frozen=True):
 
 
 class PostEdit(Request, tag="status-post.edit", frozen=True):
-    """Changes what a post says; nobody is told. update: number of the update whose text becomes `text`, from 1."""
+    """Changes the text of a post, without mails. update: number of the update whose text becomes `text`, from 1."""
 
     id: str
     title: PostTitle | UnsetType = UNSET

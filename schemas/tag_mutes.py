@@ -30,14 +30,14 @@ class TagMute(Fact, tag="tag-mute", frozen=True):
 
 
 class TagMuted(Fact, tag="tag.muted", frozen=True):
-    """A tag was muted, or until another time. Sent to every partition."""
+    """A tag was muted, or the end of its mute was changed. Sent to every partition."""
 
     at: Micros
     mute: TagMute
 
 
 class TagUnmuted(Fact, tag="tag.unmuted", frozen=True):
-    """A tag is not muted any more. Sent to every partition. expired: by its time, not by somebody."""
+    """A tag was unmuted. Sent to every partition. expired: its time has passed."""
 
     at: Micros
     id: str
@@ -45,7 +45,7 @@ class TagUnmuted(Fact, tag="tag.unmuted", frozen=True):
 
 
 class TagMuteCopy(Fact, tag="tag-mute-definition", frozen=True):
-    """The own copy that a fold has of the mute of a tag."""
+    """A fold's own copy of the mute of a tag."""
 
     mute: TagMute
 

@@ -67,7 +67,7 @@ def is_tick(event: bytes | None) -> bool:
 
 
 class TimeCorrected(Fact, tag="time.corrected", frozen=True):
-    """An operator sets the partition's time, which has run ahead, back to Kafka's clock: the timestamp of this record.
+    """An operator sets the partition's time, which is ahead, back to Kafka's clock: the timestamp of this record.
 
     Later times in the states are set back as well. A partition whose time is not later does not change. `reason` and
     `actor` are for information only.

@@ -31,7 +31,7 @@ _WORD = 0xFFFFFFFF
 
 
 class TokenCounters(Fact, tag="tokens", frozen=True):
-    """How many names a partition of `projects` has given; they only grow. The record's key is `tokens`.
+    """Number of names that a partition of `projects` has assigned; they only grow. The record's key is `tokens`.
 
     partitions: how many the deployment has, as it was first told; 0: not told yet, and nothing is named.
     things: checks and monitors. pages: status pages. channels: channels.

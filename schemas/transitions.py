@@ -27,8 +27,8 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
     detected_at: the partition's time when the fold detected it. since: start of the span that ends here.
     incident: the incident that this opens (`now` down) or closes (`was` down). partial: of it: only one of two address
     families has ever been found failing.
-    silent: nobody was told, because of a mute. called: further channels that were told, since an escalation had called
-    them.
+    silent: no notice was sent, because of a mute. called: further channels that were notified, because an escalation
+    had notified them before.
     """
 
     id: str
@@ -49,12 +49,12 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
 
 
 class ValidityTold(Fact, tag="validity.told", frozen=True):
-    """People are told of the certificate or the domain of a monitor: it will expire, is not valid, is valid again, was
+    """A notice about the certificate or domain of a monitor: it will expire, is not valid, is valid again, was
     renewed.
 
     id: derived from the monitor and its counter `n` of such notices. at: when it came about (for a date: so many days
-    before). detected_at: the partition's time when the fold detected it. notice: its name; silent: nobody was sent it.
-    detail: in words. data: of the notice, as channels get it.
+    before). detected_at: the partition's time when the fold detected it. notice: its name; silent: it was not sent.
+    detail: as text. data: of the notice, as channels get it.
     """
 
     id: str
@@ -70,12 +70,12 @@ class ValidityTold(Fact, tag="validity.told", frozen=True):
 
 
 class IncidentTold(Fact, tag="incident.told", frozen=True):
-    """People are told of an open incident without a change of the status: a step of its escalation, the end of a
-    snooze, a reminder, or that somebody acknowledged it.
+    """A notice about an open incident without a transition: a step of its escalation, the end of a snooze, a reminder,
+    or an acknowledgement.
 
     id: derived; the requests to send have it as `transition`. n: number of the change that opened the incident.
     at: time of the notice. detected_at: the partition's time when the fold decided it. notice: its name.
-    channels: who is told, as they have chosen; called: who is told whatever they have chosen. more: what the `data` of
+    channels: get it if they take it; called: get it in any case. more: what the `data` of
     the notice has beside what tells of the incident.
     """
 
