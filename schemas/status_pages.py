@@ -39,10 +39,14 @@ Components = Annotated[tuple[Component, ...], Meta(max_length=MOST_COMPONENTS)]
 
 
 class Section(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A part of a page: the components whose `group` is its title. description: stands above them."""
+    """A part of a page: the components whose `group` is its title. description: stands above them.
+
+    collapsed: its components are shown when somebody opens it, or when not all of them are well.
+    """
 
     title: Annotated[str, Meta(min_length=1, max_length=200)]
     description: Annotated[str, Meta(max_length=500)] = ""
+    collapsed: bool = False
 
 
 Sections = Annotated[tuple[Section, ...], Meta(max_length=MOST_SECTIONS)]

@@ -5,12 +5,13 @@ import os
 import re
 import shutil
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="not run: there is no chromium (Debian package chromium)")
@@ -24,6 +25,7 @@ _LOOKS = {"runOnly": ["color-contrast", "link-in-text-block", "scrollable-region
 _RUN = """(rules) => axe.run({ ...rules, resultTypes: ["violations"] }).then((found) => found.violations.flatMap(
   (one) => one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 200)} ${node.failureSummary || ""}`)))"""
 _PATIENCE_MS = 15_000
+_OF_A_CONNECTION = {"content-length", "set-cookie"}
 # What the console says of a page that is not there (any more), and of a form that is shown again.
 _REFUSED = re.compile("status of (400|403|404|409|410)")
 _FAILED = re.compile("Failed to load resource")
@@ -70,6 +72,20 @@ def visit(
     finally:
         context.close()
     assert not said, said
+
+
+def serve(page: Page, answer: Callable[[Request], httpx.Response | None]) -> None:
+    """Have whatever a page asks for answered so, without a server; None: there is nothing."""
+
+    def handle(route: Route) -> None:
+        said = answer(route.request)
+        if said is None:
+            route.fulfill(status=204)
+            return
+        headers = {name: value for name, value in said.headers.items() if name not in _OF_A_CONNECTION}
+        route.fulfill(status=said.status_code, headers=headers, body=said.content)
+
+    page.route("**/*", handle)
 
 
 def violations(page: Page, looks: bool = False) -> list[str]:

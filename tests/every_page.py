@@ -171,7 +171,7 @@ class Pages:
             {"type": "check", "id": things["well"]},
         ]
         look = {"logo": _LOGO, "accent": "#1a5fb4", "description": "All that we run"}
-        sections = [{"title": "Public", "description": "What customers use"}]
+        sections = [{"title": "Public", "description": "What customers use", "collapsed": True}]
         page = {"title": "Example", "components": components, "sections": sections, **look}
         full = (await self._api("POST", "status-pages", page))["id"]
         bare = (await self._api("POST", "status-pages", {"title": "Empty", "accent": "#ffe000"}))["id"]

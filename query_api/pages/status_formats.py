@@ -20,7 +20,7 @@ from query_api.pages.posts_shown import STATE_WORDS, ShownPost
 from query_api.pages.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
 from schemas.base import SECOND, Micros
 from schemas.page_looks import ink_on
-from schemas.status_pages import StatusPage
+from schemas.status_pages import Section, StatusPage
 from schemas.times import iso, iso_or_none, to_day, to_minute
 
 # The height of a bar, and the least of it that is red where there was an outage.
@@ -51,14 +51,17 @@ _WORDS: dict[Status, str] = {
     "unknown": "Not observed",
 }
 
+# A section that is collapsed is open while one of its components is so.
+_NOT_WELL: frozenset[Status] = frozenset({"down", "maintenance", "unknown"})
+
 templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 def html(board: Board, site: str, base: str, reloads: bool = False) -> bytes:
     """The page for people. reloads: it asks for itself again each minute."""
-    abouts = {section.title: section.description for section in board.page.sections}
+    sections = {section.title: section for section in board.page.sections}
     groups = [
-        {"name": name, "description": abouts.get(name, ""), "lines": [_row(line) for line in lines]}
+        _group(name, sections.get(name), list(lines))
         for name, lines in groupby(_by_group(board), key=lambda line: line.group)
     ]
     text = templates.get_template("status.html").render(
@@ -244,6 +247,18 @@ def _by_group(board: Board) -> list[Line]:
     for group in (*(section.title for section in board.page.sections), *(line.group for line in board.lines)):
         order.setdefault(group, len(order))
     return sorted(board.lines, key=lambda line: order[line.group])
+
+
+def _group(name: str, section: Section | None, lines: list[Line]) -> dict[str, Any]:
+    """A section of the page. collapsed: readers open it. is_open: something in it is not well, so it is open."""
+    return {
+        "name": name,
+        "description": "" if section is None else section.description,
+        "collapsed": section is not None and section.collapsed,
+        "is_open": any(line.status in _NOT_WELL for line in lines),
+        "well": _WORDS["up"] if all(line.status == "up" for line in lines) else "",
+        "lines": [_row(line) for line in lines],
+    }
 
 
 def _row(line: Line) -> dict[str, Any]:

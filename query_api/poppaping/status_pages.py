@@ -67,6 +67,10 @@ class PageSectionBody(msgspec.Struct, forbid_unknown_fields=True):
 
     title: Annotated[Words, Meta(min_length=1)]
     description: Annotated[str, Meta(max_length=500, description="Text above its components.")] = ""
+    collapsed: Annotated[
+        bool,
+        Meta(description="Components are hidden until a reader opens the section, or until one has a problem."),
+    ] = False
 
 
 _Sections = Annotated[
@@ -263,7 +267,7 @@ def _sections(wanted: Sequence[PageSectionBody]) -> tuple[Section, ...]:
     titles = [section.title for section in wanted]
     if twice := next((title for title in titles if titles.count(title) > 1), None):
         raise PoppaPingApiError(400, f"Field 'sections': two have the title '{twice}'.")
-    return tuple(Section(section.title, section.description) for section in wanted)
+    return tuple(Section(section.title, section.description, section.collapsed) for section in wanted)
 
 
 def _checked(field: str, check: Callable[[str], str], value: str) -> str:
@@ -326,7 +330,7 @@ def _object(service: Service, page: StatusPage) -> StatusPageDetails:
             )
             for component in components
         ],
-        sections=[PageSectionBody(section.title, section.description) for section in page.sections],
+        sections=[PageSectionBody(section.title, section.description, section.collapsed) for section in page.sections],
         logo=page.logo,
         accent=page.accent,
         domain=page.domain,

@@ -7,13 +7,14 @@ nothing more: no width changes a colour (`tests/unit/test_page_styles.py`), and 
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.routing import APIRoute
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page, Request
 
 from query_api.app import APIS
-from tests.chromium import DESKTOP, NEEDS_CHROMIUM, PHONE, chromium, violations, visit
+from tests.chromium import DESKTOP, NEEDS_CHROMIUM, PHONE, chromium, serve, violations, visit
 from tests.every_page import Pages, Shown
 from tests.loop_thread import LoopThread
 from tests.source_tree import ROOT
@@ -43,7 +44,6 @@ NO_PAGES = {
 
 # Whoever wants a page that reloads has asked for it, and is told beside it how to end that.
 _CHOSEN = {"?reload=1": "meta-refresh:"}
-_NOT_HANDED_ON = {"content-length", "set-cookie"}
 
 
 @pytest.fixture(scope="module")
@@ -87,19 +87,13 @@ def test_axe_finds_nothing_on_any_page(pages: Pages, browser: Chromium, loop: Lo
     with visit(browser, None, timezone_id="UTC") as page:
         now: list[Shown] = []
 
-        def serve(route: Route) -> None:
-            request = route.request
+        def answer(request: Request) -> httpx.Response | None:
             if request.is_navigation_request():
-                answer = now[0].answer
-            elif request.url.startswith(f"{SITE}/assets/"):
-                answer = loop.do(pages.harness.client.get(request.url))
-            else:  # of scripts: what they would ask for is a page as it is
-                route.fulfill(status=204)
-                return
-            headers = {name: value for name, value in answer.headers.items() if name not in _NOT_HANDED_ON}
-            route.fulfill(status=answer.status_code, headers=headers, body=answer.content)
+                return now[0].answer
+            # What scripts ask for is a page as it is.
+            return loop.do(pages.harness.client.get(request.url)) if "/assets/" in request.url else None
 
-        page.route("**/*", serve)
+        serve(page, answer)
         for shown in pages.shown:
             now[:] = [shown]
             name = f"{shown.path} {shown.answer.status_code}"

@@ -39,6 +39,7 @@ async def test_a_page_is_made_and_changed_in_the_browser(harness: Harness) -> No
     assert f'value="check/{check}"' in added.text
     to, hidden = form_of(added.text, path)
     hidden |= {"description": "All of it", "sections": "Public | What customers use", "group": "Public"}
+    hidden["sections"] += " | closed"
     preview = await boss.post(to, data=hidden | {"do": "preview"})
     assert preview.status_code == 200
     for words in ("<bdi>Shop</bdi>", "What customers use", "backup", "All of it"):
@@ -48,9 +49,14 @@ async def test_a_page_is_made_and_changed_in_the_browser(harness: Harness) -> No
     assert made.status_code == 303, made.text
     [page] = harness.log.directory.pages_of(harness.project)
     assert (page.title, page.slug, page.components[0].group) == ("Shop", "shop", "Public")
-    assert page.sections[0].description == "What customers use"
+    assert (page.sections[0].description, page.sections[0].collapsed) == ("What customers use", True)
     edit = f"/status-pages/{page.id}"
     assert made.headers["Location"] == edit
+    text = (await boss.get(edit)).text
+    assert "Public | What customers use | closed" in text
+    public = f"/status/shop-{page.id[:8]}"
+    for words in (f'<img src="{public}/badge.svg"', f"src=&quot;http://127.0.0.1:8000{public}/badge.svg&quot;"):
+        assert words in text
     changed = await send(boss, edit, title="Our shop", do="save", place="")
     assert changed.status_code == 303, changed.text
     after = harness.log.directory.page(page.id)

@@ -81,7 +81,10 @@ async def test_a_page_has_a_look_and_sections(harness: Harness) -> None:
         logo=data_url(PNG),
         accent="#FFEE00",
     )
-    assert (page["accent"], page["sections"][1]) == ("#ffee00", {"title": "Inside", "description": ""})
+    assert (page["accent"], page["sections"][1]) == (
+        "#ffee00",
+        {"title": "Inside", "description": "", "collapsed": False},
+    )
     answer = await shown(harness, page)
     text = answer.text
     assert text.index("<bdi>Public</bdi>") < text.index("<bdi>Inside</bdi>") < text.index("<bdi>Elsewhere</bdi>")

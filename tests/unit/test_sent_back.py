@@ -244,7 +244,7 @@ async def test_a_status_page(harness: Harness) -> None:
         ],
         "password": "open sesame",
         "managed_by": "billing",
-        "sections": [{"title": "Web", "description": "What customers see"}],
+        "sections": [{"title": "Web", "description": "What customers see", "collapsed": True}],
         "logo": "data:image/png;base64,iVBORw0KGgoAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
         "accent": "#1b5e9b",
         "domain": "status.example.org",

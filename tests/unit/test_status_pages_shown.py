@@ -420,3 +420,16 @@ def test_every_status_has_its_words() -> None:
     styles = files("query_api.web").joinpath("static/web.css").read_text()
     grey = {"new", "paused", "removed"}
     assert [status for status in set(get_args(VisibleStatus)) - grey if f".status.{status}" not in styles] == []
+
+
+async def test_a_collapsed_section_is_open_while_something_in_it_is_not_well(harness: Harness) -> None:
+    check = await make_check(harness)
+    harness.log.ping(check)
+    sections = [{"title": "Jobs", "collapsed": True}]
+    page = await make(harness, components=[component("check", check, group="Jobs")], sections=sections)
+    text = (await shown(harness, page)).text
+    assert '<details class="group"><summary><h2><bdi>Jobs</bdi></h2> <span class="state up">Operational</span>' in text
+    harness.log.ping(check, "fail")
+    later(harness)
+    text = (await shown(harness, page)).text
+    assert '<details class="group" open><summary><h2><bdi>Jobs</bdi></h2></summary>' in text

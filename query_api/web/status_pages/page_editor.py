@@ -189,6 +189,8 @@ async def _shown(
         project=project,
         found=found,
         public=f"{deps.settings.root}/status/{address(found)}" if found is not None else "",
+        outside=f"{deps.settings.base_url}/status/{address(found)}" if found is not None else "",
+        everybody=found is not None and not found.password and not found.private,
         form=form,
         names=choices,
         more=more,

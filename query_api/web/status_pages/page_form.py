@@ -1,8 +1,8 @@
 """The form of a status page: what it holds, and the body of the API that it says. Pure.
 
 A component is a row of four fields with the same names in each row: `component` (`check/<id>`), `name`, `group`, and
-`place`, a number by which rows are put in order; a row without one is left out. Sections are lines: a title, and behind
-` | ` a sentence.
+`place`, a number by which rows are put in order; a row without one is left out. Sections are lines: a title, behind
+` | ` a sentence, and behind another one `closed` where it is to be opened by readers.
 """
 
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from schemas.status_pages import Section, StatusPage
 # Fields of one value each.
 PLAIN = ("title", "slug", "description", "accent", "logo", "domain")
 _BETWEEN = " | "
+_CLOSED, _OPEN = "closed", "open"
 
 
 class Row(NamedTuple):
@@ -77,19 +78,30 @@ def with_row(form: PageForm, thing: str) -> PageForm:
     return form._replace(rows=(*form.rows, Row(thing, "", "", str(last + 1))))
 
 
-def sections_in(text: str) -> list[dict[str, str]]:
+def sections_in(text: str) -> list[dict[str, Any]]:
     """What the lines of a text say."""
     found = []
     for line in text.splitlines():
-        title, _, description = line.partition(_BETWEEN)
+        title, _, rest = line.partition(_BETWEEN)
+        # That a section is open is said only where its sentence would be read as saying something else.
+        before, _, said = rest.rpartition(_BETWEEN)
+        description = before if said.strip() in (_CLOSED, _OPEN) else rest
         if title.strip():
-            found.append({"title": title.strip(), "description": description.strip()})
+            collapsed = said.strip() == _CLOSED
+            found.append({"title": title.strip(), "description": description.strip(), "collapsed": collapsed})
     return found
 
 
 def lines_of(sections: tuple[Section, ...]) -> str:
     """The lines that say sections."""
-    return "\n".join(
-        f"{one.title}{_BETWEEN}{' '.join(one.description.split())}" if one.description else one.title
-        for one in sections
-    )
+    return "\n".join(_line_of(one) for one in sections)
+
+
+def _line_of(section: Section) -> str:
+    description = " ".join(section.description.split())
+    parts = [section.title, description] if description else [section.title]
+    if section.collapsed:
+        parts.append(_CLOSED)
+    elif description.rpartition(_BETWEEN)[2] in (_CLOSED, _OPEN):
+        parts.append(_OPEN)
+    return _BETWEEN.join(parts)
