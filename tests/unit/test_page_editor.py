@@ -47,11 +47,12 @@ async def test_a_page_is_made_and_changed_in_the_browser(harness: Harness) -> No
     assert harness.log.directory.pages_of(harness.project) == []
     made = await boss.post(to, data=hidden | {"do": "save"})
     assert made.status_code == 303, made.text
+    assert (await boss.post(to, data=hidden | {"do": "save"})).headers["Location"] == made.headers["Location"]
     [page] = harness.log.directory.pages_of(harness.project)
     assert (page.title, page.slug, page.components[0].group) == ("Shop", "shop", "Public")
     assert (page.sections[0].description, page.sections[0].collapsed) == ("What customers use", True)
     edit = f"/status-pages/{page.id}"
-    assert made.headers["Location"] == edit
+    assert made.headers["Location"] == f"{edit}?note=saved"
     text = (await boss.get(edit)).text
     assert "Public | What customers use | closed" in text
     public = f"/status/shop-{page.id[:8]}"

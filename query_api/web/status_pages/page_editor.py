@@ -18,10 +18,12 @@ from query_api.pages.drawing import SAFE_WITH_FORM
 from query_api.pages.status_board import address, board_of
 from query_api.web.api_call import call_api
 from query_api.web.forms.forms import PostedFormDep
+from query_api.web.forms.saving import must_edit, saved
 from query_api.web.page import NoPage, page
 from query_api.web.people.sign_in import led_to
 from query_api.web.status_pages.page_form import PageForm, of_page, posted, with_row
 from query_api.web.viewer import Viewer, ViewerDep
+from schemas.ids import new_id
 from schemas.page_looks import InvalidLook, checked_logo
 from schemas.public_names import public_name
 from schemas.requests import StatusPageFields
@@ -60,14 +62,14 @@ async def pages_list(request: Request, deps: DependenciesDep, viewer: ViewerDep)
 @router.get("/status-pages/new/{project}")
 async def new_page(request: Request, deps: DependenciesDep, viewer: ViewerDep, project: str) -> Response:
     """The form of a new page."""
-    _must_edit(viewer, project)
-    return await _shown(request, deps, viewer, project, None, PageForm({}, "", ()))
+    must_edit(viewer, project)
+    return await _shown(request, deps, viewer, project, None, PageForm({}, "", (), once=new_id()))
 
 
 @router.post("/status-pages/new/{project}")
 async def make_page(request: Request, deps: DependenciesDep, form: PostedFormDep, project: str) -> Response:
     """Make the page that the form says, or show it, or take one more thing into the form."""
-    _must_edit(form.viewer, project)
+    must_edit(form.viewer, project)
     return await _take(request, deps, form, project, None)
 
 
@@ -75,7 +77,7 @@ async def make_page(request: Request, deps: DependenciesDep, form: PostedFormDep
 async def edit_page(request: Request, deps: DependenciesDep, viewer: ViewerDep, id: str) -> Response:
     """The form of a page that is there."""
     found = seen_page(deps, viewer, id)
-    _must_edit(viewer, found.project)
+    must_edit(viewer, found.project)
     return await _shown(request, deps, viewer, found.project, found, of_page(found))
 
 
@@ -83,7 +85,7 @@ async def edit_page(request: Request, deps: DependenciesDep, viewer: ViewerDep, 
 async def change_page(request: Request, deps: DependenciesDep, form: PostedFormDep, id: str) -> Response:
     """Change the page as the form says, or show that, or take one more thing into the form."""
     found = seen_page(deps, form.viewer, id)
-    _must_edit(form.viewer, found.project)
+    must_edit(form.viewer, found.project)
     return await _take(request, deps, form, found.project, found)
 
 
@@ -91,7 +93,7 @@ async def change_page(request: Request, deps: DependenciesDep, form: PostedFormD
 async def delete_page(request: Request, deps: DependenciesDep, form: PostedFormDep, id: str) -> Response:
     """Delete a page, with its posts and its subscribers; the form says so by the title of the page."""
     found = seen_page(deps, form.viewer, id)
-    _must_edit(form.viewer, found.project)
+    must_edit(form.viewer, found.project)
     if form.raw("title") != found.title:
         words = "Type the title of the page to delete it: nothing was deleted."
         return await _shown(request, deps, form.viewer, found.project, found, of_page(found), 400, problem=words)
@@ -107,13 +109,6 @@ def seen_page(deps: Dependencies, viewer: Viewer, id: str) -> StatusPage:
     if found is None or not viewer.may_see(found.project):
         raise NoPage("There is no such status page.")
     return found
-
-
-def _must_edit(viewer: Viewer, project: str) -> None:
-    if not viewer.may_see(project):
-        raise NoPage("There is no such project.")
-    if not viewer.may_edit(project):
-        raise NoPage("Only owners and editors of the project change its status pages.", 403)
 
 
 async def _take(
@@ -135,10 +130,11 @@ async def _take(
     if found is None and not body["slug"]:
         del body["slug"]
     method, path = ("POST", PAGES_API) if found is None else ("PATCH", f"{PAGES_API}/{found.id}")
-    answer = await call_api(request, viewer, project, "POST" if method == "POST" else "PATCH", path, body)
+    key = {"Idempotency-Key": typed.once} if found is None and typed.once else {}
+    answer = await call_api(request, viewer, project, "POST" if method == "POST" else "PATCH", path, body, **key)
     if not answer.is_made:
         return await _shown(request, deps, viewer, project, found, typed, answer.status, problem=answer.words)
-    return led_to(deps, f"/status-pages/{answer.content['data']['id']}")
+    return saved(deps, f"/status-pages/{answer.content['data']['id']}")
 
 
 async def _preview(

@@ -26,12 +26,16 @@ class Row(NamedTuple):
 
 
 class PageForm(NamedTuple):
-    """What the form holds, as it was typed. based_on: version of the page that it was made from; 0: a new one."""
+    """What the form holds, as it was typed. based_on: version of the page that it was made from; 0: a new one.
+
+    once: the key of a new one, so that it is made once however often the form is sent.
+    """
 
     plain: dict[str, str]
     sections: str
     rows: tuple[Row, ...]
     based_on: int = 0
+    once: str = ""
 
     def body(self) -> dict[str, Any]:
         """The fields for the API. Raises `ValueError`, which names the row, for a place that is no number."""
@@ -67,6 +71,7 @@ def posted(form: PostedForm) -> PageForm:
         form.raw("sections"),
         rows,
         int(based_on) if based_on.isascii() and based_on.isdigit() and len(based_on) < 12 else 0,
+        form.one("once")[:100],
     )
 
 
