@@ -132,6 +132,7 @@ class Channel(Fact, tag="channel", frozen=True):
     repeat_minutes: interval of repeated alerts, until somebody acknowledges the incident.
     noted: the folds of checks and monitors know it; False: it is of an older version, and they do not know it yet.
     managed_by: the set of declarations that made it, or has taken it over; empty: none.
+    version: grows by one with each change that somebody asks for.
     """
 
     id: str
@@ -156,6 +157,7 @@ class Channel(Fact, tag="channel", frozen=True):
     repeat_minutes: RepeatMinutes | None = None
     noted: bool = False
     managed_by: ManagedBy = ""
+    version: int = 0
 
 
 class Check(Fact, tag="check", frozen=True):

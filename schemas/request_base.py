@@ -18,12 +18,14 @@ class _Asked(Fact, frozen=True, kw_only=True):
     # Apart from `Request`: what may be left out comes behind what each request needs.
     actor: Actor | None = None
     partition_count: PartitionCount = 0
+    based_on: int | None = None
 
 
 class Request(_Asked, frozen=True):
     """The fields of every request. at: time of the request. actor: who made it.
 
     partition_count: how many the deployment has; the fold needs it to name what it makes (`schemas.tokens`).
+    based_on: the version of the thing that the request was made from; refused when the thing has another one now.
     """
 
     request: str

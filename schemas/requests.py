@@ -97,6 +97,12 @@ class ProjectCreate(Request, tag="project.create", frozen=True):
     keys: tuple[ApiKey, ...] = ()
 
 
+class ProjectRename(Request, tag="project.rename", frozen=True):
+    """Gives the project another name."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
 class KeyCreate(Request, tag="key.create", frozen=True):
     key: ApiKey
 
@@ -195,14 +201,10 @@ class MonitorCreate(Request, tag="monitor.create", frozen=True):
 
 
 class MonitorUpdate(Request, tag="monitor.update", frozen=True):
-    """Changes a monitor. based_on: the version that the fields were made from; refused when it has another one now.
-
-    unique_target: as in `monitor.create`.
-    """
+    """Changes a monitor. unique_target: as in `monitor.create`."""
 
     id: str
     fields: MonitorFields
-    based_on: int | None = None
     unique_target: bool = False
 
 
@@ -296,6 +298,7 @@ class MaintenanceDelete(MaintenanceRequest, tag="maintenance.delete", frozen=Tru
 
 ProjectsRequest = (
     ProjectCreate
+    | ProjectRename
     | KeyCreate
     | KeyRevoke
     | KeyRotate

@@ -99,6 +99,7 @@ async def answers() -> list[Answer]:
         await _templates(story)
         await _what_if(story)
         await _badges(story)
+        await _before_saving(story)
     return story.answers
 
 
@@ -441,6 +442,17 @@ async def _what_if(story: Story) -> None:
     await ask("POST", path, {"thing": check, "set": {"interval": 5}})
     await ask("POST", path, {"thing": check, "set": {"grace": "1s"}})
     await ask("POST", path, {"thing": "tag:none"})
+
+
+async def _before_saving(story: Story) -> None:
+    ask, data = story.ask, story.data
+    shop = {"url": "https://shop.example/", "headers": {"X-Token": "hush"}}
+    await ask("POST", f"{V1}/monitors/try", shop)
+    await ask("POST", f"{V1}/monitors/try", {"url": "http://127.0.0.1/"})
+    monitor = (await data("POST", f"{V1}/monitors", shop | {"name": "Tried"}))["id"]
+    await ask("POST", f"{V1}/monitors/{{id}}/try", {"keyword": "Welcome"}, id=monitor)
+    await ask("POST", f"{V3}/project/rename", {"name": "Shop"})
+    await ask("POST", f"{V3}/project/rename", {"name": ""})
 
 
 def recorded(found: list[Answer]) -> dict[str, str]:

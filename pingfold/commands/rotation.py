@@ -31,7 +31,7 @@ from pingfold.errors import CommandFailed
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
-from schemas.requests import KeyRevoke, KeyRotate, ProjectRotatePingKey, ProjectRotateWebhookSecret
+from schemas.requests import KeyRevoke, KeyRotate, ProjectRename, ProjectRotatePingKey, ProjectRotateWebhookSecret
 from schemas.times import iso_or_none
 
 
@@ -71,6 +71,18 @@ def revoke_key(id: str, project: ProjectOption = None) -> None:
     """
     settings = Settings()
     request = KeyRevoke(request=new_id(), at=SYSTEM_CLOCK.real(), id=id)
+    ask(settings, project_of(settings, project), request)
+
+
+def rename_project(name: Annotated[str, typer.Argument(help="The new name.")], project: ProjectOption = None) -> None:
+    """Give a project another name.
+
+    Example: pingfold project rename Backups
+    """
+    if not 1 <= len(name.strip()) <= 100:
+        raise CommandFailed("a name has 1 to 100 characters")
+    settings = Settings()
+    request = ProjectRename(request=new_id(), at=SYSTEM_CLOCK.real(), name=name.strip())
     ask(settings, project_of(settings, project), request)
 
 

@@ -15,6 +15,7 @@ COMMANDS: dict[str, Lazy | Group] = {
                 "pingfold.commands.creation:create_project",
                 "Create a project with a ping key and a Healthchecks API key. Both are shown only once.",
             ),
+            "rename": Lazy("pingfold.commands.rotation:rename_project", "Give a project another name."),
             "rotate-ping-key": Lazy(
                 "pingfold.commands.rotation:rotate_ping_key",
                 "Replace the ping key of a project. Pings with the old key are accepted until the overlap ends.",

@@ -46,6 +46,7 @@ from processors.projects.rotations import ProjectRotations
 from processors.projects.status_pages import ProjectPages
 from processors.projects.tag_mutes import ProjectTagMutes
 from processors.projects.tokens import ProjectTokens
+from processors.projects.versions import must_be_as_read
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
 from schemas.calendar_feeds import CalendarFailed, CalendarRead, CalendarSet
@@ -92,6 +93,7 @@ from schemas.requests import (
     OutageEnded,
     PageRequest,
     ProjectCreate,
+    ProjectRename,
     ProjectRotatePingKey,
     ProjectRotateWebhookSecret,
     ProjectsEvent,
@@ -145,7 +147,7 @@ class ProjectsPartition:
         self._monitors = ProjectMonitors(view, self.index, self._tokens)
         self._maintenance = ProjectMaintenance(view, self.index)
         self._escalations = ProjectEscalations(view, self.index)
-        templates = ProjectTemplates(view, self.index)
+        templates = self._templates = ProjectTemplates(view, self.index)
         self._on_call = ProjectOnCall(view, self.index, self._escalations)
         self._calendars = ProjectCalendarFeeds(view, self.index, self._on_call)
         self._tag_mutes = ProjectTagMutes(view)
@@ -290,6 +292,7 @@ class ProjectsPartition:
         project = self.index.project(owner)
         if isinstance(request, MemberRequest):
             return self._members.decide(request, project, at)
+        must_be_as_read(self._view, request, owner)
         self._names.must_be_free(request, owner)
         match request:
             case CheckCreate():
@@ -333,6 +336,8 @@ class ProjectsPartition:
                 return self._decide_report(request, project, at)
             case KeyCreate() | KeyRotate() | KeyRevoke():
                 return self._decide_key(request, project, at)
+            case ProjectRename():
+                return self._rename_project(request, project, at)
             case ProjectRotatePingKey():
                 return self._rotations.ping_key(request, project, at)
             case ProjectRotateWebhookSecret():
@@ -389,6 +394,14 @@ class ProjectsPartition:
         for definition in made:
             self._view.put(definition_key(definition), replace(definition, created=at))
         return [decision(request, "made", owner)]
+
+    def _rename_project(self, request: ProjectRename, project: Project, at: Micros) -> list[Effect]:
+        updated = decision(request, "updated", project.id)
+        if request.name == project.name:
+            return [updated]
+        project = replace(project, name=request.name)
+        self._view.put(definition_key(project), project)
+        return [*self._templates.renamed(project, at), updated]
 
 
 def _decided(effects: Iterable[Effect]) -> str:

@@ -82,6 +82,10 @@ class ProjectTemplates:
             effects.append(_told(changed, project, at))
         return effects
 
+    def renamed(self, project: Project, at: Micros) -> list[Effect]:
+        """A project has another name: deliveries know it by the project's templates."""
+        return [_told(template, project, at) for template in self._of.of(project.id)]
+
     def _remove(self, template: MessageTemplate, at: Micros) -> Effect:
         self._view.delete(definition_key(template))
         return Effect(DELIVERIES, template.id, TemplateRemoved(at=at, id=template.id), EVERY)

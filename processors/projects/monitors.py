@@ -67,8 +67,6 @@ class ProjectMonitors:
         return [defined, *marked, decision(request, "made", monitor.id, monitor.version)]
 
     def change(self, request: MonitorUpdate, monitor: Monitor, at: Micros) -> list[Effect]:
-        if request.based_on not in (None, monitor.version):
-            raise RequestRejected(RejectionCode.CHANGED_MEANWHILE)
         wanted = self._wanted(request.fields, monitor.project, at)
         changed = replace(monitor, **wanted)
         if changed == monitor:

@@ -118,8 +118,10 @@ class ProjectChannels:
     def _change(self, request: ChannelUpdate, channel: Channel, project: Project, at: Micros) -> list[Effect]:
         wanted = without_past_mute(_chosen(request.fields), at)
         if set(wanted) == {"mute_until"}:
-            muted = replace(channel, **wanted)
-            told = [define_channel(self._view, muted, project, at, secret_only=True)] if muted != channel else []
+            muted, told = replace(channel, **wanted), []
+            if muted != channel:
+                muted = replace(muted, version=channel.version + 1)
+                told = [define_channel(self._view, muted, project, at, secret_only=True)]
             return [*told, decision(request, "updated", channel.id)]
         if of_other_kinds(channel, wanted):
             raise RequestRejected(RejectionCode.WRONG_CHANNEL_KIND)
@@ -129,7 +131,8 @@ class ProjectChannels:
             raise RequestRejected(RejectionCode.CHANGED_MEANWHILE)
         if "secret" in wanted:
             wanted["former_secrets"] = ()
-        changed = self._recipients.judged(replace(channel, disabled_at=None, **wanted), request.confirm)
+        wanted |= {"disabled_at": None, "version": channel.version + 1}
+        changed = self._recipients.judged(replace(channel, **wanted), request.confirm)
         if problem := kind.problem(changed):
             raise InvalidEvent(problem)
         asked = self._recipients.ask(changed, project, at)

@@ -1,5 +1,8 @@
 """The Healthchecks Management API, v1 to v3 (docs/compatibility/management.md)."""
 
+from functools import partial
+
+from query_api.dependencies import Dependencies
 from query_api.healthchecks import (
     audit_routes,
     badge_routes,
@@ -9,8 +12,14 @@ from query_api.healthchecks import (
     routes,
     status_routes,
 )
-from query_api.http.public_api import PublicApi, ReferencePage
+from query_api.http.public_api import Layer, PublicApi, ReferencePage
+from query_api.http.versions import VERSION_HEADER, Versions
 from query_api.state.freshness import STALE_HEADER
+
+
+def _layers(_: Dependencies) -> tuple[Layer, ...]:
+    return (partial(Versions, speaks=API.speaks),)
+
 
 API = PublicApi(
     name="management",
@@ -31,5 +40,6 @@ API = PublicApi(
         key="X-Api-Key: $API_KEY",
         about="Checks, pings and channels, as Healthchecks.io has them. `/api/v1` and `/api/v2` are like it.",
     ),
-    exposed_headers=(STALE_HEADER,),
+    exposed_headers=(STALE_HEADER, VERSION_HEADER),
+    layers=_layers,
 )

@@ -1,4 +1,4 @@
-"""Rotating the keys of the project itself: Pingfold's own addition to the Management API, in its style."""
+"""The name and the keys of the project itself: Pingfold's own addition to the Management API, in its style."""
 
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -7,15 +7,17 @@ import msgspec
 from fastapi import APIRouter, Response
 from msgspec import Meta
 
+from query_api.commands import wait_until
 from query_api.healthchecks.auth import Body, Writer
 from query_api.healthchecks.check_bodies import BodyKey
 from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.service import ServiceDep
-from query_api.http.field_types import Time
+from query_api.http.field_types import Time, Uuid
 from query_api.http.openapi import Responses, answer, body_of
 from query_api.http.refusals import ApiError, json_answer
 from query_api.rotation import Secret, rotate_ping_key, rotate_webhook_secret
-from schemas.requests import DAY, Overlap
+from schemas.ids import new_id
+from schemas.requests import DAY, Overlap, ProjectRename
 from schemas.times import iso_or_none
 
 router = APIRouter(tags=["project"], responses=ERRORS)
@@ -59,15 +61,46 @@ SECRET_BODY = body_of(RotateSecretBody, {"overlap": 3600}, False)
 _PING_KEY: Responses = {200: answer(RotatedPingKey, "The new ping key.")}
 _PING_KEY_BODY = body_of(RotatePingKeyBody, {"overlap": 3600}, False)
 
-B = TypeVar("B", bound=RotatePingKeyBody)
+B = TypeVar("B", bound=msgspec.Struct)
 
 
 def judged(body: dict[str, Any], struct: type[B]) -> B:
-    """The body of a request to rotate something. Raises `ApiError` 400."""
+    """The body of a request about the project. Raises `ApiError` 400."""
     try:
         return msgspec.convert(body, struct)
     except msgspec.ValidationError as error:
         raise ApiError(400, f"json validation error: {error}") from None
+
+
+class RenameProjectBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Another name of the project."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    api_key: BodyKey = ""
+
+
+class ProjectObject(msgspec.Struct):
+    """A project."""
+
+    id: Uuid
+    name: str
+
+
+@router.post(
+    "/project/rename",
+    responses={200: answer(ProjectObject, "The project.")} | errors(400),
+    openapi_extra=body_of(RenameProjectBody, {"name": "Shop"}),
+)
+async def rename_project(service: ServiceDep, body: Body, caller: Writer) -> Response:
+    """Give the project another name."""
+    wanted, deps, project = judged(body, RenameProjectBody), service.deps, caller.project
+    name = wanted.name.strip()
+    if not name:
+        raise ApiError(400, "json validation error: name is needed")
+    await service.ask(caller, ProjectRename(request=new_id(), at=deps.clock.now(), name=name))
+    projects = deps.directory.projects
+    await wait_until(deps.definitions_replica, lambda: project in projects and projects[project].name == name)
+    return json_answer(ProjectObject(project, name))
 
 
 @router.post("/project/rotate-ping-key", responses=_PING_KEY | errors(400, 409), openapi_extra=_PING_KEY_BODY)

@@ -53,7 +53,9 @@ _ANSWERS: Mapping[RejectionCode, _Answer] = {
     _C.PERSON_NOT_FOUND: _not_found,
     _C.LAST_OWNER: _not_found,
     _C.ALREADY_EXISTS: _reason(409),
-    _C.CHANGED_MEANWHILE: _reason(409),
+    _C.CHANGED_MEANWHILE: lambda rejection: ApiError(
+        409, rejection.reason if rejection.detail else "others changed it at the same time; try again"
+    ),
     _C.ON_CALL_NAMED: _reason(409),
     _C.MAINTENANCE_NOT_OPEN: _reason(409),
     _C.AMBIGUOUS_SLUG: _reason(409),

@@ -24,6 +24,7 @@ from query_api.healthchecks.rejections import refusal_of
 from query_api.http.idempotency import InvalidIdempotencyKey, id_for
 from query_api.http.lookup import look_again, look_up
 from query_api.http.refusals import ApiError, Unavailable, json_answer
+from query_api.http.versions import InvalidVersion, show_version, version_asked
 from query_api.state.freshness import STALE_HEADER, Freshness
 from schemas.actors import Actor
 from schemas.decisions import Decision
@@ -59,6 +60,7 @@ class Service:
             raise ApiError(404, "not found")
         if check.project != caller.project:
             raise ApiError(403)
+        show_version(self._request, check)
         return check
 
     async def check_by_any_key(self, caller: Caller, key: str) -> Check:
@@ -108,6 +110,12 @@ class Service:
 
     async def _ask(self, caller: Caller, key: str, request: ProjectsRequest) -> Decision:
         try:
+            version = version_asked(self._request)
+        except InvalidVersion as invalid:
+            raise ApiError(400, str(invalid)) from None
+        if version is not None:
+            request = replace(request, based_on=version)
+        try:
             decision = await commands.ask(self.deps, key, request, self.actor(caller))
         except Late as late:
             raise Unavailable(str(late)) from None
@@ -118,9 +126,11 @@ class Service:
     async def result(self, decision: Decision) -> Check:
         """The check that a verdict names, read back."""
         try:
-            return await commands.read_back(self.deps, decision, self.deps.directory.check)
+            found = await commands.read_back(self.deps, decision, self.deps.directory.check)
         except Late as late:
             raise Unavailable(str(late)) from None
+        show_version(self._request, found)
+        return found
 
     async def command(self, caller: Caller, check: Check, event: CheckPaused | CheckResumed) -> None:
         """Put an event of a check into the journal; the reads that follow show it."""

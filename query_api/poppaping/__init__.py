@@ -6,6 +6,7 @@ from typing import Any
 
 from query_api.dependencies import Dependencies
 from query_api.http.public_api import Layer, PublicApi, ReferencePage
+from query_api.http.versions import VERSION_HEADER, Versions
 from query_api.plans import PLANS
 from query_api.poppaping import (
     account,
@@ -49,7 +50,10 @@ def _state(deps: Dependencies) -> Mapping[str, Any]:
 
 def _layers(deps: Dependencies) -> tuple[Layer, ...]:
     most = PLANS[deps.settings.plan].requests
-    return (partial(RateLimits, deps=deps, most=most, speaks=API.speaks),)
+    return (
+        partial(Versions, speaks=API.speaks),
+        partial(RateLimits, deps=deps, most=most, speaks=API.speaks),
+    )
 
 
 API = PublicApi(
@@ -89,7 +93,7 @@ API = PublicApi(
     ),
     error_form=fault_answer,
     key_headers=("Authorization", "X-API-Key"),
-    exposed_headers=("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    exposed_headers=("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", VERSION_HEADER),
     handlers={PoppaPingApiError: on_fault},
     state=_state,
     layers=_layers,

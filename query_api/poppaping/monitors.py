@@ -98,6 +98,8 @@ async def change_monitor(service: ServiceDep, key: MonitorsWriter, id: str, body
         try:
             return await _changed(service, key, monitor, _fields(service, key, monitor, body), based_on=monitor.version)
         except Conflict as error:
+            if service.version_asked is not None:  # whoever names a version wants to be told
+                raise
             conflict = error
             await service.wait_for_newer(monitor)
     raise conflict

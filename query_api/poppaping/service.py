@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 from fastapi import Depends, Request, Response
+from msgspec.structs import replace
 
 from infra.log.lookup import NotCaughtUp, look_again, look_up
 from infra.log.ports import CatchesUp
@@ -18,6 +19,7 @@ from query_api.actors import with_key
 from query_api.commands import Late, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.http.idempotency import InvalidIdempotencyKey, id_for
+from query_api.http.versions import InvalidVersion, show_version, version_asked
 from query_api.plans import PLANS, Plan
 from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject, monitor_details, monitor_object
 from query_api.poppaping.objects import Deleted
@@ -106,6 +108,7 @@ class Service:
         found = await self.look_up(what, lambda: find(id)) if is_uuid(id) else find(id)
         if found is None or found.project != key.project:
             raise PoppaPingApiError(404, f"{what.capitalize()} not found.")
+        show_version(self._request, found)
         return found
 
     async def look_up(self, what: str, find: Callable[[], F | None], replica: CatchesUp | None = None) -> F | None:
@@ -135,9 +138,19 @@ class Service:
     async def read_back(self, decision: Decision, find: Callable[[str], D | None]) -> D:
         """The definition that a decision names."""
         try:
-            return await commands.read_back(self.deps, decision, find)
+            found = await commands.read_back(self.deps, decision, find)
         except Late as late:
             raise late_answer(late) from None
+        show_version(self._request, found)
+        return found
+
+    @property
+    def version_asked(self) -> int | None:
+        """The version that the caller changes (`Pingfold-If-Version`); None: any. Raises `PoppaPingApiError`."""
+        try:
+            return version_asked(self._request)
+        except InvalidVersion as invalid:
+            raise PoppaPingApiError(400, f"{invalid}.") from None
 
     async def monitor(self, key: ApiKey, id: str) -> Monitor:
         """The caller's monitor with this id."""
@@ -158,6 +171,8 @@ class Service:
 
     async def ask(self, key: ApiKey, request: ProjectsRequest) -> Decision:
         """What the `projects` fold decides. A rejection ends the request in the form of the API."""
+        if (version := self.version_asked) is not None:
+            request = replace(request, based_on=version)
         try:
             decision = await commands.ask(self.deps, key.project, request, self.actor(key))
         except Late as late:

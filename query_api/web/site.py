@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from query_api.dependencies import Dependencies
 from query_api.web import assets, live, page, reader
-from query_api.web.channels import channel_forms, channels, message_templates, mutes
+from query_api.web.channels import channel_forms, channels, message_templates, mutes, template_forms
 from query_api.web.checks import check_edit, check_page, check_ping
 from query_api.web.incidents import downtimes, explained, incident_edit, incidents
 from query_api.web.maintenance import maintenance, maintenance_forms
@@ -52,6 +52,7 @@ def install(app: FastAPI, deps: Dependencies) -> None:
     escalations.install(app)
     rotations.install(app)
     mutes.install(app)
+    template_forms.install(app)
     message_templates.install(app)
     report_settings.install(app)
     projects.install(app)

@@ -147,7 +147,7 @@ def test_help_is_given_whatever_the_settings_are(tmp_path: Path) -> None:
     ("words", "expected"),
     [
         ("pingfold proj", {"project"}),
-        ("pingfold project ", {"list", "create", "rotate-ping-key", "rotate-webhook-secret"}),
+        ("pingfold project ", {"list", "create", "rename", "rotate-ping-key", "rotate-webhook-secret"}),
         ("pingfold project list --", {"--json", "--help"}),
     ],
 )

@@ -85,6 +85,7 @@ REACH_KAFKA = pytest.mark.parametrize(
         ("project", "rotate-ping-key"),
         ("project", "rotate-webhook-secret"),
         ("project", "create", "Backups"),
+        ("project", "rename", "Backups"),
         ("migrate",),
     ],
 )

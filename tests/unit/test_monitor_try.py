@@ -235,7 +235,7 @@ def test_the_command_asks_the_api(
     asked: list[tuple[object, ...]] = []
     phases = {f"{name}_ms": 1.5 for name in ("redirects", "lookup", "connect", "tls", "first_byte")}
     family = {"family": "ipv6", "status": "down", "error": "connect: refused"}
-    told = {"status": status, "error": "status: 500" if status == "down" else None, "status_code": 500}
+    told: dict[str, Any] = {"status": status, "error": "status: 500" if status == "down" else None, "status_code": 500}
     told |= {"response_time_ms": 12.3, "phases": phases, "address": "192.0.2.80", "families": [family]}
     told |= {"redirected_to": None, "tls_expires_at": None}
 

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from tests.harness import Harness
+from schemas.message_templates import TemplateCopy
+from schemas.topics import DELIVERIES
+from tests.harness import POP_KEY, Harness
 from tests.people_world import member, owner
 from tests.web_browser import form_of
 
@@ -73,3 +75,34 @@ async def test_viewers_see_no_ping_key(harness: Harness) -> None:
         answer = await bob.post(f"{path}/{rotated}", data=token)
         assert answer.status_code in (401, 403), answer.text
     assert harness.log.directory.projects[harness.project] == before
+
+
+async def test_a_project_is_renamed(harness: Harness) -> None:
+    ann, path = await member(harness, "editor"), f"/projects/{harness.project}"
+    assert (await ann.send_form(path, {"name": " The <b>shop</b> "}, "/name")).status_code == 303
+    assert harness.log.directory.projects[harness.project].name == "The <b>shop</b>"
+    assert "<h1><bdi>The &lt;b&gt;shop&lt;/b&gt;</bdi></h1>" in (await ann.get(path)).text
+    for name in ("", "x" * 101):
+        refused = await ann.send_form(path, {"name": name}, "/name")
+        assert (refused.status_code, "A name of 1 to 100 characters" in refused.text) == (400, True)
+    answer = await harness.client.post("/api/v3/project/rename", json={"name": "Again"})
+    assert answer.json() == {"id": harness.project, "name": "Again"}
+    for wrong in ({}, {"name": ""}, {"name": "  "}, {"name": "x" * 101}, {"name": 1}, {"name": "a", "b": 1}):
+        refused = await harness.client.post("/api/v3/project/rename", json=wrong)
+        assert refused.status_code == 400, refused.text
+    eve = await member(harness, "viewer", "eve@example.org")
+    token = form_of((await eve.get("/sign-out")).text, "/sign-out")[1]
+    assert (await eve.post(f"{path}/name", data=token | {"name": "Mine"})).status_code == 403
+    assert "Rename it" not in (await eve.get(path)).text
+
+
+async def test_messages_name_a_project_as_it_is_called_now(harness: Harness) -> None:
+    harness.make_channel("ops")
+    fields = {"name": "T", "title": "{{ project }}: {{ what }}"}
+    headers = {"Authorization": f"Bearer {POP_KEY}"}
+    made = await harness.client.post("/api/v1/message-templates", json=fields, headers=headers)
+    assert made.status_code == 201
+    await harness.client.post("/api/v3/project/rename", json={"name": "Renamed"})
+    for partition in range(harness.log.partitions):
+        records = harness.log.records_of(DELIVERIES, partition).values()
+        assert [one.project_name for one in records if isinstance(one, TemplateCopy)] == ["Renamed"]

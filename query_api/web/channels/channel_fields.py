@@ -4,7 +4,6 @@ What a kind is configured by, and what is secret of it, its object says (`schema
 without a line here. A secret is never filled in; left empty, what is stored stays.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -63,12 +62,6 @@ def values_of(channel: Channel) -> dict[str, Any]:
     if quiet is not None:
         values |= dict(zip(_QUIET, (quiet.start, quiet.end, quiet.days, quiet.time_zone), strict=True))
     return values
-
-
-def version_of(channel: Channel) -> str:
-    """What tells whether somebody else has changed a channel meanwhile, its secret among what he changed."""
-    told = msgspec.json.encode([values_of(channel), channel.secret], order="sorted")
-    return hashlib.sha256(told).hexdigest()[:16]
 
 
 def sent_with(changed: frozenset[str]) -> frozenset[str]:

@@ -15,11 +15,10 @@ from query_api.web.channels.channel_fields import (
     new_values,
     sent_with,
     values_of,
-    version_of,
 )
-from query_api.web.forms.form_state import Form, changes, filled_form, merged, new_form, typed_form
+from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import form_page, must_edit, send
+from query_api.web.forms.saving import Known, form_page, must_edit, save_changes, send
 from query_api.web.owned import owned, seen_projects
 from query_api.web.page import NoPage, page
 from query_api.web.people.sign_in import led_to
@@ -71,7 +70,7 @@ async def edit_page(request: Request, deps: DependenciesDep, who: ViewerDep, id:
     channel = await _channel(deps, who, id)
     groups = groups_of(CHANNEL_KINDS[channel.kind], channel)
     zone = reader_of(request, deps).times.zone
-    return await _edit(request, channel, filled_form(groups, values_of(channel), zone, version_of(channel)))
+    return await _edit(request, channel, filled_form(groups, values_of(channel), zone, channel.version))
 
 
 @router.post("/channels/{id}/edit")
@@ -80,11 +79,10 @@ async def change(request: Request, deps: DependenciesDep, form: PostedFormDep, i
     channel = await _channel(deps, form.viewer, id)
     groups, values = groups_of(CHANNEL_KINDS[channel.kind], channel), values_of(channel)
     typed = typed_form(groups, form, reader_of(request, deps).times.zone)
-    again = merged(typed, values, version_of(channel))
-    if again is not None:
-        return await _edit(request, channel, again, 409)
-    path, only = f"/api/v1/alert-channels/{channel.id}", sent_with(changes(typed, values))
-    sent = await send(request, form.viewer, channel.project, typed, "PATCH", path, shape=body_of_values, only=only)
+    path, known = f"/api/v1/alert-channels/{channel.id}", Known(values, channel.version)
+    sent = await save_changes(
+        request, form.viewer, channel.project, typed, known, path, shape=body_of_values, together=sent_with
+    )
     if not sent.is_made:
         return await _edit(request, channel, sent.form, sent.status)
     return led_to(deps, f"/channels/{channel.id}?done=kept")

@@ -17,6 +17,9 @@ from schemas.message_templates import MessageTemplate
 
 router = APIRouter(include_in_schema=False)
 
+TEMPLATES_API = "/api/v1/message-templates"
+_DONE = {"made": "The template is made.", "kept": "The changes are kept.", "removed": "The template is removed."}
+
 
 def install(app: FastAPI) -> None:
     """Put the pages into the application."""
@@ -28,20 +31,21 @@ async def list_templates(request: Request, deps: DependenciesDep, who: ViewerDep
     """The templates of his projects."""
     sections = [
         {
+            "id": project.id,
             "name": project.name or project.id,
             "edits": who.may_edit(project.id),
             "rows": [_row(deps, one) for one in deps.directory.templates_of(project.id)],
         }
         for project in seen_projects(deps, who)
     ]
-    done = "The template is removed." if request.query_params.get("done") == "removed" else ""
+    done = _DONE.get(request.query_params.get("done", ""), "")
     return await page("templates.html", deps, request=request, sections=sections, done=done)
 
 
 @router.get("/templates/{id}/remove", dependencies=[Depends(viewer)])
 async def remove_page(request: Request, deps: DependenciesDep, who: ViewerDep, id: str) -> Response:
     """Ask whether a template is to be removed."""
-    template = await _template(deps, who, id)
+    template = await editable_template(deps, who, id)
     return await confirm_page(
         request,
         title=f"Remove the template {template.name}?",
@@ -55,13 +59,13 @@ async def remove_page(request: Request, deps: DependenciesDep, who: ViewerDep, i
 @router.post("/templates/{id}/remove")
 async def remove(request: Request, deps: DependenciesDep, form: PostedFormDep, id: str) -> Response:
     """Remove a template."""
-    template = await _template(deps, form.viewer, id)
-    path = f"/api/v1/message-templates/{template.id}"
-    must_be_made(await act(request, form.viewer, template.project, "DELETE", path))
+    template = await editable_template(deps, form.viewer, id)
+    must_be_made(await act(request, form.viewer, template.project, "DELETE", f"{TEMPLATES_API}/{template.id}"))
     return led_to(deps, "/templates?done=removed")
 
 
-async def _template(deps: Dependencies, who: Viewer, id: str) -> MessageTemplate:
+async def editable_template(deps: Dependencies, who: Viewer, id: str) -> MessageTemplate:
+    """A template that the viewer may change. Raises `NoPage`."""
     template = await owned(deps, who, "template", deps.directory.template, id)
     must_edit(who, template.project)
     return template

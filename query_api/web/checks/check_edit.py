@@ -24,9 +24,19 @@ from query_api.web.checks.check_forms import (
 )
 from query_api.web.checks.check_page import seen_check
 from query_api.web.forms.form_fields import Group
-from query_api.web.forms.form_state import Form, changes, filled_form, merged, new_form, typed_form
+from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import Sent, act, confirm_page, form_page, must_be_made, must_edit, saved, send
+from query_api.web.forms.saving import (
+    Known,
+    act,
+    confirm_page,
+    form_page,
+    must_be_made,
+    must_edit,
+    save_changes,
+    saved,
+    send,
+)
 from query_api.web.page import HEADERS, part
 from query_api.web.projects.project_choice import ask_for_project, chosen_project
 from query_api.web.reader import reader_of
@@ -97,14 +107,10 @@ async def change_check(request: Request, deps: DependenciesDep, posted: PostedFo
     form = typed_form(_groups(request, deps, check.project, check), posted, times.zone)
     if posted.one("preview"):
         return await _edit_page(request, deps, check, form)
-    values = values_of(check)
-    if (both := merged(form, values, check.version)) is not None:
-        return await _edit_page(request, deps, check, both, 409)
-    only = changes(form, values) - {"project"}
-    only |= SCHEDULE if only & SCHEDULE else frozenset()
-    shape = partial(body_of, now=times.now)
-    path = f"{_API}{check.id}"
-    sent: Sent = await send(request, posted.viewer, check.project, form, "POST", path, shape=shape, only=only)
+    known, path, shape = Known(values_of(check), check.version), f"{_API}{check.id}", partial(body_of, now=times.now)
+    sent = await save_changes(
+        request, posted.viewer, check.project, form, known, path, method="POST", shape=shape, together=_sent_with
+    )
     if not sent.is_made:
         return await _edit_page(request, deps, check, sent.form, sent.status)
     return saved(deps, f"/checks/{check.id}")
@@ -197,6 +203,12 @@ async def _edit_page(request: Request, deps: Dependencies, check: Check, form: F
         back=f"/checks/{check.id}",
         status=status,
     )
+
+
+def _sent_with(changed: frozenset[str]) -> frozenset[str]:
+    """What is sent when these fields have changed: a schedule as a whole."""
+    changed -= {"project"}
+    return changed | SCHEDULE if changed & SCHEDULE else changed
 
 
 async def _editable(deps: Dependencies, who: Viewer, code: str) -> Check:

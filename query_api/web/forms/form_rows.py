@@ -4,7 +4,7 @@ A page without scripts cannot add a row: it has some that are empty behind those
 nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from query_api.web.forms.form_fields import Group
@@ -39,3 +39,13 @@ def is_of_rows(name: str, names: Sequence[str]) -> bool:
     """Whether a field is one of rows with these fields."""
     before, _, number = name.rpartition("_")
     return number.isdigit() and before in names
+
+
+def with_rows(changed: frozenset[str], names: Iterable[str], rows: Iterable[Sequence[str]]) -> frozenset[str]:
+    """The fields that are sent when these have changed: the rows of a kind are given together. names: of all fields;
+    rows: the fields that a row of each kind has."""
+    found = set(changed)
+    for row in rows:
+        if any(is_of_rows(name, row) for name in changed):
+            found |= {name for name in names if is_of_rows(name, row)}
+    return frozenset(found)

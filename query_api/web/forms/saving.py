@@ -4,15 +4,16 @@ What the API refuses is shown by the form, with everything kept as it was typed.
 key along (`Idempotency-Key`); one that changes something sends only what differs from the thing as it is.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
 
 from query_api.dependencies import Dependencies, dependencies_of
+from query_api.http.versions import IF_VERSION_HEADER
 from query_api.web.api_call import ApiAnswer, Method, call_api
-from query_api.web.forms.form_state import Form, Shape, refused, said
+from query_api.web.forms.form_state import Form, Shape, Valued, changes, merged, refused, said
 from query_api.web.page import NoPage, page
 from query_api.web.people.sign_in import led_to
 from query_api.web.viewer import Viewer
@@ -29,13 +30,27 @@ class Sent(NamedTuple):
     @property
     def is_made(self) -> bool:
         """Whether what the form says is so now."""
-        wrong = self.form.errors or self.form.problem
+        wrong = self.form.errors or self.form.problem or self.form.changed
         return not wrong and (self.answer is None or self.answer.is_made)
 
     @property
     def status(self) -> int:
         """Of the page that shows the form again."""
+        if self.form.changed:
+            return 409
         return 400 if self.answer is None or self.answer.is_made else self.answer.status
+
+
+class Known(NamedTuple):
+    """A thing as this process knows it. values: what stands in its form."""
+
+    values: Valued
+    version: int
+
+
+def status_shown(sent: Sent) -> int:
+    """Of the page that shows a form again of which nothing was to be saved, as a preview."""
+    return 200 if sent.is_made else sent.status
 
 
 def must_edit(viewer: Viewer, project: str) -> None:
@@ -56,19 +71,49 @@ async def send(
     *,
     shape: Shape | None = None,
     only: Collection[str] | None = None,
+    version: int | None = None,
 ) -> Sent:
-    """Send a form to an API. shape: makes the body of what the fields say; only: the fields that have changed; with
-    none there is nothing to PATCH, and the API is not asked. Raises `NoPage`."""
+    """Send a form to an API. shape: makes the body of what the fields say; only: the fields that are sent, all without;
+    version: of the thing that they were compared with: the API refuses what was made from another one. Raises `NoPage`.
+    """
     must_edit(viewer, project)
     values, errors = said(form)
     if errors:
         return Sent(None, replace(form, errors=errors))
-    if only is not None and not only and method == "PATCH":
-        return Sent(None, form)
     body = values if only is None else {name: value for name, value in values.items() if name in only}
-    key = {"Idempotency-Key": form.once} if form.once else {}
-    answer = await call_api(request, viewer, project, method, path, body if shape is None else shape(body), **key)
+    headers = {"Idempotency-Key": form.once} if form.once else {}
+    if version is not None:
+        headers[IF_VERSION_HEADER] = str(version)
+    answer = await call_api(request, viewer, project, method, path, body if shape is None else shape(body), **headers)
     return Sent(answer, form if answer.is_made else refused(form, answer.words))
+
+
+async def save_changes(
+    request: Request,
+    viewer: Viewer,
+    project: str,
+    form: Form,
+    known: Known,
+    path: str,
+    *,
+    method: Method = "PATCH",
+    shape: Shape | None = None,
+    together: Callable[[frozenset[str]], Collection[str]] | None = None,
+) -> Sent:
+    """Send what a form says otherwise than the thing that is there; the second of two editors is told instead.
+
+    Whoever has changed the thing since the form was opened is seen here; who does so in the same moment, by the fold,
+    which refuses what was made from another version. together: the fields that are sent when these have changed.
+    Raises `NoPage`.
+    """
+    if (both := merged(form, known.values, known.version)) is not None:
+        return Sent(None, both)
+    only = changes(form, known.values)
+    if together is not None:
+        only = frozenset(together(only))
+    if not only:
+        return Sent(None, replace(form, errors=said(form)[1]))
+    return await send(request, viewer, project, form, method, path, shape=shape, only=only, version=known.version)
 
 
 async def act(request: Request, viewer: Viewer, project: str, method: Method, path: str, body: Any = None) -> ApiAnswer:

@@ -11,9 +11,9 @@ from query_api.http.route_index import include
 from query_api.poppaping.maintenance_bodies import CreateMaintenanceWindowBody
 from query_api.poppaping.maintenance_object import maintenance_object
 from query_api.web.forms.form_fields import Field, Group, Option, field_of
-from query_api.web.forms.form_state import Form, changes, filled_form, merged, new_form, typed_form
+from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import form_page, must_edit, send
+from query_api.web.forms.saving import Known, form_page, must_edit, save_changes, send
 from query_api.web.owned import owned
 from query_api.web.people.sign_in import led_to
 from query_api.web.reader import reader_of
@@ -69,16 +69,18 @@ async def change(request: Request, deps: DependenciesDep, form: PostedFormDep, i
     window = await _window(deps, form.viewer, id)
     values = _values(deps, window)
     typed = typed_form(_groups(deps, window.project, window), form, reader_of(request, deps).times.zone)
-    again = merged(typed, values, window.version)
-    if again is not None:
-        return await _edit(request, window, again, 409)
-    changed = changes(typed, values)
-    only = changed | _TIMES if changed & _TIMES else changed  # times are given together
-    path = f"/api/v1/maintenance-windows/{window.id}"
-    sent = await send(request, form.viewer, window.project, typed, "PATCH", path, shape=_body, only=only)
+    path, known = f"/api/v1/maintenance-windows/{window.id}", Known(values, window.version)
+    sent = await save_changes(
+        request, form.viewer, window.project, typed, known, path, shape=_body, together=_sent_with
+    )
     if not sent.is_made:
         return await _edit(request, window, sent.form, sent.status)
     return led_to(deps, f"/maintenance/{window.id}?done=kept")
+
+
+def _sent_with(changed: frozenset[str]) -> frozenset[str]:
+    """Times are given together."""
+    return changed | _TIMES if changed & _TIMES else changed
 
 
 def _body(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,20 @@ from query_api.http.route_index import include
 from query_api.plans import PLANS
 from query_api.poppaping.monitor_defaults import defaults_of
 from query_api.web.forms.form_fields import Group
-from query_api.web.forms.form_state import Form, changes, filled_form, merged, new_form, typed_form
+from query_api.web.forms.form_state import Form, changes, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import act, confirm_page, form_page, must_be_made, must_edit, saved, send
+from query_api.web.forms.saving import (
+    Known,
+    act,
+    confirm_page,
+    form_page,
+    must_be_made,
+    must_edit,
+    save_changes,
+    saved,
+    send,
+    status_shown,
+)
 from query_api.web.monitors.monitor_forms import (
     body_of,
     copied_values,
@@ -23,7 +34,7 @@ from query_api.web.monitors.monitor_forms import (
     shown_values,
 )
 from query_api.web.monitors.monitor_page import seen_monitor
-from query_api.web.monitors.trying import TRY, TryShown, status_of, tried_body, try_shown
+from query_api.web.monitors.trying import TRY, TryShown, tried_body, try_shown
 from query_api.web.page import page
 from query_api.web.projects.project_choice import Choice, ask_for_project, chosen_project
 from query_api.web.reader import reader_of
@@ -91,7 +102,7 @@ async def make_monitor(request: Request, deps: DependenciesDep, posted: PostedFo
     shape = partial(body_of, now=times.now)
     if posted.one(TRY):
         tried = await send(request, posted.viewer, project, form, "POST", f"{_API}/try", shape=tried_body(shape))
-        return await _new_page(request, kind, tried.form, status_of(tried), try_shown(tried, times))
+        return await _new_page(request, kind, tried.form, status_shown(tried), try_shown(tried, times))
     sent = await send(request, posted.viewer, project, form, "POST", _API, shape=shape)
     if not sent.is_made:
         return await _new_page(request, kind, sent.form, sent.status)
@@ -114,18 +125,15 @@ async def change_monitor(request: Request, deps: DependenciesDep, posted: Posted
     monitor, values = await _shown(request, deps, posted.viewer, id)
     times = reader_of(request, deps).times
     form = typed_form(_groups(request, deps, monitor.project, monitor.kind, monitor), posted, times.zone)
-    only, shape, path = (
-        changes(form, values) - {"project", "type"},
-        partial(body_of, now=times.now),
-        f"{_API}/{monitor.id}",
-    )
+    shape, path = partial(body_of, now=times.now), f"{_API}/{monitor.id}"
     if posted.one(TRY):
-        body = tried_body(shape)
+        only, body = _sent_with(changes(form, values)), tried_body(shape)
         tried = await send(request, posted.viewer, monitor.project, form, "POST", f"{path}/try", shape=body, only=only)
-        return await _edit_page(request, monitor, tried.form, status_of(tried), try_shown(tried, times))
-    if (both := merged(form, values, monitor.version)) is not None:
-        return await _edit_page(request, monitor, both, 409)
-    sent = await send(request, posted.viewer, monitor.project, form, "PATCH", path, shape=shape, only=only)
+        return await _edit_page(request, monitor, tried.form, status_shown(tried), try_shown(tried, times))
+    known = Known(values, monitor.version)
+    sent = await save_changes(
+        request, posted.viewer, monitor.project, form, known, path, shape=shape, together=_sent_with
+    )
     if not sent.is_made:
         return await _edit_page(request, monitor, sent.form, sent.status)
     return saved(deps, f"/monitors/{monitor.id}")
@@ -169,6 +177,10 @@ async def _done(request: Request, deps: Dependencies, who: Viewer, id: str, what
     monitor = await _editable(deps, who, id)
     must_be_made(await act(request, who, monitor.project, "POST", f"{_API}/{monitor.id}/{what}"))
     return saved(deps, f"/monitors/{monitor.id}", f"{what}d")
+
+
+def _sent_with(changed: frozenset[str]) -> frozenset[str]:
+    return changed - {"project", "type"}
 
 
 async def _editable(deps: Dependencies, who: Viewer, id: str) -> Monitor:

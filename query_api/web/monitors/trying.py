@@ -45,11 +45,6 @@ def tried_body(shape: Shape) -> Shape:
     return body
 
 
-def status_of(sent: Sent) -> int:
-    """Of the page that shows a try."""
-    return 200 if sent.is_made else sent.status
-
-
 def try_shown(sent: Sent, times: ShownTimes) -> TryShown | None:
     """What a page shows of a try; None when it was refused."""
     if sent.answer is None or not sent.answer.is_made:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -10,10 +11,17 @@ from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
 from query_api.poppaping.escalations import CreateEscalationPolicyBody, StepBody
 from query_api.web.forms.form_fields import Field, Group, Option, field_of
-from query_api.web.forms.form_rows import groups_of_rows, is_of_rows, rows_of_values, rows_sent, values_of_rows
-from query_api.web.forms.form_state import Form, changes, filled_form, merged, new_form, typed_form
+from query_api.web.forms.form_rows import (
+    groups_of_rows,
+    is_of_rows,
+    rows_of_values,
+    rows_sent,
+    values_of_rows,
+    with_rows,
+)
+from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import act, confirm_page, form_page, must_be_made, must_edit, send
+from query_api.web.forms.saving import Known, act, confirm_page, form_page, must_be_made, must_edit, save_changes, send
 from query_api.web.owned import owned, seen_projects
 from query_api.web.page import page
 from query_api.web.people.sign_in import led_to
@@ -86,14 +94,9 @@ async def change(request: Request, deps: DependenciesDep, form: PostedFormDep, i
     policy = await _policy(deps, form.viewer, id)
     groups, values = _groups(deps, policy.project, rows_sent(form, "after"), policy), _values(policy)
     typed = typed_form(groups, form, reader_of(request, deps).times.zone)
-    again = merged(typed, values, policy.version)
-    if again is not None:
-        return await _edit(request, policy, again, 409)
-    changed = changes(typed, values)
-    if any(is_of_rows(name, _STEP) for name in changed):  # steps are given together
-        changed |= {name for name in typed.labels if is_of_rows(name, _STEP)}
+    known, together = Known(values, policy.version), partial(with_rows, names=typed.labels, rows=(_STEP,))
     path = f"{_API}/{policy.id}"
-    sent = await send(request, form.viewer, policy.project, typed, "PATCH", path, shape=_body, only=changed)
+    sent = await save_changes(request, form.viewer, policy.project, typed, known, path, shape=_body, together=together)
     if not sent.is_made:
         return await _edit(request, policy, sent.form, sent.status)
     return led_to(deps, "/escalations?done=kept")

@@ -7,7 +7,7 @@ from typing import Any
 from query_api.poppaping.on_call_fields import CreateOnCallBody, HandoverBody, HoursBody, OverrideBody, TurnBody
 from query_api.poppaping.on_call_object import WEEKDAYS, clock, shown_handover
 from query_api.web.forms.form_fields import Field, Group, Option, field_of
-from query_api.web.forms.form_rows import groups_of_rows, is_of_rows, rows_of_values, values_of_rows
+from query_api.web.forms.form_rows import groups_of_rows, is_of_rows, rows_of_values, values_of_rows, with_rows
 from schemas.definitions import Channel
 from schemas.on_call import MOST_HOURS, MOST_TURNS, OnCallRotation
 
@@ -91,11 +91,8 @@ def values_of(rotation: OnCallRotation) -> dict[str, Any]:
 
 def sent_with(changed: frozenset[str], names: Iterable[str]) -> frozenset[str]:
     """The fields that are sent when these have changed: turns, hours and the handover each as a whole. names: all."""
-    found = set(changed)
-    for row in (TURN, HOURS):
-        if any(is_of_rows(name, row) for name in changed):
-            found |= {name for name in names if is_of_rows(name, row)}
-    return frozenset(found | set(HANDOVER) if changed & set(HANDOVER) else found)
+    found = with_rows(changed, names, (TURN, HOURS))
+    return found | set(HANDOVER) if changed & set(HANDOVER) else found
 
 
 def body_of_values(values: Mapping[str, Any]) -> dict[str, Any]:

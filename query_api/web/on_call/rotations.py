@@ -1,6 +1,7 @@
 """`/rotations`: who is on call now, and who comes next; with forms that make and change rotations and overrides."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -9,9 +10,9 @@ from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
 from query_api.web.api_call import call_api
 from query_api.web.forms.form_rows import rows_sent
-from query_api.web.forms.form_state import Form, changes, filled_form, merged, new_form, typed_form
+from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import act, confirm_page, form_page, must_be_made, must_edit, send
+from query_api.web.forms.saving import Known, act, confirm_page, form_page, must_be_made, must_edit, save_changes, send
 from query_api.web.on_call.rotation_fields import (
     EMPTY_HOURS,
     EMPTY_TURNS,
@@ -130,11 +131,11 @@ async def change(request: Request, deps: DependenciesDep, form: PostedFormDep, i
     channels, values = deps.directory.channels_of(rotation.project), values_of(rotation)
     groups = groups_of(channels, rows_sent(form, "turn_name"), rows_sent(form, "hours_start"))
     typed = typed_form(groups, form, reader_of(request, deps).times.zone)
-    again = merged(typed, values, rotation.version)
-    if again is not None:
-        return await _edit(request, rotation, again, 409)
-    only, path = sent_with(changes(typed, values), typed.labels), f"{_API}/{rotation.id}"
-    sent = await send(request, form.viewer, rotation.project, typed, "PATCH", path, shape=body_of_values, only=only)
+    known, together = Known(values, rotation.version), partial(sent_with, names=typed.labels)
+    path = f"{_API}/{rotation.id}"
+    sent = await save_changes(
+        request, form.viewer, rotation.project, typed, known, path, shape=body_of_values, together=together
+    )
     if not sent.is_made:
         return await _edit(request, rotation, sent.form, sent.status)
     return led_to(deps, f"/rotations/{rotation.id}?done=kept")

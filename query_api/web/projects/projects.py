@@ -15,6 +15,7 @@ from query_api.http.refusals import ApiError
 from query_api.http.route_index import include
 from query_api.web.api_call import call_api
 from query_api.web.forms.forms import PostedFormDep
+from query_api.web.forms.saving import must_edit
 from query_api.web.owned import seen_project, seen_projects
 from query_api.web.page import page
 from query_api.web.people.person_changes import NotChanged, ask_for
@@ -32,6 +33,7 @@ _MOST_BADGES = 50
 _DONE = {
     "made": "The project is made. Make a channel next, so that somebody is told.",
     "reports": "The changes are kept.",
+    "name": "The project has another name.",
     "ping-key": "The ping key is another one. Pings with the former one are taken for 24 hours more.",
 }
 
@@ -79,6 +81,20 @@ async def project_page(request: Request, deps: DependenciesDep, who: ViewerDep, 
     """One project."""
     project = seen_project(deps, who, id)
     return await _shown(request, deps, who, project, done=_DONE.get(request.query_params.get("done", ""), ""))
+
+
+@router.post("/projects/{id}/name")
+async def rename(request: Request, deps: DependenciesDep, form: PostedFormDep, id: str) -> Response:
+    """Give the project another name."""
+    project, name = seen_project(deps, form.viewer, id), form.one("name")
+    must_edit(form.viewer, project.id)
+    if not 1 <= len(name) <= LONGEST_NAME:
+        words = f"A name of 1 to {LONGEST_NAME} characters is expected."
+        return await _shown(request, deps, form.viewer, project, 400, name=name, name_problem=words)
+    answer = await call_api(request, form.viewer, project.id, "POST", "/api/v3/project/rename", {"name": name})
+    if not answer.is_made:
+        return await _shown(request, deps, form.viewer, project, answer.status, name=name, problem=answer.words)
+    return led_to(deps, f"/projects/{project.id}?done=name")
 
 
 @router.post("/projects/{id}/ping-key")
@@ -129,6 +145,7 @@ async def _shown(
     answer = await call_api(request, who, project.id, "GET", "/api/v3/badges/")
     badges = list(answer.content["badges"].items()) if answer.is_made else []
     site = deps.settings.base_url
+    more = {"name": now.name, "longest": LONGEST_NAME} | more
     return await page(
         "project.html",
         deps,

@@ -9,9 +9,9 @@ from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
 from query_api.poppaping.report_schedule import UpdateReportScheduleBody
 from query_api.web.forms.form_fields import Group, Option, field_of
-from query_api.web.forms.form_state import Form, changes, filled_form, merged, typed_form
+from query_api.web.forms.form_state import Form, filled_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import form_page, must_edit, send
+from query_api.web.forms.saving import Known, form_page, must_edit, save_changes
 from query_api.web.owned import seen_project
 from query_api.web.people.sign_in import led_to
 from query_api.web.reader import reader_of
@@ -43,11 +43,8 @@ async def change(request: Request, deps: DependenciesDep, form: PostedFormDep, i
     zone = reader_of(request, deps).times.zone
     values, _, version = _now(deps, project, zone)
     typed = typed_form(_groups(deps, project), form, zone)
-    again = merged(typed, values, version)
-    if again is not None:
-        return await _form(request, project, again, 409)
-    changed = changes(typed, values)
-    sent = await send(request, form.viewer, project.id, typed, "PATCH", "/api/v1/reports/schedule", only=changed)
+    known = Known(values, version)
+    sent = await save_changes(request, form.viewer, project.id, typed, known, "/api/v1/reports/schedule")
     if not sent.is_made:
         return await _form(request, project, sent.form, sent.status)
     return led_to(deps, f"/projects/{project.id}?done=reports")

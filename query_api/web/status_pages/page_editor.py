@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
+from query_api.http.versions import IF_VERSION_HEADER
 from query_api.pages import status_formats
 from query_api.pages.drawing import SAFE_WITH_FORM
 from query_api.pages.status_board import address, board_of
@@ -130,8 +131,12 @@ async def _take(
     if found is None and not body["slug"]:
         del body["slug"]
     method, path = ("POST", PAGES_API) if found is None else ("PATCH", f"{PAGES_API}/{found.id}")
-    key = {"Idempotency-Key": typed.once} if found is None and typed.once else {}
-    answer = await call_api(request, viewer, project, "POST" if method == "POST" else "PATCH", path, body, **key)
+    # A page is made once. Of two who save in the same moment, the second is refused by the fold.
+    if found is not None:
+        extra = {IF_VERSION_HEADER: str(found.version)}
+    else:
+        extra = {"Idempotency-Key": typed.once} if typed.once else {}
+    answer = await call_api(request, viewer, project, "POST" if method == "POST" else "PATCH", path, body, **extra)
     if not answer.is_made:
         return await _shown(request, deps, viewer, project, found, typed, answer.status, problem=answer.words)
     return saved(deps, f"/status-pages/{answer.content['data']['id']}")
