@@ -152,7 +152,6 @@ class PersonUpdate(Request, tag="person.update", frozen=True):
     A new password, a change of one-time codes and `sign_out` end all sessions.
     """
 
-    based_on: int | None = None  # of every request; here it is written where it always was
     name: PersonName | UnsetType = UNSET
     password: PersonPassword | UnsetType = UNSET
     totp: Annotated[str, Meta(max_length=1_000)] | UnsetType = UNSET

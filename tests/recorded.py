@@ -6,7 +6,8 @@ or removed. Each line is an object:
     what        in words
     key, value  of the record
     decoded     every field of the value as it was understood then, defaults included
-    canonical   false when Pingfold itself would write the same value in other words (an operator's record)
+    canonical   false when Pingfold itself would write the same value in other words (an operator's record, or
+              one with its fields in another order)
 """
 
 from pathlib import Path

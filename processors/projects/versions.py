@@ -23,8 +23,8 @@ def must_be_as_read(view: View, request: ProjectsRequest, project: str) -> None:
 def _thing(view: View, request: ProjectsRequest, project: str) -> Definition | None:
     if isinstance(request, ReportSchedule):  # a project has one, of version 0 before it is set
         settings = ReportSettings(id=project, project=project, version=0, created=0, revised=0)
-        found = view.get(definition_key(settings))
-        return settings if found is None else found
+        set_there: ReportSettings | None = view.get(definition_key(settings))
+        return set_there or settings
     # The tag of a request begins with that of what it is about: `monitor.update`.
     kind = str(request.__struct_config__.tag).partition(".")[0]
     found: Definition | None = view.get(f"{kind}/{getattr(request, 'id', '')}")

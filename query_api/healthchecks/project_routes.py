@@ -86,9 +86,12 @@ class ProjectObject(msgspec.Struct):
     name: str
 
 
+_PROJECT: Responses = {200: answer(ProjectObject, "The project.")}
+
+
 @router.post(
     "/project/rename",
-    responses={200: answer(ProjectObject, "The project.")} | errors(400),
+    responses=_PROJECT | errors(400),
     openapi_extra=body_of(RenameProjectBody, {"name": "Shop"}),
 )
 async def rename_project(service: ServiceDep, body: Body, caller: Writer) -> Response:

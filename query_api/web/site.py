@@ -9,7 +9,7 @@ from query_api.web.checks import check_edit, check_page, check_ping
 from query_api.web.incidents import downtimes, explained, incident_edit, incidents
 from query_api.web.maintenance import maintenance, maintenance_forms
 from query_api.web.monitors import monitor_edit, monitor_page
-from query_api.web.on_call import escalations, rotations
+from query_api.web.on_call import calendar_forms, escalations, rotations
 from query_api.web.overview import bulk_edit, dashboard
 from query_api.web.past import past, what_if
 from query_api.web.people import account, everybody, invitations, one_time_codes, openid, people, sign_in
@@ -51,6 +51,7 @@ def install(app: FastAPI, deps: Dependencies) -> None:
     maintenance.install(app)
     escalations.install(app)
     rotations.install(app)
+    calendar_forms.install(app)
     mutes.install(app)
     template_forms.install(app)
     message_templates.install(app)

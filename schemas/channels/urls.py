@@ -12,7 +12,7 @@ from schemas.origins import written_url
 # Fields that several kinds of channels have: they must mean the same in all of them.
 Url = Annotated[str, Meta(max_length=2_000, description="Where notices are posted to.")]
 Server = Annotated[
-    str, Meta(max_length=2_000, description="The URL of the server. Of a public service theirs by default.")
+    str, Meta(max_length=2_000, description="The URL of the server. Left out: that of the public service.")
 ]
 Timezone = Annotated[str, Meta(max_length=64, description="The zone of the times, such as `Europe/Paris`; UTC.")]
 TimezoneShown = Annotated[str, Meta(description="Of the times.")]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from query_api.web.forms.form_rows import is_of_rows, rows_of_values, values_of_rows
 from schemas.escalations import EscalationPolicy, Step
 from schemas.on_call import OnCallRotation
-from tests.harness import Harness
+from tests.harness import POP_KEY, Harness
 from tests.people_world import member, owner
 from tests.web_browser import Browser, form_of
 
@@ -173,3 +173,27 @@ async def test_viewers_change_nothing_and_others_see_nothing(harness: Harness) -
     carol = Browser(harness)
     assert (await carol.get(f"/rotations/{rotation.id}")).status_code != 200
     assert policy_of(harness) == policy
+
+
+async def test_a_calendar_of_others_is_fetched_and_the_own_link_renewed(harness: Harness) -> None:
+    ann, channel = await member(harness, "editor"), harness.make_channel("ops")
+    body = {"name": "Team", "turns": [{"alert_channel_ids": [channel]}]}
+    headers = {"Authorization": f"Bearer {POP_KEY}"}
+    made = (await harness.client.post("/api/v1/on-call", json=body, headers=headers)).json()["data"]
+    path, secret = f"/rotations/{made['id']}", "private-4711"
+    for url, said in (("http://127.0.0.1/x.ics", "127.0.0.1"), ("ftp://a.example/", "must"), ("", "must")):
+        refused = await ann.send_form(f"{path}/calendar", {"url": url}, "/calendar")
+        assert refused.status_code == 400
+        assert said in refused.text.partition('id="error-url">')[2].partition("</p>")[0], refused.text
+    url = f"https://calendar.example.com/{secret}/basic.ics"
+    assert (await ann.send_form(f"{path}/calendar", {"url": url}, "/calendar")).status_code == 303
+    shown = (await ann.get(path)).text
+    assert "That at <bdi>calendar.example.com</bdi> is fetched" in shown
+    assert secret not in shown + (await ann.get(f"{path}/calendar")).text
+    link = made["calendar_url"]
+    assert link in shown
+    assert (await ann.send_form(path, {}, "/calendar-link")).status_code == 303
+    assert link not in (await ann.get(path)).text
+    assert (await ann.send_form(path, {}, "/calendar/remove")).status_code == 303
+    assert harness.log.directory.calendar(made["id"]) is None
+    assert "None is fetched." in (await ann.get(path)).text

@@ -13,9 +13,10 @@ from query_api.healthchecks.check_bodies import CreateCheckBody
 from query_api.poppaping.monitor_fields import CreateMonitorBody
 from query_api.updown.durations import seconds_of
 from query_api.web.forms.field_errors import ToldError, told_error
-from query_api.web.forms.form_fields import Field, Group, WrongInput, field_of, filled, fingerprint, value_of
+from query_api.web.forms.form_fields import Field, Group, Option, WrongInput, field_of, filled, fingerprint, value_of
 from query_api.web.forms.form_state import Form, changes, filled_form, merged, said, typed_form
 from query_api.web.forms.forms import PostedForm
+from query_api.web.forms.many_choices import MOST_BOXES, many_choices
 from query_api.web.shown.schedule_words import span_text
 from query_api.web.viewer import Viewer
 from schemas.actors import Actor
@@ -33,8 +34,11 @@ LABELS = {"slug": "Slug", "url": "URL", "headers": "Headers", "starts_at": "Begi
         ("Field 'url': it names no host.", "url", "It names no host."),
         ("Field 'url' is required.", "url", "URL is required."),
         ("Field 'headers[...]' (a name in it): is wrong.", "headers", "Is wrong."),
-        ("Fields 'headers' and 'body' must be given.", "headers", "Fields 'headers' and 'body' must be given."),
-        ("Give 'starts_at' and 'ends_at'.", "starts_at", "Give 'starts_at' and 'ends_at'."),
+        ("Fields 'headers' and 'body' must be given.", "headers", "“Headers” and 'body' must be given."),
+        ("Give 'starts_at' and 'ends_at'.", "starts_at", "Give “Begins” and 'ends_at'."),
+        ("Field 'url' must be given with starts_at.", "url", "URL must be given with “Begins”."),
+        ("json validation error: slug is not with field 'unique'", "slug", "Slug is not with “Unique”."),
+        ("it needs unique", "", "It needs unique."),
         ("Expected `int`, got `str` - at `$.slug`", "slug", "Must be a whole number."),
         ("Field 'other': no.", "", "Field 'other': no."),
         ("too many checks", "", "Too many checks."),
@@ -49,6 +53,14 @@ def test_any_error_is_told(text: str, labels: dict[str, str]) -> None:
     error = told_error(text, labels)
     assert error.words
     assert not error.field or error.field in labels
+
+
+@given(st.sampled_from(sorted(LABELS)), st.sampled_from(sorted(LABELS)))
+def test_people_read_labels_and_no_names_of_the_api(field: str, other: str) -> None:
+    for text in (f"Field '{field}' must not be there with '{other}'.", f"json validation error: {field} and '{other}'"):
+        told = told_error(text, LABELS)
+        assert (told.field, f"'{other}'" in told.words) == (field, False)
+        assert LABELS[other] in told.words
 
 
 def test_a_field_is_described_by_the_body_of_the_api() -> None:
@@ -153,3 +165,19 @@ def test_whatever_a_form_says_of_its_fields(was: str) -> None:
     viewer = Viewer("a", (), frozenset(), Actor(kind="admin"))
     form = typed_form(GROUPS, PostedForm(viewer, [("was", was), ("a", "1\r\n2")]), BERLIN)
     assert form.value("a") == "1\n2"
+
+
+@pytest.mark.parametrize("count", [0, 201, MOST_BOXES, MOST_BOXES + 1])
+def test_of_many_things_none_is_left_out(count: int) -> None:
+    options = [Option(f"id-{number}", f"Name {number}") for number in range(count)]
+    chosen = [one.value for one in options[-2:]]
+    field = many_choices(CreateMonitorBody, "depends_on", "Depends on", options, chosen, "Help.")
+    if count <= MOST_BOXES:
+        assert field.kind == "several"
+        assert sorted(field.options) == sorted(options)
+        assert [one.value for one in field.options[: len(chosen)]] == sorted(chosen)
+    else:
+        assert (field.kind, field.options) == ("words", ())
+        assert "the ids are typed" in field.help
+    inputs = filled(field, chosen, BERLIN)
+    assert sorted(value_of(field, inputs, BERLIN)) == sorted(chosen)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from schemas.message_templates import TemplateCopy
-from schemas.topics import DELIVERIES
+from schemas.topics import DELIVERIES, PROJECTS
 from tests.harness import POP_KEY, Harness
 from tests.people_world import member, owner
 from tests.web_browser import form_of
@@ -106,3 +106,33 @@ async def test_messages_name_a_project_as_it_is_called_now(harness: Harness) -> 
     for partition in range(harness.log.partitions):
         records = harness.log.records_of(DELIVERIES, partition).values()
         assert [one.project_name for one in records if isinstance(one, TemplateCopy)] == ["Renamed"]
+
+
+async def test_a_report_is_sent_at_once(harness: Harness) -> None:
+    ann, path = await member(harness, "editor"), f"/projects/{harness.project}/reports"
+    nobody = await ann.send_form(path, {"send": "week"}, "/reports")
+    assert (nobody.status_code, "It was sent to nobody" in nobody.text) == (400, True)
+    body = {"weekly": True, "alert_channel_ids": [harness.make_channel("ops")]}
+    headers = {"Authorization": f"Bearer {POP_KEY}"}
+    set_ = await harness.client.patch("/api/v1/reports/schedule", json=body, headers=headers)
+    assert set_.status_code == 200, set_.text
+    for period in ("week", "month"):
+        sent = await ann.send_form(path, {"send": period}, "/reports")
+        assert sent.status_code == 303, sent.text
+    assert "The report is on its way." in (await ann.get(sent.headers["Location"])).text
+    asked = [event for _, event in harness.log.of(PROJECTS)]
+    kinds = [event["kind"] for event in asked if event["type"] == "report.made" and event.get("channels")]
+    assert kinds == ["week", "month"]
+
+
+async def test_a_webhook_gets_another_secret(harness: Harness) -> None:
+    ann, channel = await member(harness, "editor"), harness.make_channel("ops")
+    before = harness.log.directory.channel(channel)
+    shown = await ann.send_form(f"/channels/{channel}", {}, "/secret")
+    secret = re.search(r'id="secret" [^>]*value="([^"]{20,})"', shown.text)
+    assert secret is not None, shown.text
+    after = harness.log.directory.channel(channel)
+    assert before is not None
+    assert after is not None
+    assert after.secret not in (before.secret, None)
+    assert secret[1] not in (await ann.get(f"/channels/{channel}")).text, "it is shown once"

@@ -25,6 +25,7 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, Check
 from schemas.monitors import Monitor
 from schemas.mutes import is_muted
+from schemas.requests import DAY
 
 router = APIRouter(include_in_schema=False)
 
@@ -108,6 +109,16 @@ async def ask_again(request: Request, deps: DependenciesDep, form: PostedFormDep
     return await _pressed(request, deps, form, id, "POST", "/confirmation", "asked")
 
 
+@router.post("/channels/{id}/secret")
+async def rotate_secret(request: Request, deps: DependenciesDep, form: PostedFormDep, id: str) -> Response:
+    """Give a webhook another secret; the answer shows it."""
+    channel = await _channel(deps, form.viewer, id)
+    answer = await _call(request, form, channel, "POST", "/rotate-secret", {"overlap_seconds": DAY})
+    if not answer.is_made:
+        return await _shown(request, deps, form.viewer, channel, answer.status, problem=answer.words)
+    return await _shown(request, deps, form.viewer, channel, secret=answer.content["data"]["secret"])
+
+
 @router.post("/channels/{id}/deliveries/{delivery}/again")
 async def send_again(request: Request, deps: DependenciesDep, form: PostedFormDep, id: str, delivery: str) -> Response:
     """Send a delivery again."""
@@ -180,6 +191,7 @@ async def _shown(
         row=_row(deps, channel, times),
         settings=settings_of(channel),
         has_secret=bool(CHANNEL_KINDS[channel.kind].secret_field and channel.secret),
+        signs=CHANNEL_KINDS[channel.kind].signs,
         edits=who.may_edit(channel.project),
         disabled=deps.delivery_states.health(channel.id).disabled,
         muted=is_muted(channel.mute_until, times.now),

@@ -22,6 +22,7 @@ _SPOKEN = (
     (re.compile(r"Expected `array` of length <= (\d+)"), r"Must be at most \1"),
     (re.compile(r"Expected `int(?: \| null)?`, got `(?:float|str)`"), "Must be a whole number"),
 )
+_NAMED = re.compile(r"(?:[Ff]ields? )?'(?P<quoted>\w+)'|\b(?P<bare>[a-z]+(?:_[a-z]+)+)\b")
 _QUOTED = re.compile(r"'(\w+)'")
 
 
@@ -33,7 +34,15 @@ class ToldError(NamedTuple):
 
 
 def told_error(text: str, labels: Mapping[str, str]) -> ToldError:
-    """An error text of an API. labels: of the fields that the form has, by their name in the API."""
+    """An error text of an API. labels: of the fields that the form has, by their name in the API.
+
+    Whoever fills in a form knows its labels: where the text names other fields of it, they stand in place of the names.
+    """
+    found = _told(text, labels)
+    return ToldError(found.field, _labelled(found.words, labels))
+
+
+def _told(text: str, labels: Mapping[str, str]) -> ToldError:
     is_healthchecks = text.startswith(_HEALTHCHECKS)
     words = text.removeprefix(_HEALTHCHECKS)
     if (place := _PLACE.fullmatch(words)) and place["field"] in labels:
@@ -47,6 +56,16 @@ def told_error(text: str, labels: Mapping[str, str]) -> ToldError:
         return ToldError(plain["field"], _sentence(f"{labels[plain['field']]} {plain['what']}"))
     field = next((name for name in _QUOTED.findall(words) if name in labels), "")
     return ToldError(field, _sentence(words))
+
+
+def _labelled(words: str, labels: Mapping[str, str]) -> str:
+    """The words with labels in place of names of the API: those in quotes, and those that are no words of people."""
+
+    def label(named: re.Match[str]) -> str:
+        name = named["quoted"] or named["bare"]
+        return f"“{labels[name]}”" if name in labels else named[0]
+
+    return _NAMED.sub(label, words)
 
 
 def _sentence(words: str) -> str:

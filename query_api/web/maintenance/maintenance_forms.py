@@ -13,6 +13,7 @@ from query_api.poppaping.maintenance_object import maintenance_object
 from query_api.web.forms.form_fields import Field, Group, Option, field_of
 from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
+from query_api.web.forms.many_choices import many_choices
 from query_api.web.forms.saving import Known, form_page, must_edit, save_changes, send
 from query_api.web.owned import owned
 from query_api.web.people.sign_in import led_to
@@ -23,8 +24,6 @@ from schemas.maintenance import Maintenance
 
 router = APIRouter(include_in_schema=False)
 
-# A form has so many things to choose from; with more, tags cover them, or the API.
-_MOST_CHOICES = 200
 _ONCE, _RECURS, _NOW = ("starts_at", "ends_at"), ("schedule", "timezone", "duration_minutes"), ("duration",)
 _TIMES = frozenset((*_ONCE, *_RECURS, "when"))
 
@@ -107,32 +106,17 @@ def _groups(deps: Dependencies, project: str, window: Maintenance | None = None)
         field_of(body, "timezone", "Time zone of the schedule", only="when=recurs", empty=None),
         field_of(body, "duration_minutes", "Minutes each time", only="when=recurs"),
     )
-    monitors, checks = _choices(deps, project, window)
+    monitors = [Option(one.id, monitor_thing(deps, one).name) for one in deps.directory.monitors_of(project)]
+    checks = [Option(one.id, check_thing(deps, one).name) for one in deps.directory.checks_of(project)]
     covered = (
-        field_of(body, "monitor_ids", "Monitors", kind="several", options=monitors, help=""),
-        field_of(body, "check_ids", "Checks", kind="several", options=checks, help=""),
+        many_choices(body, "monitor_ids", "Monitors", monitors, () if window is None else window.monitors),
+        many_choices(body, "check_ids", "Checks", checks, () if window is None else window.checks),
         field_of(body, "tags", "Checks with one of these tags"),
     )
     return (
         Group(title="", fields=fields),
         Group(title="What it covers", fields=covered, help="Without any monitor, check and tag: all of the project."),
     )
-
-
-def _choices(
-    deps: Dependencies, project: str, window: Maintenance | None
-) -> tuple[tuple[Option, ...], tuple[Option, ...]]:
-    """The monitors and checks to choose from: the first by name, and those that are named already."""
-    named = frozenset() if window is None else frozenset((*window.monitors, *window.checks))
-    monitors = [Option(one.id, monitor_thing(deps, one).name) for one in deps.directory.monitors_of(project)]
-    checks = [Option(one.id, check_thing(deps, one).name) for one in deps.directory.checks_of(project)]
-    return _first(monitors, named), _first(checks, named)
-
-
-def _first(options: list[Option], named: frozenset[str]) -> tuple[Option, ...]:
-    options.sort(key=lambda one: (one.value not in named, one.words.casefold(), one.value))
-    count = max(_MOST_CHOICES, sum(one.value in named for one in options))
-    return tuple(options[:count])
 
 
 def _values(deps: Dependencies, window: Maintenance) -> dict[str, Any]:

@@ -206,6 +206,7 @@ def _groups(
         kind,
         channels=deps.directory.channels_of(project),
         others=others,
+        depends_on=() if monitor is None else monitor.depends_on,
         regions=deps.settings.regions,
         mute=None if monitor is None else monitor.mute_until,
         times=reader_of(request, deps).times,

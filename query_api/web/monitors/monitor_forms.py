@@ -14,6 +14,7 @@ from msgspec.structs import fields
 from query_api.poppaping.monitor_fields import CreateMonitorBody
 from query_api.web.checks.check_forms import channels_field, copied_name, mute_field, muted
 from query_api.web.forms.form_fields import Field, Group, Option, field_of
+from query_api.web.forms.many_choices import many_choices
 from query_api.web.shown.shown_times import ShownTimes
 from schemas.base import Micros
 from schemas.definitions import Channel
@@ -22,8 +23,6 @@ from schemas.mutes import MuteUntil
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.probe_kinds.kind import ProbeKind
 
-# Of more monitors the ids are typed.
-_MOST_BOXES = 200
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FAMILIES = (
     Option("any", "the first address that answers"),
@@ -48,12 +47,14 @@ def monitor_groups(
     *,
     channels: Iterable[Channel],
     others: Sequence[Monitor],
+    depends_on: Sequence[str],
     regions: Sequence[str],
     mute: MuteUntil,
     times: ShownTimes,
     is_new: bool,
 ) -> tuple[Group, ...]:
-    """The fields. channels: of the project; others: its monitors that this one may depend on; mute: as it is."""
+    """The fields. channels: of the project; others: its monitors that this one may depend on; depends_on: those that it
+    depends on already; mute: as it is."""
     told = (channels_field("alert_channel_ids", channels), mute_field(mute, times))
     groups = (
         Group(title="", fields=_target(kind)),
@@ -61,7 +62,7 @@ def monitor_groups(
         Group(title="Who is told", fields=told),
         Group(title="What is sent and expected", fields=_asked(kind, is_new), closed=True),
         Group(title="From where", fields=_places(kind, regions), closed=True),
-        Group(title="When it is down", fields=_confirmed(others), closed=True),
+        Group(title="When it is down", fields=_confirmed(others, depends_on), closed=True),
         Group(title="More", fields=_more(is_new), closed=True),
     )
     return tuple(group for group in groups if group.fields)
@@ -137,13 +138,10 @@ def _places(kind: MonitorKind, regions: Sequence[str]) -> tuple[Field, ...]:
     )
 
 
-def _confirmed(others: Sequence[Monitor]) -> tuple[Field, ...]:
+def _confirmed(others: Sequence[Monitor], chosen: Sequence[str]) -> tuple[Field, ...]:
     help = "While one of these is down, no alert is sent of this one."
-    if len(others) > _MOST_BOXES:
-        depends = _field("depends_on", "Depends on", help=f"{help} Ids of monitors, with commas.")
-    else:
-        options = tuple(sorted((Option(one.id, one.name) for one in others), key=lambda one: one.words.casefold()))
-        depends = _field("depends_on", "Depends on", kind="several", options=options, help=help)
+    options = [Option(one.id, one.name) for one in others]
+    depends = many_choices(CreateMonitorBody, "depends_on", "Depends on", options, chosen, help)
     return (
         _field("confirmations", "Failing results in a row", help="After so many it is down: from 1 to 10."),
         _field("recoveries", "Good results in a row", help="After so many it is up again: from 1 to 10."),

@@ -21,6 +21,7 @@ from query_api.web.forms.form_rows import (
 )
 from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
+from query_api.web.forms.many_choices import many_choices
 from query_api.web.forms.saving import Known, act, confirm_page, form_page, must_be_made, must_edit, save_changes, send
 from query_api.web.owned import owned, seen_projects
 from query_api.web.page import page
@@ -33,7 +34,7 @@ from schemas.escalations import MOST_STEPS, EscalationPolicy, Step
 router = APIRouter(include_in_schema=False)
 
 _API = "/api/v1/escalation-policies"
-_EMPTY_STEPS, _MOST_CHOICES = 3, 200
+_EMPTY_STEPS = 3
 _STEP = ("after", "channels", "own", "rotations")
 _DONE = {"made": "The policy is made.", "kept": "The changes are kept.", "removed": "The policy is removed."}
 
@@ -173,21 +174,15 @@ def _groups(deps: Dependencies, project: str, steps: int, policy: EscalationPoli
         named = tuple(replace(field, name=f"{name}_{number}") for field, name in zip(own, _STEP, strict=True))
         return Group(title=f"Step {number}", fields=named, closed=number > 1)
 
-    things = _things(deps, project, policy)
-    covered = Field(name="monitor_ids", label="Checks and monitors", kind="several", options=things)
+    things = [Option(one.id, monitor_thing(deps, one).name) for one in deps.directory.monitors_of(project)]
+    things += [Option(one.id, check_thing(deps, one).name) for one in deps.directory.checks_of(project)]
+    named = () if policy is None else policy.things
+    covered = many_choices(body, "monitor_ids", "Checks and monitors", things, named)
     return (
         Group(title="", fields=fields),
         *groups_of_rows(step, steps, MOST_STEPS),
         Group(title="What it is for", fields=(covered,), help="Without any: all that no other policy names."),
     )
-
-
-def _things(deps: Dependencies, project: str, policy: EscalationPolicy | None) -> tuple[Option, ...]:
-    named = frozenset() if policy is None else frozenset(policy.things)
-    found = [Option(one.id, monitor_thing(deps, one).name) for one in deps.directory.monitors_of(project)]
-    found += [Option(one.id, check_thing(deps, one).name) for one in deps.directory.checks_of(project)]
-    found.sort(key=lambda one: (one.value not in named, one.words.casefold(), one.value))
-    return tuple(found[: max(_MOST_CHOICES, len(named))])
 
 
 def _row(deps: Dependencies, policy: EscalationPolicy) -> dict[str, Any]:

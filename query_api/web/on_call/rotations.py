@@ -13,6 +13,7 @@ from query_api.web.forms.form_rows import rows_sent
 from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
 from query_api.web.forms.saving import Known, act, confirm_page, form_page, must_be_made, must_edit, save_changes, send
+from query_api.web.on_call.calendar_forms import feed_shown
 from query_api.web.on_call.rotation_fields import (
     EMPTY_HOURS,
     EMPTY_TURNS,
@@ -42,6 +43,9 @@ _DONE = {
     "removed": "The rotation is removed.",
     "overridden": "The override is made.",
     "taken-back": "The override is removed.",
+    "fetched": "The calendar is fetched from now on; what it says stands here within a minute.",
+    "not-fetched": "The calendar is not fetched any more.",
+    "renewed": "The calendar has another link. The one before opens nothing any more.",
 }
 
 
@@ -109,6 +113,7 @@ async def rotation_page(request: Request, deps: DependenciesDep, who: ViewerDep,
         project=deps.directory.projects[rotation.project],
         people=lambda one: _people(deps, one["alert_channel_ids"], one["name"]),
         at=lambda text: times.at(None if text is None else read_iso(text)),
+        feed=feed_shown(deps, rotation, times),
         edits=who.may_edit(rotation.project),
         done=_DONE.get(request.query_params.get("done", ""), ""),
     )

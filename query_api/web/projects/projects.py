@@ -33,6 +33,7 @@ _MOST_BADGES = 50
 _DONE = {
     "made": "The project is made. Make a channel next, so that somebody is told.",
     "reports": "The changes are kept.",
+    "report-sent": "The report is on its way.",
     "name": "The project has another name.",
     "ping-key": "The ping key is another one. Pings with the former one are taken for 24 hours more.",
 }

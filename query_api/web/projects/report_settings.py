@@ -1,5 +1,6 @@
 """`/projects/<id>/reports`: which reports a project is sent, and to which channels."""
 
+from dataclasses import replace
 from datetime import tzinfo
 from typing import Any
 
@@ -10,8 +11,8 @@ from query_api.http.route_index import include
 from query_api.poppaping.report_schedule import UpdateReportScheduleBody
 from query_api.web.forms.form_fields import Group, Option, field_of
 from query_api.web.forms.form_state import Form, filled_form, typed_form
-from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import Known, form_page, must_edit, save_changes
+from query_api.web.forms.forms import PostedForm, PostedFormDep
+from query_api.web.forms.saving import Known, act, form_page, must_edit, save_changes
 from query_api.web.owned import seen_project
 from query_api.web.people.sign_in import led_to
 from query_api.web.reader import reader_of
@@ -42,12 +43,28 @@ async def change(request: Request, deps: DependenciesDep, form: PostedFormDep, i
     project = _project(deps, form.viewer, id)
     zone = reader_of(request, deps).times.zone
     values, _, version = _now(deps, project, zone)
+    if form.one("send"):
+        return await _send(request, deps, form, project)
     typed = typed_form(_groups(deps, project), form, zone)
     known = Known(values, version)
     sent = await save_changes(request, form.viewer, project.id, typed, known, "/api/v1/reports/schedule")
     if not sent.is_made:
         return await _form(request, project, sent.form, sent.status)
     return led_to(deps, f"/projects/{project.id}?done=reports")
+
+
+async def _send(request: Request, deps: Dependencies, form: PostedForm, project: Project) -> Response:
+    """Send the report of the newest week or month now; whatever else stands in the form is not looked at."""
+    period = "month" if form.one("send") == "month" else "week"
+    answer = await act(request, form.viewer, project.id, "POST", "/api/v1/reports/send", {"period": period})
+    zone = reader_of(request, deps).times.zone
+    shown = filled_form(_groups(deps, project), *_now(deps, project, zone))
+    if not answer.is_made:
+        return await _form(request, project, replace(shown, problem=answer.words), answer.status)
+    if not answer.content["data"]["deliveries"]:
+        nobody = "It was sent to nobody: choose channels, and save them first."
+        return await _form(request, project, replace(shown, problem=nobody), 400)
+    return led_to(deps, f"/projects/{project.id}?done=report-sent")
 
 
 def _project(deps: Dependencies, who: Viewer, id: str) -> Project:
@@ -86,4 +103,5 @@ async def _form(request: Request, project: Project, form: Form, status: int = 20
         button="Keep the changes",
         back=f"/projects/{project.id}",
         status=status,
+        template="report_form.html",
     )
