@@ -44,8 +44,9 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 
-# Two processes for what needs servers, and a helper for the rest; tests/grouping.py says which tests stay together.
-TEST_PROCESSES ?= 3
+# Two processes for what needs a whole Pingfold, one for what needs servers, and a helper for the rest; all of them wait
+# for most of their time. tests/grouping.py says which tests stay together.
+TEST_PROCESSES ?= 4
 
 # What the tests on the real Kafka need is fetched once; and the public clients, whose tests say so when there are none.
 jars: install

@@ -4,10 +4,10 @@ Tests of one file stay in one process, so that its fixtures are made once. All t
 group, so that there is only one of it; a test with a Pingfold of its own is a group of its own. The longest groups come
 first: what is left at the end fills what is free.
 
-Two processes run a whole Pingfold each: more of them at a time are more than two cores can bear. The last of three or
-more processes is the helper: it runs what needs neither Kafka nor ClickHouse, and yields to the others (nice), so that
-it takes what they leave of the processors while they wait. When nothing of that is left, it runs what needs servers,
-but no Pingfold; so does, from the beginning, a process between the two and the helper.
+Two processes run a whole Pingfold each, and begin with that: more of them at a time are more than two cores can bear.
+The last of three or more processes is the helper: it runs what needs neither Kafka nor ClickHouse, and yields to the
+others (nice), so that it takes what they leave of the processors while they wait. When nothing of that is left, it runs
+what needs servers, but no Pingfold; so does, from the beginning, a process between the two and the helper.
 """
 
 import os
@@ -29,11 +29,19 @@ _SHARED, _EQUIPPED = "the shared Pingfold", "the equipped Pingfold"
 _SHARED_BY = {_SHARED: re.compile(r"\bpingfold: Pingfold"), _EQUIPPED: re.compile(r"\bequipped: Equipped")}
 _USES_OWN = re.compile(r"\bown_pingfold: Pingfold")
 _TESTS = re.compile(r"^(?:async )?def (test_\w+)\(([^)]*)\)", re.MULTILINE)
-_NEEDS_SERVERS = re.compile(r"\bpytest\.mark\.(stack|system)\b")
+_NEEDS_SERVERS = re.compile(r"\bpytest\.mark\.stack\b")
 _NEEDS_PINGFOLD = re.compile(r"\bpytest\.mark\.system\b")
+
+# What a group starts, or is run on.
+Needs = Literal["a Pingfold", "servers", "nothing"]
 
 # What a process takes: everything; what needs no whole Pingfold; the same, but first what needs no servers at all.
 Takes = Literal["all", "no Pingfold", "no servers first"]
+_FIRST: dict[Takes, tuple[Needs, ...]] = {
+    "all": ("a Pingfold", "servers", "nothing"),
+    "no Pingfold": ("servers", "nothing"),
+    "no servers first": ("nothing", "servers"),
+}
 
 # Seconds that the longest groups take, about, on two slow cores. Those that are not named take less.
 _SECONDS = {
@@ -84,16 +92,13 @@ def _tests_of(path: Path) -> dict[str, str]:
 
 
 @cache
-def needs_servers(group: str, root: Path) -> bool:
-    """Whether a group starts, or is run on, a Kafka or a ClickHouse of this machine; asked after each test, of
-    all groups that are left."""
-    return group in _SHARED_BY or _NEEDS_SERVERS.search(_text_of(root / group.partition("::")[0])) is not None
-
-
-@cache
-def needs_pingfold(group: str, root: Path) -> bool:
-    """Whether a group starts, or is run on, a whole Pingfold."""
-    return group in _SHARED_BY or _NEEDS_PINGFOLD.search(_text_of(root / group.partition("::")[0])) is not None
+def needs(group: str, root: Path) -> Needs:
+    """What of this machine a group needs: a whole Pingfold, a Kafka or a ClickHouse, or neither. Asked after each test,
+    of all groups that are left."""
+    text = "" if group in _SHARED_BY else _text_of(root / group.partition("::")[0])
+    if group in _SHARED_BY or _NEEDS_PINGFOLD.search(text):
+        return "a Pingfold"
+    return "servers" if _NEEDS_SERVERS.search(text) else "nothing"
 
 
 def shared_pingfold_of(item: pytest.Item) -> str | None:
@@ -114,10 +119,10 @@ def _place(group: str) -> tuple[int, int]:
 
 def choose(groups: Iterable[str], takes: Takes, root: Path) -> str | None:
     """The group that a process takes next of those that are left; None: none of them is for it."""
-    left = [group for group in groups if takes == "all" or not needs_pingfold(group, root)]
-    helps = takes == "no servers first"
-    fitting = (group for group in left if needs_servers(group, root) is not helps)
-    return next(fitting, left[0] if left else None)
+    found: dict[Needs, str] = {}
+    for group in groups:
+        found.setdefault(needs(group, root), group)
+    return next((found[one] for one in _FIRST[takes] if one in found), None)
 
 
 def takes_of(worker: str, count: int) -> Takes:

@@ -71,6 +71,7 @@ def test_the_helper_begins_with_what_needs_no_servers(root: Path) -> None:
 
 def test_the_others_begin_with_what_needs_servers(root: Path) -> None:
     assert choose([CONTAINERS, UNIT, "the shared Pingfold"], "all", root) == "the shared Pingfold"
+    assert choose([CONTRACT, UNIT, SYSTEM_OWN], "all", root) == SYSTEM_OWN, "only they can take it"
     assert choose([UNIT, CONTRACT], "all", root) == CONTRACT
     assert choose([UNIT], "all", root) == UNIT
     assert choose([], "all", root) is None
