@@ -1,8 +1,9 @@
 """Which tests run in one process, one after the other, when several processes run tests at once, and in which process.
 
 Tests of one file stay in one process, so that its fixtures are made once. All tests that share a Pingfold are one
-group, so that there is only one of it; a test with a Pingfold of its own is a group of its own. The longest groups come
-first: what is left at the end fills what is free.
+group, so that there is only one of it; so are the files that read the source as trees, which takes seconds and a
+hundred MB; a test with a Pingfold of its own is a group of its own. The longest groups come first: what is left at the
+end fills what is free.
 
 Two processes run a whole Pingfold each, and begin with that: more of them at a time are more than two cores can bear.
 The last of three or more processes is the helper: it runs what needs neither Kafka nor ClickHouse, and yields to the
@@ -27,6 +28,8 @@ _HELPER_NICE = 10
 _ORDER = ("system", "containers", "integration", "contract", "property", "unit")
 _SHARED, _EQUIPPED = "the shared Pingfold", "the equipped Pingfold"
 _SHARED_BY = {_SHARED: re.compile(r"\bpingfold: Pingfold"), _EQUIPPED: re.compile(r"\bequipped: Equipped")}
+_SOURCE = "the source"
+_READS_SOURCE = re.compile(r"^from tests\.source_tree import .*\bmodules\b", re.MULTILINE)
 _USES_OWN = re.compile(r"\bown_pingfold: Pingfold")
 _TESTS = re.compile(r"^(?:async )?def (test_\w+)\(([^)]*)\)", re.MULTILINE)
 _NEEDS_SERVERS = re.compile(r"\bpytest\.mark\.stack\b")
@@ -46,6 +49,7 @@ _FIRST: dict[Takes, tuple[Needs, ...]] = {
 # Seconds that the longest groups take, about, on two slow cores. Those that are not named take less.
 _SECONDS = {
     _SHARED: 520,
+    _SOURCE: 20,
     "tests/integration/test_journal_truncated.py": 160,
     _EQUIPPED: 100,
     "tests/integration/test_runtime_faults.py": 100,
@@ -77,7 +81,9 @@ def group_of(nodeid: str, root: Path) -> str:
     parameters = _tests_of(root / path).get(name, "")
     if shared := next((group for group, used in _SHARED_BY.items() if used.search(parameters)), None):
         return shared
-    return f"{path}::{name}" if _USES_OWN.search(parameters) else path
+    if _USES_OWN.search(parameters):
+        return f"{path}::{name}"
+    return _SOURCE if _reads_source(root / path) else path
 
 
 @cache
@@ -92,10 +98,15 @@ def _tests_of(path: Path) -> dict[str, str]:
 
 
 @cache
+def _reads_source(path: Path) -> bool:
+    return _READS_SOURCE.search(_text_of(path)) is not None
+
+
+@cache
 def needs(group: str, root: Path) -> Needs:
     """What of this machine a group needs: a whole Pingfold, a Kafka or a ClickHouse, or neither. Asked after each test,
     of all groups that are left."""
-    text = "" if group in _SHARED_BY else _text_of(root / group.partition("::")[0])
+    text = "" if group in (*_SHARED_BY, _SOURCE) else _text_of(root / group.partition("::")[0])
     if group in _SHARED_BY or _NEEDS_PINGFOLD.search(text):
         return "a Pingfold"
     return "servers" if _NEEDS_SERVERS.search(text) else "nothing"

@@ -1,6 +1,7 @@
 """The source of Pingfold as a tree of modules and what each imports, read with `ast`: nothing is executed."""
 
 import ast
+import gc
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -24,13 +25,21 @@ class Module:
 
 @cache
 def modules() -> dict[str, Module]:
-    """Every module of the installed packages, by dotted name."""
+    """Every module of the installed packages, by dotted name.
+
+    A million objects, kept as long as the process: to look for garbage in them takes longer than to make them.
+    """
     sources = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
         for package in PACKAGES
         for path in sorted((ROOT / package).rglob("*.py"))
     }
-    return {name: parse(name, path.read_text(), sources) for name, path in sources.items()}
+    gc.disable()
+    try:
+        return {name: parse(name, path.read_text(), sources) for name, path in sources.items()}
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def parse(name: str, source: str, ours: Iterable[str] = ()) -> Module:

@@ -29,11 +29,18 @@ def root(tmp_path: Path) -> Path:
         "contract": "pytest.param('kafka', marks=pytest.mark.stack)",
         "containers": "pytestmark = pytest.mark.docker",
         "unit": "def test_a() -> None: ...",
+        "property": "from tests.source_tree import ROOT, modules\ndef test_a() -> None: ...",
     }
     for folder, text in texts.items():
         (tmp_path / "tests" / folder).mkdir(parents=True)
         (tmp_path / "tests" / folder / "test_x.py").write_text(text)
     return tmp_path
+
+
+def test_files_that_read_the_source_are_one_group(root: Path) -> None:
+    assert group_of("tests/property/test_x.py::test_a", root) == "the source"
+    assert group_of("tests/unit/test_x.py::test_a", root) == "tests/unit/test_x.py"
+    assert choose(["the source"], "no servers first", root) == "the source"
 
 
 @pytest.mark.parametrize(
