@@ -17,7 +17,7 @@ from infra.log.cluster import cluster_of
 from infra.settings.settings import Settings
 from tests import seeds
 from tests.grouping import longest_first, scheduler, yield_to_others
-from tests.stack import start_clickhouse, start_kafka
+from tests.stack import NEVER_KILLED, start_clickhouse, start_kafka
 
 # How long an example takes is the machine's doing, and decides nothing. A failure tells how to run it again.
 settings.register_profile("pingfold", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -96,7 +96,7 @@ def kafka_bootstrap(stack_data: Path) -> Iterator[str]:
     if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         yield cluster_of(Settings(), given)
         return
-    server = start_kafka(stack_data)
+    server = start_kafka(stack_data, more=NEVER_KILLED)
     yield server.address
     server.stop()
 

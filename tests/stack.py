@@ -22,6 +22,9 @@ from pingfold.addresses import clickhouse_url
 
 _START_SECONDS = 180.0
 _STOP_SECONDS = 60.0
+# For a broker that no test kills. With the short session of those that are, it loses its partitions for a moment
+# whenever the machine leaves it no processor for 1.5 s.
+NEVER_KILLED = "broker.session.timeout.ms=20000\n"
 
 
 @dataclass

@@ -31,7 +31,7 @@ from ingest.prober.assignment import Assignment, group_of
 from schemas.topics import DEAD_LETTERS, HEARTBEATS, MONITOR_STATES
 from tests.certificates import Authority
 from tests.pingfold_client import wait_until
-from tests.stack import Server, start_kafka
+from tests.stack import NEVER_KILLED, Server, start_kafka
 from tests.toy_world import World
 
 pytestmark = pytest.mark.stack
@@ -88,7 +88,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
         for mechanism in ("256", "512"):
             module = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
             more[f"listener.name.{listener}.scram-sha-{mechanism}.sasl.jaas.config"] = module
-    server = start_kafka(data, more="".join(f"{name}={value}\n" for name, value in more.items()))
+    server = start_kafka(data, more=NEVER_KILLED + "".join(f"{name}={value}\n" for name, value in more.items()))
     _let_in(server.address)
     login = {"sasl.username": USER, "sasl.password": PASSWORD}
     trust = {"ssl.ca.location": str(authority.file)}
