@@ -11,6 +11,7 @@ The contract:
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cache
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import parse_qs
 
@@ -118,17 +119,28 @@ def _isolated(text: str) -> str:
 
 def install(app: FastAPI, path: str, pages: LinkPages[Found]) -> None:
     """Put pages into the application, at what begins with `path` and ends with a token."""
+    app.state.link_pages = {**getattr(app.state, "link_pages", {}), path: pages}
+    include(app, _router(path))
+
+
+@cache
+def _router(path: str) -> APIRouter:
+    """Made once in a process: its routes find the pages in the application that is asked."""
     router = APIRouter(include_in_schema=False)
 
-    async def show(token: str) -> Response:
-        return await pages.show(token)
+    def pages_of(request: Request) -> LinkPages[object]:
+        pages: LinkPages[object] = request.app.state.link_pages[path]
+        return pages
+
+    async def show(request: Request, token: str) -> Response:
+        return await pages_of(request).show(token)
 
     async def take(request: Request, token: str) -> Response:
-        return await pages.take(request, token)
+        return await pages_of(request).take(request, token)
 
     router.add_api_route(f"{path}{{token}}", show, methods=["GET"])
     router.add_api_route(f"{path}{{token}}", take, methods=["POST"])
-    include(app, router)
+    return router
 
 
 def reading_of(channel: Channel | None) -> Reading:
