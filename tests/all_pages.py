@@ -66,7 +66,9 @@ def _filled(value: Any, ids: Mapping[str, str]) -> Any:
 def _forms() -> tuple[str, ...]:
     """The path of each page as its route has it."""
     routes: Iterable[APIRoute] = (one for one in Harness().app.routes if isinstance(one, APIRoute))
-    ours = [one for one in routes if one.endpoint.__module__.startswith("query_api.web.") and "GET" in one.methods]
+    ours = [
+        one for one in routes if one.endpoint.__module__.startswith("query_api.web.") and "GET" in (one.methods or ())
+    ]
     return tuple(dict.fromkeys(one.path for one in ours if not one.path.startswith(_NO_PAGES)))
 
 

@@ -4,7 +4,7 @@ import msgspec
 
 from infra.log.partitioner import partition_of
 from query_api.history.checks import Flip, PingRow, Transition, flips_of
-from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, Percentiles, ResultRow, Which
+from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, Percentiles, ResultRow, View, Which
 from query_api.history.uptime import Span
 from schemas.base import Micros
 from schemas.pings import Ping
@@ -127,6 +127,10 @@ class MemoryMonitorHistory:
         told = (one for one in told if one["type"] == "status.changed" and one["at"] > start)
         spans = [Span(one["since"], one["at"], one["was"]) for one in told]
         return Observed(await self.counts(monitor, start), spread, spans)
+
+    async def view(self, monitor: str, start: Micros, end: Micros, by_day: bool, since: Micros) -> View:
+        measured = await self.response_times.read(monitor, start, end, by_day)
+        return View(await self.observed(monitor, start), measured, (await self.observed(monitor, since)).spans)
 
     async def down_times(self, project: str, start: Micros) -> dict[str, DownTime]:
         found: dict[str, DownTime] = {}

@@ -11,10 +11,11 @@ from infra.clickhouse.client import ClickHouse
 from infra.log.group_progress import GroupProgress
 from query_api.history.behind import must_be_written
 from query_api.history.deciding_results import DecidingResults
-from query_api.history.response_times import ResponseTimes
+from query_api.history.monitor_view import MonitorViews
+from query_api.history.response_times import Measured, ResponseTimes
 from query_api.history.uptime import Span
 from query_api.history.validity import ValidityHistory
-from query_api.history.windows import ProbeWindows
+from query_api.history.windows import ProbeWindows, Told
 from schemas.base import Micros
 
 _Row = tuple[Any, ...]
@@ -61,6 +62,14 @@ class Observed(NamedTuple):
     counts: Counts
     percentiles: Percentiles | None
     spans: list[Span]
+
+
+class View(NamedTuple):
+    """closed: spans that are over, oldest first, uncut."""
+
+    observed: Observed
+    measured: Measured
+    closed: list[Span]
 
 
 class IncidentRow(NamedTuple):
@@ -158,6 +167,7 @@ class MonitorHistory:
         self._rows, self._plain_rows, self._facts = clickhouse.rows, clickhouse.plain_rows, facts
         self._windows = ProbeWindows(clickhouse)
         self.response_times = ResponseTimes(clickhouse)
+        self._views = MonitorViews(clickhouse, self._windows, self.response_times)
         self.deciding_results = DecidingResults(clickhouse)
         self.validity = ValidityHistory(clickhouse)
 
@@ -193,9 +203,13 @@ class MonitorHistory:
 
     async def observed(self, monitor: str, start: Micros) -> Observed:
         """What is known of a monitor since `start`."""
-        (total, up, took, spread), spans = await self._windows.read(monitor, start)
-        counts = Counts(total, up, took / up if up else None)
-        return Observed(counts, Percentiles(*spread) if spread else None, spans)
+        return _observed(await self._windows.read(monitor, start))
+
+    async def view(self, monitor: str, start: Micros, end: Micros, by_day: bool, since: Micros) -> View:
+        """What is known of [start, end), its results of all that came since `start`, and the spans that ended after
+        `since`. by_day: response times of whole days may stand as one."""
+        told, measured, closed = await self._views.read(monitor, start, end, by_day, since)
+        return View(_observed(told), measured, closed)
 
     async def down_times(self, project: str, start: Micros) -> dict[str, DownTime]:
         """How long each thing of a project was down since `start`, in incidents that are over; by id."""
@@ -221,6 +235,12 @@ class MonitorHistory:
         """The incident of any project whose id begins so; reads the ids of all."""
         rows = await self._rows(_LIKE, {"prefix": prefix})
         return _incident(rows[0]) if rows else None
+
+
+def _observed(told: Told) -> Observed:
+    (total, up, took, spread), spans = told
+    counts = Counts(total, up, took / up if up else None)
+    return Observed(counts, Percentiles(*spread) if spread else None, spans)
 
 
 def _asked(which: Which) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from query_api.history.audit import AuditRow
 from query_api.history.checks import Flip, PingRow, Transition
 from query_api.history.deciding_results import Deciding
 from query_api.history.deliveries import EndedRow, FinishedRow, SentRow
-from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, ResultRow, Which
+from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, ResultRow, View, Which
 from query_api.history.past_things import GoneRow, ThenRow
 from query_api.history.reports import Counted, Span3, StateTime, Took, Unacknowledged
 from query_api.history.response_times import Figures, Measured
@@ -83,6 +83,8 @@ class MonitorHistoryReader(Protocol):
     async def counts(self, monitor: str, start: Micros) -> Counts: ...
 
     async def observed(self, monitor: str, start: Micros) -> Observed: ...
+
+    async def view(self, monitor: str, start: Micros, end: Micros, by_day: bool, since: Micros) -> View: ...
 
     async def down_times(self, project: str, start: Micros) -> dict[str, DownTime]: ...
 

@@ -8,7 +8,7 @@ One plain question reads all pieces (infra/clickhouse/tables/0009_response_times
 (`query_api.history.windows`). Raises `infra.clickhouse.client.ClickHouseUnavailable` when ClickHouse does not answer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct, field
@@ -17,6 +17,17 @@ from msgspec.structs import astuple
 from infra.clickhouse.client import ClickHouse
 from infra.clickhouse.response_times import FIGURES, JUDGED
 from infra.clock import SYSTEM_CLOCK, Clock
+from query_api.history.pieces import (
+    DAY_ANSWERED,
+    HOUR_ANSWERED,
+    RESULT,
+    SPAN,
+    AnsweredPiece,
+    Answers,
+    Closed,
+    Phases,
+    Result,
+)
 from query_api.history.rolled_to import RolledTo
 from query_api.history.uptime import Span
 from schemas.base import SECOND, Micros
@@ -33,14 +44,12 @@ _FRESH_WITHIN = 5_400
 # Nothing is computed there, and rows that stand twice are told apart here: all of that costs planning.
 _PIECES = """
 SELECT kind, at, n, results, made, result, phases, span, answers FROM uptime_pieces
-PREWHERE monitor = {{monitor:String}} AND (
-    kind = 0 AND at >= {inserted} OR kind = 4 AND at >= {first} AND at < {end} AND ({hours})
-    OR kind = 5 AND at >= {day} AND at < {last_day}
-    OR kind = 3 AND at >= {first} AND span.state = 'down' AND span.since < {until}
-)
+PREWHERE monitor = {{monitor:String}} AND ({which})
 SETTINGS output_format_json_named_tuples_as_objects = 0
 """
-_RESULT, _SPAN, _HOUR, _WHOLE_DAY = 0, 3, 4, 5
+_WHICH = """kind = 0 AND at >= {inserted} OR kind = 4 AND at >= {first} AND at < {end} AND ({hours})
+    OR kind = 5 AND at >= {day} AND at < {last_day}
+    OR kind = 3 AND at >= {first} AND span.state = 'down' AND span.since < {until}"""
 
 _MINE = "probe_results FINAL WHERE monitor = {monitor:String} AND confirm = 0"
 _ANEW = f"""
@@ -110,55 +119,19 @@ class Measured(NamedTuple):
     downs: list[Span]
 
 
-class _Result(Struct, array_like=True, gc=False):
-    slot: Micros
-    region: str
-    outcome: int
-    took: int
-
-
-class _Phases(Struct, array_like=True, gc=False):
-    redirect: int
-    lookup: int
-    connect: int
-    tls: int
-    first_byte: int
-
-
-class _Closed(Struct, array_like=True, gc=False):
-    since: Micros
-    until: Micros
-    state: str
-
-
-class _Answers(Struct, array_like=True, gc=False):
-    region: str
-    samples: int
-    failures: int
-    times: list[int]
-    redirect: int
-    lookup: int
-    connect: int
-    tls: int
-    first_byte: int
-
-    def figures(self) -> Figures:
-        return Figures(*astuple(self)[1:])
-
-
 class _Piece(NamedTuple):
     kind: int
     at: int
     n: int
     results: int
     made: Micros
-    result: _Result
-    phases: _Phases
-    span: _Closed
-    answers: _Answers
+    result: Result
+    phases: Phases
+    span: Closed
+    answers: Answers
 
 
-class _Window(NamedTuple):
+class Window(NamedTuple):
     """From the hour `first` to `end`, which is not in it any more, seconds; all that was inserted before `rolled_to` is
     in the roll-ups. by_day: whole days may stand for their hours."""
 
@@ -180,14 +153,14 @@ class _Window(NamedTuple):
             return range(0)
         return range(-(-self.first // DAY) * DAY, min(self.end, self.recent) // DAY * DAY, DAY)
 
-    def pieces(self, by_hour: Iterable[int] = ()) -> str:
-        """The question for all pieces; the days in `by_hour` are read by the hour."""
+    def which(self, by_hour: Iterable[int] = ()) -> str:
+        """Which pieces it is made of; the days in `by_hour` are read by the hour."""
         days = self.days
         hours = f"at < {days.start} OR at >= {days.stop}" if days else "1"
         if days and (some := ", ".join(str(day) for day in sorted(by_hour))):
             hours += f" OR intDiv(at, {DAY}) * {DAY} IN ({some})"
         inserted = min(self.rolled_to, self.recent - _SKEW) if self.end > self.recent else self.rolled_to
-        return _PIECES.format(
+        return _WHICH.format(
             inserted=inserted, first=self.first, end=self.end, hours=hours,
             day=days.start if days else 0, last_day=days.stop if days else 0, until=self.end * SECOND,
         )  # fmt: skip
@@ -204,22 +177,31 @@ class ResponseTimes:
         self._rows, self._plain_rows = clickhouse.rows, clickhouse.plain_rows
         self._rolled_to = RolledTo(clickhouse, "response_times")
 
-    async def read(self, monitor: str, start: Micros, end: Micros, by_day: bool) -> Measured:
-        """All hours that [start, end) touches. by_day: those of whole days may stand as one."""
+    async def window(self, monitor: str, start: Micros, end: Micros, by_day: bool) -> Window:
+        """What to ask for, of all hours that [start, end) touches. by_day: those of whole days may stand as one."""
         # ClickHouse takes a small number for no time at all; of the first day of 1970 there are no results.
         first = max(DAY, start // SECOND // HOUR * HOUR)
-        window = _Window(monitor, first, -(-end // (HOUR * SECOND)) * HOUR, await self._rolled_to.known(), by_day)
+        return Window(monitor, first, -(-end // (HOUR * SECOND)) * HOUR, await self._rolled_to.known(), by_day)
+
+    def is_fresh(self, window: Window) -> bool:
+        """Whether the newest hours stand beside the roll-ups."""
+        return self._clock.real() // SECOND - window.rolled_to < _FRESH_WITHIN
+
+    async def read(self, monitor: str, start: Micros, end: Micros, by_day: bool) -> Measured:
+        """All hours that [start, end) touches. by_day: those of whole days may stand as one."""
+        window = await self.window(monitor, start, end, by_day)
         asked = {"monitor": monitor}
-        if self._clock.real() // SECOND - window.rolled_to < _FRESH_WITHIN:
-            pieces = await self._plain_rows(window.pieces(), _Piece, asked)
-            if not any(_is_late(window, piece) for piece in pieces):
-                return _measured(window, pieces, None)
+        if self.is_fresh(window):
+            pieces = await self._plain_rows(_PIECES.format(which=window.which()), _Piece, asked)
+            if (known := measured_by(window, pieces)) is not None:
+                return known
         anew = {
             Place(hour, region): (count, Figures(*figures))
             for hour, region, count, *figures in await self._rows(_ANEW, window.asked)
         }
         days = {place.at // DAY * DAY for place in anew}
-        return _measured(window, await self._plain_rows(window.pieces(days), _Piece, asked), anew)
+        pieces = await self._plain_rows(_PIECES.format(which=window.which(days)), _Piece, asked)
+        return _measured(window, pieces, anew)
 
     async def since(self, monitor: str, start: Micros) -> Figures:
         """All regions since a moment a short time ago, to the microsecond."""
@@ -227,16 +209,23 @@ class ResponseTimes:
         return Figures(*row)
 
 
-def _is_late(window: _Window, piece: _Piece) -> bool:
+def measured_by(window: Window, pieces: Sequence[AnsweredPiece]) -> Measured | None:
+    """What these pieces tell, others among them; None: hours have to be counted anew."""
+    return None if any(_is_late(window, piece) for piece in pieces) else _measured(window, pieces, None)
+
+
+def _is_late(window: Window, piece: AnsweredPiece) -> bool:
     """Whether it is a result of an hour that is read from the roll-ups, which may not have it."""
     return (
-        piece.kind == _RESULT
+        piece.kind == RESULT
         and piece.at >= window.rolled_to
         and window.first <= piece.result.slot // SECOND < min(window.end, window.recent)
     )
 
 
-def _measured(window: _Window, pieces: list[_Piece], anew: dict[Place, tuple[int, Figures]] | None) -> Measured:
+def _measured(
+    window: Window, pieces: Sequence[AnsweredPiece], anew: dict[Place, tuple[int, Figures]] | None
+) -> Measured:
     """anew: hours of which rows may not be rolled up, as they are now, with their numbers of rows; where there are
     fewer than were rolled up once, some have expired, and the roll-up counts. None: all such rows are among the
     pieces."""
@@ -246,23 +235,31 @@ def _measured(window: _Window, pieces: list[_Piece], anew: dict[Place, tuple[int
     by_hour = {place.at // DAY * DAY for place in anew}
     for piece in _counting(pieces):
         place = Place(piece.at, piece.answers.region)
-        if piece.kind == _WHOLE_DAY:
+        if piece.kind == DAY_ANSWERED:
             if piece.at in window.days and piece.at not in by_hour:
-                found[place] = piece.answers.figures()
+                found[place] = _figures(piece.answers)
         elif place in anew:
             if piece.results > anew[place][0]:
-                anew[place] = 0, piece.answers.figures()
+                anew[place] = 0, _figures(piece.answers)
         elif piece.at < rolled_up_until:
-            found[place] = piece.answers.figures()
+            found[place] = _figures(piece.answers)
     found |= {place: figures for place, (_, figures) in anew.items()}
-    downs = {piece.n: piece.span for piece in pieces if piece.kind == _SPAN}
+    downs = {piece.n: piece.span for piece in pieces if piece.kind == SPAN and _is_down(window, piece)}
     spans = [Span(downs[n].since, downs[n].until, "down") for n in sorted(downs)]
     return Measured({place: figures for place, figures in found.items() if figures.samples}, spans)
 
 
-def _newest(window: _Window, pieces: Iterable[_Piece]) -> dict[Place, Figures]:
+def _is_down(window: Window, piece: AnsweredPiece) -> bool:
+    return piece.span.state == "down" and piece.at >= window.first and piece.span.since < window.end * SECOND
+
+
+def _figures(answers: Answers) -> Figures:
+    return Figures(*astuple(answers)[1:])
+
+
+def _newest(window: Window, pieces: Iterable[AnsweredPiece]) -> dict[Place, Figures]:
     """The hours whose results are counted one by one; of one that stands twice the one inserted last."""
-    results = [piece for piece in pieces if piece.kind == _RESULT]
+    results = [piece for piece in pieces if piece.kind == RESULT]
     results.sort(key=lambda piece: (piece.at, piece.made))
     counting = {(piece.result.slot, piece.result.region): piece for piece in results}
     found: dict[Place, Figures] = {}
@@ -273,7 +270,7 @@ def _newest(window: _Window, pieces: Iterable[_Piece]) -> dict[Place, Figures]:
     return found
 
 
-def _add(figures: Figures, result: _Result, phases: _Phases) -> None:
+def _add(figures: Figures, result: Result, phases: Phases) -> None:
     if result.outcome == _MAINTENANCE:
         return
     figures.samples += 1
@@ -289,11 +286,11 @@ def _add(figures: Figures, result: _Result, phases: _Phases) -> None:
     figures.first_byte += first_byte or 0
 
 
-def _counting(pieces: Iterable[_Piece]) -> Iterable[_Piece]:
+def _counting(pieces: Iterable[AnsweredPiece]) -> Iterable[AnsweredPiece]:
     """Hours and days, each once: of those that stand twice the one that counts."""
-    counts: dict[tuple[int, int, int], _Piece] = {}
+    counts: dict[tuple[int, int, int], AnsweredPiece] = {}
     for piece in pieces:
-        if piece.kind in (_HOUR, _WHOLE_DAY):
+        if piece.kind in (HOUR_ANSWERED, DAY_ANSWERED):
             known = counts.setdefault((piece.kind, piece.at, piece.n), piece)
             if (piece.results, piece.made) > (known.results, known.made):
                 counts[piece.kind, piece.at, piece.n] = piece

@@ -8,11 +8,10 @@ ones (`put_together`).
 """
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from query_api.history.time_parts import QUARTER, Parts
+from query_api.history.time_parts import QUARTER, Parts, Slice
 from query_api.history.uptime import UP, Span, apart
 from schemas.base import Micros
 from schemas.transitions import VisibleStatus
@@ -82,29 +81,67 @@ class Rolled(NamedTuple):
     until: Micros
 
 
+class Sums(NamedTuple):
+    """What some months and days say of a thing. columns: lists by part, in the order of the fields of `Part`; of days
+    that are cut only counts stand in them, and the spans as `pieces`."""
+
+    columns: list[list[int]]
+    pieces: list[Piece]
+
+
 def rolled_up(parts: Parts, things: Iterable[str], months: Iterable[Month], days: Iterable[Day]) -> dict[str, Rolled]:
     """What months and days say of each of these things; others are left out."""
-    sums = {thing: [[0] * (len(parts.borders) - 1) for _ in Part._fields] for thing in things}
+    things = list(things)
+    return settled(parts, things, [summed_up(parts, things, months, days)])
+
+
+def summed_up(parts: Parts, things: Iterable[str], months: Iterable[Month], days: Iterable[Day]) -> dict[str, Sums]:
+    """The same before it is settled, of those things of which they say anything."""
+    wanted, sums = set(things), dict[str, Sums]()
     of_month = list(parts.months.values())
-    for thing, place, *lists in months:
+
+    def of(thing: str) -> Sums | None:
+        if thing not in wanted:
+            return None
         if (its := sums.get(thing)) is None:
+            its = sums[thing] = Sums([[0] * (len(parts.borders) - 1) for _ in Part._fields], [])
+        return its
+
+    for thing, place, *lists in months:
+        if (its := of(thing)) is None:
             continue
         for (_, _, part), total, good, *times in zip(of_month[place - 1], *lists, strict=True):
-            for column, number in zip(its, (*times, total, good), strict=True):
+            for column, number in zip(its.columns, (*times, total, good), strict=True):
                 column[part] += number
-    pieces: dict[str, list[Piece]] = defaultdict(list)
-    days = list(days)
-    quarters = {day: parts.quarters(day) for day in {one.place for one in days}}
+    quarters: dict[int, list[Slice]] = {}
     for thing, day, totals, goods, some in days:
-        if (its := sums.get(thing)) is None:
+        if (its := of(thing)) is None:
             continue
+        if day not in quarters:
+            quarters[day] = parts.quarters(day)
         for (_, _, part), total, good in zip(quarters[day], totals, goods, strict=True):
-            its[3][part] += total
-            its[4][part] += good
-        pieces[thing] += some
+            its.columns[3][part] += total
+            its.columns[4][part] += good
+        its.pieces.extend(some)
+    return sums
+
+
+def settled(parts: Parts, things: Iterable[str], layers: Sequence[Mapping[str, Sums]]) -> dict[str, Rolled]:
+    """What all layers together say of each of these things: of no day may two of them."""
     first = [-(-border // QUARTER) * QUARTER for border in parts.borders]
     last = [border // QUARTER * QUARTER for border in parts.borders]
-    return {thing: _settled(its, sorted(set(pieces[thing])), first, last) for thing, its in sums.items()}
+    none = [[0] * (len(parts.borders) - 1) for _ in Part._fields]
+    found = {}
+    for thing in things:
+        some = [its for layer in layers if (its := layer.get(thing)) is not None]
+        columns = none if not some else [list(map(sum, zip(*column, strict=True))) for column in _by_field(some)]
+        pieces = sorted({piece for its in some for piece in its.pieces})
+        found[thing] = _settled(columns, pieces, first, last)
+    return found
+
+
+def _by_field(some: Sequence[Sums]) -> Iterable[tuple[list[int], ...]]:
+    return zip(*(its.columns for its in some), strict=True)
 
 
 def _settled(days: list[list[int]], pieces: list[Piece], first: Sequence[Micros], last: Sequence[Micros]) -> Rolled:

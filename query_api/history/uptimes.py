@@ -11,7 +11,7 @@ Raises `infra.clickhouse.client.ClickHouseUnavailable` when ClickHouse does not 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from infra.clickhouse.client import ClickHouse
@@ -20,55 +20,24 @@ from infra.clock import SYSTEM_CLOCK, Clock
 from infra.log.group_progress import GroupProgress
 from query_api.history.behind import is_written
 from query_api.history.few_uptimes import FewRow, question, sorted_out
+from query_api.history.rolled_days import OF_ALL, OF_THINGS, ROLLED_UP, RolledDays
 from query_api.history.rolled_sums import RolledSums
 from query_api.history.rolled_to import RolledTo
 from query_api.history.run_times import RunTimesHistory
-from query_api.history.time_parts import DAY, Parts
+from query_api.history.time_parts import Parts
 from query_api.history.uptime import Span
-from query_api.history.uptime_sums import AllDays, Day, Month, Part, Piece, Rolled, put_together, rolled_up
+from query_api.history.uptime_sums import AllDays, Part, Piece, Rolled, put_together, rolled_up
 from schemas.base import SECOND, Micros
-from schemas.times import to_day
 from schemas.transitions import VisibleStatus
 
 # When the last roll-up is longer ago than this, rows are counted.
 _FRESH_WITHIN = 7_200
-# Of more things or days some are asked for at a time: a question has a greatest length, and an answer a greatest size.
-_THINGS_AT_ONCE, _DAYS_AT_ONCE = 2_500, 100
+# Of more things some are asked for at a time: a question has a greatest length, and an answer a greatest size.
+_THINGS_AT_ONCE = 2_500
 # So many are asked for by one question.
 _FEW = 20
 
-_LISTS = ("totals", "goods", "ups", "downs", "not_observed")
-
-
-def _sums(lists: Iterable[str]) -> str:
-    """The sums of the slices of lists, by place."""
-    return ", ".join(
-        f"sumForEach(arrayMap(slice -> arraySum(arraySlice({name}, slice.1, slice.2)), slices))" for name in lists
-    )
-
-
-# FINAL drops copies.
-_MONTHS = f"""
-WITH indexOf({{months}}, toUInt32(month)) AS number, {{slices}}[number] AS slices
-SELECT thing, {{place}} AS place, {_sums(_LISTS)}
-FROM uptime_months FINAL PREWHERE month IN {{dates}} AND {{which}}
-GROUP BY thing, place
-"""
-
-_DAYS = f"""
-SELECT thing, number, {_sums(("totals", "goods"))}, groupArrayArray(pieces)
-FROM (
-    SELECT thing, totals, goods, pieces, indexOf({{days}}, toUInt32(day)) AS number, {{slices}}[number] AS slices
-    FROM ({{source}})
-)
-GROUP BY thing, number
-SETTINGS output_format_json_named_tuples_as_objects = 0
-"""
-_ROLLED_UP = """
-SELECT day, thing, totals, goods, pieces FROM uptime_days FINAL
-PREWHERE day IN {dates} AND {which}
-"""
-_SPANS_ROLLED_UP = f"{_ROLLED_UP} AND source = 'spans'"
+_SPANS_ROLLED_UP = f"{ROLLED_UP} AND source = 'spans'"
 _FROM_ROWS = f"""
 {_SPANS_ROLLED_UP}
 UNION ALL
@@ -87,11 +56,6 @@ WHERE inserted_at >= toDateTime({{rolled_to:UInt32}}, 'UTC') AND {which} AND at 
   AND at > fromUnixTimestamp64Micro({{start:Int64}}, 'UTC') AND since < fromUnixTimestamp64Micro({{end:Int64}}, 'UTC')
 LIMIT {most}
 """
-_OF_ALL, _OF_THINGS = "1", "thing IN {things:Array(String)}"
-# To name a thousand ids costs ClickHouse as much as to sum their months. So where there are at most so many rows of
-# months for each thing that is asked for, those of others are read, too.
-_ROWS_EACH = 20
-_MONTHS_OF_ALL = "SELECT count() FROM uptime_months"
 # What is new is mostly little. To ask for all of it costs a third of what that of a thousand things by their ids costs.
 _MOST_NEW, _NO_LIMIT = 5_000, 2**63
 
@@ -130,7 +94,7 @@ class UptimeHistory:
 
     def __init__(self, clickhouse: ClickHouse, facts: GroupProgress | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self._plain_rows, self._facts, self._clock = clickhouse.plain_rows, facts, clock
-        self._rolled = RolledSums()
+        self._rolled, self._days = RolledSums(), RolledDays(clickhouse)
         self.run_times = RunTimesHistory(clickhouse, clock)
         self._spans, self._results, self._signals = (
             RolledTo(clickhouse, source) for source in ("span_days", "result_days", "signal_days")
@@ -168,21 +132,17 @@ class UptimeHistory:
         """From roll-ups, those that are kept."""
         if (known := self._rolled.get(things, parts, marks)) is not None:
             return await self._new_spans(things, parts, marks[0]), known
-        [(many,)] = await self._plain_rows(_MONTHS_OF_ALL, tuple[int], {})
-        which = _OF_ALL if many <= _ROWS_EACH * len(things) else _OF_THINGS
-        new, months, days = await asyncio.gather(
-            self._new_spans(things, parts, marks[0]),
-            self._months(things, parts, which),
-            self._days(things, parts, parts.cut_days, _ROLLED_UP, which),
+        new, rolled = await asyncio.gather(
+            self._new_spans(things, parts, marks[0]), self._days.rolled_up(things, parts, min(marks))
         )
-        rolled = await asyncio.to_thread(rolled_up, parts, things, months, days)
         self._rolled.put(things, parts, marks, rolled)
         return new, rolled
 
     async def _count(self, things: Sequence[str], parts: Parts, rolled_to: int) -> _Told:
         """From rows; but spans that are rolled up from there."""
         new, days = await asyncio.gather(
-            self._new_spans(things, parts, rolled_to), self._days(things, parts, parts.all_days, _FROM_ROWS, _OF_THINGS)
+            self._new_spans(things, parts, rolled_to),
+            self._days.days(things, parts, parts.all_days, _FROM_ROWS, OF_THINGS),
         )
         return new, await asyncio.to_thread(rolled_up, parts, things, [], days)
 
@@ -203,9 +163,9 @@ class UptimeHistory:
         since = {"rolled_to": max(rolled_to, 86_400), "start": parts.start, "end": parts.end}
         rows: list[_NewSpan] = []
         if of_all := len(things) > _FEW:
-            rows = await self._plain_rows(_NEW_SPANS.format(which=_OF_ALL, most=_MOST_NEW), _NewSpan, since)
+            rows = await self._plain_rows(_NEW_SPANS.format(which=OF_ALL, most=_MOST_NEW), _NewSpan, since)
         if not of_all or len(rows) == _MOST_NEW:
-            which = _NEW_SPANS.format(which=_OF_THINGS, most=_NO_LIMIT)
+            which = _NEW_SPANS.format(which=OF_THINGS, most=_NO_LIMIT)
             rows = await self._plain_rows(which, _NewSpan, {"things": list(things)} | since)
         found: dict[str, list[Piece]] = defaultdict(list)
         asked = set(things)
@@ -213,34 +173,3 @@ class UptimeHistory:
             if row.thing in asked:
                 found[row.thing].append(Piece(row.n, row.since, row.until, row.state))
         return found
-
-    async def _months(self, things: Sequence[str], parts: Parts, which: str) -> list[Month]:
-        if not (months := parts.months):
-            return []
-        question = _MONTHS.format(
-            months=list(months), slices=[[at[:2] for at in some] for some in months.values()],
-            dates=_dates(months), place="1" if parts.is_one else "number", which=which,
-        )  # fmt: skip
-        return await self._plain_rows(question, Month, _named(things, which))
-
-    async def _days(
-        self, things: Sequence[str], parts: Parts, days: Sequence[int], source: str, which: str
-    ) -> list[Day]:
-        found: list[Day] = []
-        for begin in range(0, len(days), _DAYS_AT_ONCE):
-            some = list(days[begin : begin + _DAYS_AT_ONCE])
-            slices = [[at[:2] for at in parts.quarters(day)] for day in some]
-            question = _DAYS.format(days=some, slices=slices, source=source.format(dates=_dates(some), which=which))
-            rows = await self._plain_rows(question, Day, _named(things, which))
-            found += [row._replace(place=some[row.place - 1]) for row in rows]
-        return found
-
-
-def _named(things: Sequence[str], which: str) -> dict[str, list[str]]:
-    """The parameters of a question for all things, or for these."""
-    return {} if which == _OF_ALL else {"things": list(things)}
-
-
-def _dates(days: Iterable[int]) -> str:
-    """Days as ClickHouse reads them."""
-    return "(" + ", ".join(f"'{to_day(day * DAY)}'" for day in days) + ")"

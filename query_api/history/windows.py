@@ -11,19 +11,18 @@ What ClickHouse needs for a question is mostly its planning: so there is one pla
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from msgspec import Struct
 from msgspec.structs import astuple
 
 from infra.clickhouse.client import ClickHouse
 from infra.clock import SYSTEM_CLOCK, Clock
+from query_api.history.pieces import DAY_COUNTED, HOUR_COUNTED, RESULT, SPAN, Closed, Counted, CountedPiece, Result
 from query_api.history.rolled_to import RolledTo
 from query_api.history.uptime import Span
 from schemas.base import SECOND, Micros
-from schemas.transitions import VisibleStatus
 
 HOUR: Micros = 3_600 * SECOND
 DAY: Micros = 24 * HOUR
@@ -46,14 +45,11 @@ _DOWN, _UP, _MAINTENANCE = 0, 1, 2
 # planning, too, and FINAL a third of the time.
 _PIECES = """
 SELECT kind, at, n, results, made, figures, result, span FROM uptime_pieces
-PREWHERE monitor = {{monitor:String}} AND (
-    kind = 0 AND at >= {rolled_to} OR kind = 1 AND at >= {first_hour} AND ({hours})
-    OR kind = 2 AND at >= {first_hour} OR kind = 3 AND at >= {start}
-)
+PREWHERE monitor = {{monitor:String}} AND ({which})
 SETTINGS output_format_json_named_tuples_as_objects = 0
 """
-_RESULT, _HOUR, _WHOLE_DAY, _SPAN = 0, 1, 2, 3
-
+_WHICH = """kind = 0 AND at >= {rolled_to} OR kind = 1 AND at >= {first_hour} AND ({hours})
+    OR kind = 2 AND at >= {first_hour} OR kind = 3 AND at >= {start}"""
 # The rows of all hours of which one is new; those before the window tell only whether the hour is whole.
 _ANEW = f"""
 SELECT hour, sum(many), sumIf(many, outcome < 2), sumIf(many, outcome = 1), sumIf(spent, outcome = 1),
@@ -78,37 +74,15 @@ GROUP BY hour
 _Results = dict[tuple[int, str], tuple[int, int]]
 
 
-class _Counted(Struct, array_like=True, gc=False):
-    counted: int
-    up: int
-    took: int
-    buckets: list[int]
-    times: list[int]
-    packed: list[tuple[int, str, int, int]]
-
-
-class _Result(Struct, array_like=True, gc=False):
-    slot: Micros
-    region: str
-    outcome: int
-    took: int
-
-
-class _Closed(Struct, array_like=True, gc=False):
-    since: Micros
-    until: Micros
-    state: VisibleStatus | Literal[""]
-
-
 class _Piece(NamedTuple):
     kind: int
     at: int
     n: int
     results: int
     made: Micros
-    figures: _Counted
-    result: _Result
-    span: _Closed
+    figures: Counted
+    result: Result
+    span: Closed
 
 
 class Figures(NamedTuple):
@@ -121,12 +95,19 @@ class Figures(NamedTuple):
     percentiles: tuple[float, ...]
 
 
+class Told(NamedTuple):
+    """spans: that are closed, oldest first, uncut."""
+
+    figures: Figures
+    spans: list[Span]
+
+
 class _Sum:
     def __init__(self) -> None:
         self.total, self.up, self.took = 0, 0, 0
         self.times = [0] * (_bucket(_MOST_TOOK) + 1)
 
-    def add_counted(self, told: _Counted) -> None:
+    def add_counted(self, told: Counted) -> None:
         self.add(told.counted, told.up, told.took, told.buckets, told.times)
 
     def add(self, total: int, up: int, took: int, buckets: Iterable[int], times: Iterable[int]) -> None:
@@ -157,7 +138,7 @@ def _bucket(took: int) -> int:
     return math.ceil(math.log(max(took, 1)) / _LOG_STEP)
 
 
-class _Window(NamedTuple):
+class Window(NamedTuple):
     """Since `start`; all that was inserted before `rolled_to`, in seconds, is in the roll-ups."""
 
     monitor: str
@@ -179,12 +160,12 @@ class _Window(NamedTuple):
         """From this hour on, in seconds, results are usually not rolled up yet."""
         return max(DAY, (self.rolled_to * SECOND - _USUALLY) // HOUR * HOUR) // SECOND
 
-    def pieces(self, by_hour: Iterable[int] = ()) -> str:
-        """The question for all pieces: hours are those of days that are not whole, not over, or in `by_hour`."""
+    def which(self, by_hour: Iterable[int] = ()) -> str:
+        """Which pieces it is made of: hours are those of days that are not whole, not over, or in `by_hour`."""
         hours = f"at < {self.days.start} OR at >= {self.days.stop}"
         if days := ", ".join(str(day) for day in sorted(by_hour)):
             hours += f" OR intDiv(at, {_DAY}) * {_DAY} IN ({days})"
-        return _PIECES.format(
+        return _WHICH.format(
             rolled_to=self.rolled_to, first_hour=self.first_hour, start=self.start // SECOND, hours=hours
         )
 
@@ -201,62 +182,82 @@ class ProbeWindows:
         self._rows, self._plain_rows = clickhouse.rows, clickhouse.plain_rows
         self._rolled_to = RolledTo(clickhouse, "probe_results")
 
-    async def read(self, monitor: str, start: Micros) -> tuple[Figures, list[Span]]:
-        """All since `start`: its results counted, and its closed spans, oldest first, uncut."""
+    async def window(self, monitor: str, start: Micros) -> Window:
+        """What to ask for, of all since `start`."""
         # ClickHouse takes a small number for no time at all; of the first day of 1970 there are no results.
-        window = _Window(monitor, max(start, DAY), await self._rolled_to.known())
+        return Window(monitor, max(start, DAY), await self._rolled_to.known())
+
+    def is_fresh(self, window: Window) -> bool:
+        """Whether rows that are not rolled up are few."""
+        return self._clock.real() / SECOND - window.rolled_to < _FEW_WITHIN
+
+    async def read(self, monitor: str, start: Micros) -> Told:
+        """All since `start`."""
+        window = await self.window(monitor, start)
         asked = {"monitor": monitor}
-        if self._clock.real() / SECOND - window.rolled_to < _FEW_WITHIN:
-            pieces = await self._plain_rows(window.pieces(), _Piece, asked)
-            new = _by_hour(pieces, window.start)
-            if all(hour >= window.recent for hour in new):
-                return _summed(window, pieces, new, {}), _spans(pieces, start)
+        if self.is_fresh(window):
+            pieces = await self._plain_rows(_PIECES.format(which=window.which()), _Piece, asked)
+            if (known := told_by(window, pieces)) is not None:
+                return known
         anew = {hour: figure for hour, *figure in await self._rows(_ANEW, window.asked)}
         days = {hour // _DAY * _DAY for hour in anew}
-        pieces = await self._plain_rows(window.pieces(days), _Piece, asked)
-        return _summed(window, pieces, {}, anew), _spans(pieces, start)
+        pieces = await self._plain_rows(_PIECES.format(which=window.which(days)), _Piece, asked)
+        return Told(_summed(window, pieces, {}, anew), closed_spans(pieces, window.start))
 
 
-def _spans(pieces: Iterable[_Piece], start: Micros) -> list[Span]:
-    closed = {piece.n: piece.span for piece in pieces if piece.kind == _SPAN and piece.span.until > start}
+def told_by(window: Window, pieces: Sequence[CountedPiece]) -> Told | None:
+    """What these pieces tell, others among them; None: hours have to be counted anew."""
+    new = _by_hour(pieces, window)
+    if any(hour < window.recent for hour in new):
+        return None
+    return Told(_summed(window, pieces, new, {}), closed_spans(pieces, window.start))
+
+
+def closed_spans(pieces: Iterable[CountedPiece], start: Micros) -> list[Span]:
+    """The spans among these pieces that ended after `start`, oldest first, uncut."""
+    closed = {piece.n: piece.span for piece in pieces if piece.kind == SPAN and piece.span.until > start}
     in_order = (closed[n] for n in sorted(closed))
     return [Span(span.since, span.until, span.state) for span in in_order if span.state]
 
 
-def _by_hour(pieces: Iterable[_Piece], start: Micros) -> dict[int, _Results]:
+def _by_hour(pieces: Iterable[CountedPiece], window: Window) -> dict[int, _Results]:
     """Results that may not be rolled up, since `start`; of one that stands twice the one inserted last."""
     hours: dict[int, _Results] = {}
-    for piece in sorted((piece for piece in pieces if piece.kind == _RESULT), key=_inserted):
+    new = (piece for piece in pieces if piece.kind == RESULT and piece.at >= window.rolled_to)
+    for piece in sorted(new, key=_inserted):
         slot, region, outcome, took = astuple(piece.result)
-        if slot >= start:
+        if slot >= window.start:
             hour, offset = divmod(slot, HOUR)
             hours.setdefault(hour * HOUR // SECOND, {})[offset, region] = outcome, took
     return hours
 
 
-def _rolled_up(pieces: Iterable[_Piece]) -> Iterable[_Piece]:
+def _rolled_up(pieces: Iterable[CountedPiece]) -> Iterable[CountedPiece]:
     """Hours and days, each once: of those that stand twice the one that counts."""
-    counts: dict[tuple[int, int], _Piece] = {}
+    counts: dict[tuple[int, int], CountedPiece] = {}
     for piece in pieces:
-        if piece.kind in (_HOUR, _WHOLE_DAY):
+        if piece.kind in (HOUR_COUNTED, DAY_COUNTED):
             known = counts.setdefault((piece.kind, piece.at), piece)
             if (piece.results, piece.made) > (known.results, known.made):
                 counts[piece.kind, piece.at] = piece
     return counts.values()
 
 
-def _inserted(piece: _Piece) -> tuple[int, Micros]:
+def _inserted(piece: CountedPiece) -> tuple[int, Micros]:
     return piece.at, piece.made
 
 
-def _summed(window: _Window, pieces: Iterable[_Piece], new: dict[int, _Results], anew: dict[int, list[Any]]) -> Figures:
+def _summed(
+    window: Window, pieces: Iterable[CountedPiece], new: dict[int, _Results], anew: dict[int, list[Any]]
+) -> Figures:
     """new: rows that may not be rolled up, by hour. anew: hours as they are now. Where there are fewer rows than were
     rolled up once, some have expired, and the roll-up counts."""
     whole = _Sum()
     by_hour = {hour // _DAY * _DAY for hour in anew}
     new, anew = dict(new), dict(anew)
-    for kind, begin, _, results, _, figures, _, _ in _rolled_up(pieces):
-        if kind == _WHOLE_DAY:
+    for piece in _rolled_up(pieces):
+        begin, results, figures = piece.at, piece.results, piece.figures
+        if piece.kind == DAY_COUNTED:
             if begin in window.days and begin not in by_hour:
                 whole.add_counted(figures)
             continue

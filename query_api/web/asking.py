@@ -1,10 +1,13 @@
-"""Asking history for a part of a page: within a bound, and a part that does not come is said to be missing."""
+"""Asking history for a part of a page: within a bound, and a part that does not come is said to be missing. And whether
+the log answers, before a page begins with what would wait for it for long."""
 
 import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
 from infra.clickhouse.client import ClickHouseUnavailable
+from infra.log.lookup import LOOK_SECONDS
+from query_api.dependencies import Dependencies
 
 T = TypeVar("T")
 
@@ -19,3 +22,8 @@ async def told(question: Awaitable[T]) -> T | None:
             return await question
     except (ClickHouseUnavailable, TimeoutError):
         return None
+
+
+async def log_answers(deps: Dependencies) -> bool:
+    """Whether Kafka answers within a moment."""
+    return await deps.definitions_replica.caught_up(LOOK_SECONDS)

@@ -19,6 +19,7 @@ from infra.clickhouse.address import Address
 from infra.clickhouse.client import ClickHouse, connect
 from infra.clickhouse.migrations import migrate
 from processors.history.probe_hours import PROBE_HOURS
+from processors.history.response_times import RESPONSE_TIMES
 from query_api.history.monitors import Counts, DownTime, IncidentRow, MonitorHistory, Which
 from query_api.history.validity import ToldRow
 from query_api.history.windows import DAY, HOUR
@@ -67,7 +68,7 @@ def address(clickhouse_url: str) -> Address:
 @pytest.fixture
 def store(address: Address) -> Iterator[Store]:
     with connected(address) as client:
-        yield Store(client, PROBE_HOURS)
+        yield Store(client, PROBE_HOURS, RESPONSE_TIMES)
 
 
 @pytest.fixture
@@ -117,6 +118,11 @@ class TestCounts:
             for start in starts:
                 for monitor in ("a", "b"):
                     assert await history.counts(monitor, start) == pytest.approx(counted(known, monitor, start)), start
+            for start, monitor in zip(starts[:6], "ababab", strict=True):
+                end, by_day = start + random.randrange(1, 4 * DAY), random.random() < 0.5
+                view = await history.view(monitor, start, end, by_day, start)
+                assert view.observed == await history.observed(monitor, start), "in one question, as in several"
+                assert view.measured == await history.response_times.read(monitor, start, end, by_day)
         assert await history.counts("c", 0) == Counts(0, 0, None)
 
     async def test_what_was_inserted_twice_counts_once(self, store: Store, history: MonitorHistory) -> None:
@@ -265,6 +271,11 @@ class TestSpans:
         assert [(span.end, span.state) for span in spans] == [(begin, "up"), (begin + MINUTE, "down")]
         assert [span.state for span in (await history.observed("a", begin)).spans] == ["down"]
         assert (await history.observed("a", begin + MINUTE)).spans == []
+        store.settle()
+        view = await history.view("a", begin + MINUTE, begin + DAY, False, MIDNIGHT)
+        assert (view.closed, view.observed.spans, view.measured.downs) == (spans, [], spans[1:]), "hours count whole"
+        view = await history.view("a", MIDNIGHT, begin + DAY, False, begin)
+        assert (view.closed, view.observed.spans, view.measured.downs) == (spans[1:], spans, spans[1:])
 
 
 class TestIncidents:

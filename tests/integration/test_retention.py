@@ -116,7 +116,7 @@ LIMITS: dict[str, Any] = {
 
 def test_each_table_of_rows_has_a_setting(url: str, client: Client) -> None:
     # And the names of things, one row each, kept as long as anything that history tells of them.
-    marks = {"migrations", "rolled_up", "roll_ups", "probe_roll_ups", "things", "expired_rows"}
+    marks = {"migrations", "rolled_up", "roll_ups", "probe_roll_ups", "things", "expired_rows", "uptime_changes"}
     found = {
         name
         for (name,) in client.query(

@@ -7,6 +7,7 @@ expired.
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import pairwise
 from random import Random
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -111,11 +112,48 @@ async def test_agree_with_a_count_by_hand_at_every_stage(
             things = random.sample(THINGS, random.randrange(1, 4))
             for few, rows_each in ((20, 0), (0, 0), (0, 0), (0, 1_000)):
                 monkeypatch.setattr("query_api.history.uptimes._FEW", few)
-                monkeypatch.setattr("query_api.history.uptimes._ROWS_EACH", rows_each)
+                monkeypatch.setattr("query_api.history.rolled_days._ROWS_EACH", rows_each)
                 if rows_each:
                     history = UptimeHistory(clickhouse)
                 told = await history.read(things, cuts, known)
                 assert told.parts == {thing: expected[thing] for thing in things}, (stage, cuts, few, rows_each)
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_days_that_are_over_are_read_again_where_they_have_changed(
+    store: UptimeStore, clickhouse: ClickHouse, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One reader sees all of it come, in random pieces: what it keeps is as right as what another reads anew."""
+    monkeypatch.setattr("query_api.history.uptimes._FEW", 0)
+    monkeypatch.setattr("query_api.history.rolled_to._LOOK_SECONDS", -1.0)
+    random = Random(seed)
+    rows, shown = random_rows(random), list[Inserted]()
+    random.shuffle(rows)
+    keeps, asked = UptimeHistory(clickhouse), list[str]()
+    start = MIDNIGHT + random.randrange(DAY)
+    cuts = borders(None, "UTC", start, start + 2 * DAY + HOUR, 10)
+    current = dict.fromkeys(THINGS, Span(cuts[-1], cuts[-1], "up"))
+    plain_rows = keeps._days._plain_rows
+
+    async def counted(question: str, *arguments: Any) -> Any:
+        asked.append(question)
+        return await plain_rows(question, *arguments)
+
+    monkeypatch.setattr(keeps._days, "_plain_rows", counted)
+    for size in (len(rows) // 2, 5, 5, len(rows)):
+        some, rows = rows[:size], rows[size:]
+        store.insert(some)
+        shown = sorted([*shown, *some], key=lambda one: one[1][1] if one[0] is SPANS else 0)
+        store.settle()
+        expected = by_hand(shown, cuts, current)
+        assert (await keeps.read(THINGS, cuts, current)).parts == expected
+    asked.clear()
+    store.insert([])  # only time passes
+    store.settle()
+    store.client.command("TRUNCATE TABLE uptime_changes")  # as if all of it had been long ago
+    later = [cut + HOUR // 60 for cut in cuts]
+    assert (await keeps.read(THINGS, later, current)).parts == by_hand(shown, later, current)
+    assert len(asked) == 1, "of what has not changed nothing is read again"
 
 
 @pytest.mark.parametrize("seed", range(2))

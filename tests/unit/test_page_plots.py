@@ -4,9 +4,12 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from query_api.history.response_times import Figures, Place
-from query_api.history.status_pages import DAY, DayRow
+from query_api.history.status_pages import DAY
+from query_api.history.uptime import Span, format_percent, of_observed
 from query_api.web.monitors.answers import answers, phases_ms, within_words
 from query_api.web.monitors.availability import DAYS, availability
 from query_api.web.shown.plots import Bar, Point, bars, curve, stacks
@@ -16,6 +19,7 @@ from schemas.base import SECOND
 from schemas.response_times import BUCKETS
 from schemas.schedules import zone
 from schemas.times import iso, read_iso
+from schemas.transitions import VisibleStatus
 
 NOW = read_iso("2026-03-02T12:00:00+00:00")
 UTC = ShownTimes(zone("UTC"), "UTC", NOW)
@@ -46,14 +50,43 @@ def test_a_curve_stays_within_its_plot() -> None:
 
 def test_a_short_outage_does_not_paint_a_whole_day_red() -> None:
     day, hour = NOW // DAY, 3_600 * SECOND
-    rows = [DayRow("m", day - 1, DAY - hour // 60, hour // 60), DayRow("m", day - 2, 12 * hour, 12 * hour)]
-    found = availability(rows, "up", NOW - hour, NOW)
+    before = (day - 1) * DAY
+    spans = [
+        Span(before - DAY, before - 12 * hour, "up"),
+        Span(before - 12 * hour, before, "down"),
+        Span(before, before + hour // 60, "down"),
+        Span(before + hour // 60, day * DAY, "late"),
+        Span(day * DAY, NOW, "not_observed"),
+    ]
+    found = availability(spans, "up", NOW - hour, NOW)
     assert len(found.bars) == DAYS
     assert [bar.look for bar in found.bars[-4:]] == ["none", "down", "part", "up"]
     assert found.bars[-2].title == "2026-03-01: 99.93 % up, down 1 min"
     assert (found.uptime, found.down) == ("75.48 %", "12 h 1 min")
     assert availability([], "down", NOW - 2 * DAY, NOW).bars[-1].look == "down"
     assert availability([], "new", 0, NOW).uptime == ""
+
+
+@given(
+    lengths=st.lists(
+        st.tuples(st.sampled_from(["up", "late", "down", "paused"]), st.integers(1, 3 * DAY)), max_size=50
+    ),
+    overlap=st.integers(0, DAY),
+)
+def test_each_day_has_what_its_spans_say_of_it(lengths: list[tuple[VisibleStatus, int]], overlap: int) -> None:
+    at, spans = NOW - DAYS * DAY, list[Span]()
+    for state, length in lengths:
+        spans.append(Span(at, at + length + overlap, state))  # what begins later counts
+        at += length
+    status, since = (spans[-1].state, spans.pop().start) if spans else ("new", NOW)
+    found = availability(spans, status, min(since, NOW), NOW)
+    whole = [*spans, Span(min(since, NOW), NOW, status)]
+    for number, bar in enumerate(found.bars):
+        day = (NOW // DAY - DAYS + 1 + number) * DAY
+        share = of_observed(whole, day, min(day + DAY, NOW))
+        assert (bar.look == "none") == (share is None), bar
+        if share is not None:
+            assert bar.title.startswith(f"{iso(day)[:10]}: {'100' if share == 1 else format_percent(share, 2)} % up")
 
 
 def figures(samples: int, failures: int, ms: int, bucket: int) -> Figures:

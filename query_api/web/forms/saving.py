@@ -18,6 +18,8 @@ from query_api.web.page import NoPage, page
 from query_api.web.people.sign_in import led_to
 from query_api.web.viewer import Viewer
 
+# The key of a new thing, and the version of one that is there, make it safe to send a form again.
+_NOT_YET = "Nothing is saved yet. What you typed is kept here: save again in a moment."
 FEW = "Only owners and editors of the project change what is in it."
 
 
@@ -85,6 +87,8 @@ async def send(
     if version is not None:
         headers[IF_VERSION_HEADER] = str(version)
     answer = await call_api(request, viewer, project, method, path, body if shape is None else shape(body), **headers)
+    if answer.status == 503:  # whatever it says, it names no field
+        return Sent(answer, replace(form, problem=f"{_NOT_YET} {answer.words[:1].upper()}{answer.words[1:]}."))
     return Sent(answer, form if answer.is_made else refused(form, answer.words))
 
 

@@ -3,6 +3,7 @@
 The journal is folded again for the answer, so only a few are made at once; whoever comes then is told to try again.
 """
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.explaining import NotExplained
 from query_api.http.route_index import include
-from query_api.web.asking import told
+from query_api.web.asking import log_answers, told
 from query_api.web.checks.check_page import seen_check
 from query_api.web.monitors.monitor_page import seen_monitor
 from query_api.web.page import page
@@ -92,6 +93,8 @@ def read_time(text: str, now: Micros) -> tuple[Micros, str]:
 async def _explanation(deps: Dependencies, thing: Thing, at: Micros) -> tuple[Explanation | None, str]:
     if deps.explaining is None:
         return None, "Nothing can be explained here."
+    if not await log_answers(deps):
+        return None, f"{_BUSY}the log does not answer."
     try:
         return await deps.explaining.explain(thing.kind, thing.id, at), ""
     except NotExplained as fault:
@@ -103,14 +106,17 @@ async def _sent(deps: Dependencies, found: Explanation, times: ShownTimes) -> di
     """How each notice fared, by its delivery; of what is not known nothing."""
     requested = [each for change in found.changes for each in change.requested]
     fared: dict[str, str] = {}
-    for channel in sorted({one.channel for one in requested}):
-        wanted = [one.delivery for one in requested if one.channel == channel]
-        if deps.delivery_history is not None:
-            for row in await told(deps.delivery_history.outcomes(channel, wanted)) or ():
-                fared[row.delivery] = f"{OUTCOME_WORDS.get(row.outcome, row.outcome)}, {times.clock(row.at)}"
-        for delivery in wanted:
-            if (pending := deps.delivery_states.delivery(channel, delivery)) is not None:
-                fared[delivery] = f"pending{f': {pending.error}' if pending.error else ''}"
+    history = deps.delivery_history
+    if history is not None:
+        wanted: dict[str, list[str]] = {}
+        for one in requested:
+            wanted.setdefault(one.channel, []).append(one.delivery)
+        answers = await asyncio.gather(*(told(history.outcomes(channel, its)) for channel, its in wanted.items()))
+        for row in (row for rows in answers for row in rows or ()):
+            fared[row.delivery] = f"{OUTCOME_WORDS.get(row.outcome, row.outcome)}, {times.clock(row.at)}"
+    for one in requested:
+        if (pending := deps.delivery_states.delivery(one.channel, one.delivery)) is not None:
+            fared[one.delivery] = f"pending{f': {pending.error}' if pending.error else ''}"
     return {one.delivery: words for one in requested if (words := _notice(deps, found, one, fared))}
 
 

@@ -1,11 +1,11 @@
-"""How available a thing was, day by day, as bars. Days are those of UTC, as history sums them up. Pure."""
+"""How available a thing was, day by day, as bars. Days are those of UTC, cut from its spans. Pure."""
 
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from query_api.history.status_pages import DAY, DayRow
-from query_api.history.uptime import UP, format_percent, of_times
+from query_api.history.status_pages import DAY
+from query_api.history.uptime import UP, Span, apart, format_percent, of_times
 from query_api.web.shown.plots import Bar
 from schemas.base import SECOND, Micros
 from schemas.duration_words import duration_words
@@ -23,23 +23,23 @@ class Availability(NamedTuple):
     down: str
 
 
-def availability(rows: Sequence[DayRow], status: VisibleStatus, since: Micros, now: Micros) -> Availability:
-    """rows: what history tells of closed spans; status, since: the span that is open."""
-    spent = {row.day: (row.up, row.down) for row in rows}
-    bars, all_up, all_down = list[Bar](), 0, 0
+def availability(closed: Sequence[Span], status: VisibleStatus, since: Micros, now: Micros) -> Availability:
+    """closed: the spans that are over, oldest first. status, since: the span that is open."""
     last = now // DAY
-    for day in range(last - DAYS + 1, last + 1):
-        up, down = spent.get(day, (0, 0))
-        lasted = max(0, min(now, (day + 1) * DAY) - max(since, day * DAY))
-        if status in UP:
-            up += lasted
-        elif status == "down":
-            down += lasted
-        all_up, all_down = all_up + up, all_down + down
-        bars.append(_bar(to_day(day * DAY), of_times(up, down), down))
-    whole = of_times(all_up, all_down)
+    start = (last - DAYS + 1) * DAY
+    ups, downs = [0] * DAYS, [0] * DAYS
+    for span in apart([*closed, Span(since, now, status)]):
+        spent = ups if span.state in UP else downs if span.state == "down" else None
+        begin, end = max(span.start, start), min(span.end, now)
+        while spent is not None and begin < end:
+            until = min(end, (begin // DAY + 1) * DAY)
+            spent[(begin - start) // DAY] += until - begin
+            begin = until
+    days = range(last - DAYS + 1, last + 1)
+    bars = [_bar(to_day(day * DAY), of_times(up, down), down) for day, up, down in zip(days, ups, downs, strict=True)]
+    whole, down = of_times(sum(ups), sum(downs)), sum(downs)
     uptime = "" if whole is None else _percent(whole)
-    return Availability(bars, uptime, duration_words(all_down / SECOND) if all_down else "")
+    return Availability(bars, uptime, duration_words(down / SECOND) if down else "")
 
 
 def _bar(date: str, share: Fraction | None, down: Micros) -> Bar:

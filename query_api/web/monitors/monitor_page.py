@@ -12,12 +12,12 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.history.checks import Transition
-from query_api.history.monitors import ResultRow
+from query_api.history.monitors import Observed, ResultRow, View
 from query_api.http.lookup import look_up
 from query_api.http.refusals import Unavailable
 from query_api.http.route_index import include
 from query_api.web.asking import told
-from query_api.web.monitors.answers import Answers, answers
+from query_api.web.monitors.answers import answers
 from query_api.web.monitors.availability import DAYS, Availability, availability
 from query_api.web.monitors.monitor_forms import healthy_words
 from query_api.web.page import NoPage, page
@@ -58,13 +58,13 @@ async def monitor_page(request: Request, deps: DependenciesDep, who: ViewerDep, 
     wanted = read_range(request.query_params.get("range", ""), times.now, times.zone)
     thing = monitor_thing(deps, monitor)
     state = deps.monitor_states.state(monitor.id)
-    by_day, measured, percentiles, results, changes = await asyncio.gather(
-        _availability(deps, monitor, state, times),
-        _answers(deps, monitor, wanted, times),
-        _percentiles(deps, monitor, wanted),
+    known, results, changes = await asyncio.gather(
+        _view(deps, monitor, wanted, times),
         _results(deps, monitor, times),
         _changes(deps, monitor, times),
     )
+    since = times.now if state is None else state.since
+    by_day = None if known is None else availability(known.closed, thing.status, since, times.now)
     channels = [one for each in monitor.channels if (one := deps.directory.channel(each)) is not None]
     return await page(
         "monitor.html",
@@ -89,8 +89,8 @@ async def monitor_page(request: Request, deps: DependenciesDep, who: ViewerDep, 
         availability=by_day,
         availability_svg=None if by_day is None else _drawn(by_day),
         days=DAYS,
-        answers=measured,
-        percentiles=percentiles,
+        answers=None if known is None else answers(known.measured.figures, wanted, times),
+        percentiles=[] if known is None or not wanted.is_until_now else _percentiles(known.observed),
         results=results,
         behind=behind(deps),
         **changes,
@@ -113,17 +113,11 @@ def _name(deps: Dependencies, who: Viewer, id: str) -> str:
     return other.name if other is not None and who.may_see(other.project) else ""
 
 
-async def _availability(
-    deps: Dependencies, monitor: Monitor, state: MonitorState | None, times: ShownTimes
-) -> Availability | None:
-    if deps.page_history is None:
+async def _view(deps: Dependencies, monitor: Monitor, wanted: TimeRange, times: ShownTimes) -> View | None:
+    if deps.monitor_history is None:
         return None
-    start = (times.now // _DAY - DAYS + 1) * _DAY
-    rows = await told(deps.page_history.days([monitor.id], start, times.now))
-    if rows is None:
-        return None
-    thing = monitor_thing(deps, monitor)
-    return availability(rows, thing.status, times.now if state is None else state.since, times.now)
+    first = (times.now // _DAY - DAYS + 1) * _DAY
+    return await told(deps.monitor_history.view(monitor.id, wanted.start, wanted.end, wanted.by_day, first))
 
 
 def _drawn(by_day: Availability) -> Any:
@@ -131,20 +125,9 @@ def _drawn(by_day: Availability) -> Any:
     return bars(by_day.bars, f"Availability of the last {DAYS} days: {uptime}")
 
 
-async def _answers(deps: Dependencies, monitor: Monitor, wanted: TimeRange, times: ShownTimes) -> Answers | None:
-    if deps.monitor_history is None:
-        return None
-    question = deps.monitor_history.response_times.read(monitor.id, wanted.start, wanted.end, wanted.by_day)
-    measured = await told(question)
-    return None if measured is None else answers(measured.figures, wanted, times)
-
-
-async def _percentiles(deps: Dependencies, monitor: Monitor, wanted: TimeRange) -> list[tuple[str, str]]:
-    """How long whole probes took, of those that were well; only of a range that ends now."""
-    if deps.monitor_history is None or not wanted.is_until_now:
-        return []
-    observed = await told(deps.monitor_history.observed(monitor.id, wanted.start))
-    if observed is None or observed.percentiles is None:
+def _percentiles(observed: Observed) -> list[tuple[str, str]]:
+    """How long whole probes took, of those that were well."""
+    if observed.percentiles is None:
         return []
     names = ("median", "95th percentile", "99th percentile")
     return [(name, f"{took / 1_000:.0f} ms") for name, took in zip(names, observed.percentiles, strict=True)]
