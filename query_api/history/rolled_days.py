@@ -70,8 +70,8 @@ class RolledDays:
         self._plain_rows, self._kept = clickhouse.plain_rows, KeptDays()
 
     async def rolled_up(self, things: Sequence[str], parts: Parts, mark: int) -> Mapping[str, Rolled]:
-        """What is rolled up of each of these things. mark: of the roll-ups, before this call, in seconds: one that ended
-        later began later, too, and wrote down its changes from then on."""
+        """What is rolled up of each of these things. mark: of the roll-ups, before this call, in seconds: one that
+        ended later began later, too, and wrote down its changes from then on."""
         cuts = _cuts(parts)
         since = self._kept.changed_since(things, cuts)
         [(now, many, told)] = await self._plain_rows(_LOOK, tuple[int, int, list[str]], {"since": since})

@@ -4,10 +4,12 @@ By count: results that were well among all regular ones. By time: how long it wa
 watched. What was in maintenance is in neither. Without any, null.
 """
 
+import asyncio
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from infra.clickhouse.client import ClickHouseUnavailable
 from query_api.dependencies import Dependencies
 from query_api.history.behind import Behind
 from query_api.history.monitors import Counts
@@ -31,6 +33,10 @@ _DAY: Micros = 86_400 * SECOND
 PERIODS: dict[Period, Micros] = {"24h": _DAY, "7d": 7 * _DAY, "30d": 30 * _DAY, "90d": 90 * _DAY}
 
 
+# A monitor is shown without its uptime rather than later.
+_PATIENCE = 2.0
+
+
 class RecentUptimes:
     """The uptime of 30 days, by count, that a monitor is shown with: none older than `HOLD`."""
 
@@ -45,7 +51,11 @@ class RecentUptimes:
     async def _ask(self, monitor: Monitor) -> float | None:
         start = self._deps.clock.now() - PERIODS["30d"]
         with answering_history():
-            return _percentage(await history_of(self._deps).counts(monitor.id, start))
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    return _percentage(await history_of(self._deps).counts(monitor.id, start))
+            except TimeoutError:
+                raise ClickHouseUnavailable("no answer in time") from None
 
 
 class UptimeObject(Struct, kw_only=True, gc=False):

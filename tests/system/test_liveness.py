@@ -143,7 +143,8 @@ def test_pages_say_what_they_cannot_show(pingfold: Pingfold) -> None:
     pingfold.good_ping(check)
     pingfold.good_ping(check, "fail", method="POST", content=b"said")
     with browser_of(pingfold) as browser:
-        paths = every_page(pingfold, check)
+        # What other settings would have told is folded for its answer, which may take longer.
+        paths = [path for path in every_page(pingfold, check) if "what-if?" not in path]
         wait_until(lambda: len(pingfold.pings(check)) == 2, GOES_ON_SECONDS * SLOWER, "history has its pings")
         well: dict[str, Seen] = {}
 
