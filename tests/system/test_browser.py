@@ -110,7 +110,14 @@ def test_the_first_five_minutes(equipped: Equipped, browser: Browser) -> None:
     expect(page.locator("#live-state")).to_have_text("Live")
     pingfold.good_ping(page.url.rpartition("/")[2].partition("?")[0])
     expect(page.locator("#live .status").first).to_have_text("up")
+    page.get_by_label("To see what a ping does").select_option("fail")
+    page.get_by_role("button", name="Ping now").click()
+    expect(page.locator("#live .status").first).to_have_text("down")
+    # A row of a table stands as a list, each cell behind the head of its column.
+    _goto_whole(page, page.url.partition("?")[0])
+    expect(page.locator("td[data-label=Signal]").first).to_have_text("fail")
     assert _is_within(page)
+    assert violations(page) == []
     assert page.title() != "run"
     context.close()
 
