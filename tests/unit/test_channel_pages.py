@@ -2,13 +2,18 @@
 
 import asyncio
 import dataclasses
+import json
+import re
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra.clickhouse.client import ClickHouseUnavailable
 from query_api.web import asking
+from query_api.web.channels.channel_deliveries import is_test
 from schemas.base import encode
 from schemas.deliveries import DeliveryAttempted
 from schemas.ids import derived_id
@@ -52,6 +57,7 @@ async def test_a_test_is_sent_and_sent_again(harness: Harness) -> None:
     page = (await browser.get(answer.headers["Location"])).text
     assert "A test is on its way" in page
     assert "an attempt is under way" in page
+    assert "<strong>a test:</strong> it is down" in page
     [pending] = harness.log.delivery_states.pending(channel)
     failed = DeliveryAttempted(delivery=pending.id, attempt=1, at=harness.log.now(), status=500)
     harness.log.send(DELIVERIES.name, channel, encode(failed))
@@ -60,6 +66,25 @@ async def test_a_test_is_sent_and_sent_again(harness: Harness) -> None:
     page = (await browser.get(f"/channels/{channel}")).text
     assert "1 attempt failed" in page
     assert "next attempt" in page or "under way" in page
+
+
+async def test_a_test_that_has_ended_is_told_from_what_was_true(harness: Harness) -> None:
+    channel, browser = await webhook(harness, on_every_monitor=True), await owner(harness)
+    await browser.send_form(f"/channels/{channel}", {}, "/test")
+    check = (await harness.client.post("/api/v3/checks/", json={"name": "backup", "channels": channel})).json()["uuid"]
+    harness.log.ping(check, "fail")
+    for pending in harness.log.delivery_states.pending(channel):
+        took = DeliveryAttempted(delivery=pending.id, attempt=1, at=harness.log.now(), status=200)
+        harness.log.send(DELIVERIES.name, channel, encode(took))
+    page = (await browser.get(f"/channels/{channel}")).text
+    assert re.findall(r"<td>(<strong>a test:</strong> )?it is down</td>", page).count("") == 1
+    assert page.count("a test:</strong> it is down") == 1
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_a_body_of_any_form_is_a_test_or_is_not(body: bytes) -> None:
+    assert is_test(body.decode(errors="replace")) is False
+    assert is_test(json.dumps({"event": "monitor.down", "data": {"test": True, "x": body.hex()}})) is True
 
 
 async def test_what_a_test_is_refused_for_is_told(harness: Harness) -> None:

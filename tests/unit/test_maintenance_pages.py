@@ -24,7 +24,7 @@ from schemas.times import local
 from tests.harness import POP_KEY, Harness
 from tests.memory import START
 from tests.people_world import member, owner
-from tests.web_browser import form_of
+from tests.web_browser import fields_of, form_of
 
 KEY = {"Authorization": f"Bearer {POP_KEY}"}
 UTC, HOUR = zone("UTC"), 3_600 * SECOND
@@ -174,6 +174,11 @@ async def test_windows_are_made_changed_and_removed(harness: Harness) -> None:
     assert changed is not None
     assert isinstance(changed.window, Recurring)
     assert (changed.window.duration, changed.tags, changed.name) == (900, ("web",), "Once")
+    page = await browser.get(f"/maintenance/new?copy={id}")
+    answer = await browser.post(form_of(page.text, harness.project)[0], data=fields_of(page, harness.project))
+    copy = harness.log.directory.window(answer.headers["Location"].split("?")[0].rpartition("/")[2])
+    assert copy is not None
+    assert (copy.window, copy.tags, copy.name, copy.id == id) == (changed.window, ("web",), "Once (copy)", False)
     answer = await browser.send_form(f"/maintenance/{id}/remove", {}, "/remove")
     assert answer.headers["Location"] == "/maintenance?done=removed"
     assert harness.log.directory.window(id) is None

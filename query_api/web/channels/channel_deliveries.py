@@ -3,7 +3,10 @@
 History that does not answer takes only its own part away: what is pending, this process knows itself.
 """
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
+
+import msgspec
 
 from query_api.dependencies import Dependencies
 from query_api.history.deliveries import FinishedRow
@@ -20,6 +23,17 @@ _WELL = ("delivered", "gathered")
 _MISSING = "History does not answer now: what was sent before is missing here."
 LAST_MISSING = "History does not answer now: what channels were sent last is missing here."
 _NONE = "History is not available here: only what is pending is shown."
+
+
+class _TestData(msgspec.Struct):
+    test: bool = False
+
+
+class _TestBody(msgspec.Struct):
+    data: _TestData
+
+
+_test_body = msgspec.json.Decoder(_TestBody).decode
 
 
 class Log(NamedTuple):
@@ -42,7 +56,9 @@ async def log_of(deps: Dependencies, channel: Channel, page: int, times: ShownTi
     if found is None:
         return Log(rows, _MISSING, len(pending) > skip + PER_PAGE)
     known = {(one.id, one.replay) for one in pending}
-    rows += [_row(one, times) for one in found[:room] if (one.delivery, one.replay) not in known]
+    shown = [one for one in found[:room] if (one.delivery, one.replay) not in known]
+    tests = await told(_tests(deps.delivery_history, channel.id, [one.delivery for one in shown])) or ()
+    rows += [_row(one, times, tests) for one in shown]
     return Log(rows, "", len(found) > room)
 
 
@@ -64,6 +80,20 @@ async def last_of(deps: Dependencies, channel: Channel, times: ShownTimes) -> La
     return Last(_row(found[0], times) if found else None, found is None)
 
 
+def is_test(body: str) -> bool:
+    """Whether somebody had this body sent to see whether it arrives."""
+    try:
+        return _test_body(body).data.test
+    except msgspec.DecodeError:  # a body of another form, or one that was not kept
+        return False
+
+
+async def _tests(history: DeliveryHistoryReader, channel: str, deliveries: list[str]) -> set[str]:
+    """Those of the deliveries that were tests."""
+    sent = await history.sent(channel, deliveries) if deliveries else {}
+    return {id for id, one in sent.items() if is_test(one.body)}
+
+
 async def _finished(history: DeliveryHistoryReader, channel: str, skip: int, limit: int) -> list[FinishedRow]:
     await history.caught_up(channel)
     return await history.log(channel, skip, limit)
@@ -74,6 +104,7 @@ def _pending(delivery: Delivery, times: ShownTimes) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "notice": NOTICE_WORDS.get(delivery.notice, delivery.notice),
+        "is_test": is_test(delivery.body),
         "look": "none" if not delivery.error else "late",
         "word": "pending",
         "outcome": following,
@@ -85,10 +116,11 @@ def _pending(delivery: Delivery, times: ShownTimes) -> dict[str, Any]:
     }
 
 
-def _row(row: FinishedRow, times: ShownTimes) -> dict[str, Any]:
+def _row(row: FinishedRow, times: ShownTimes, tests: Collection[str] = ()) -> dict[str, Any]:
     is_well = row.outcome in _WELL
     return {
         "id": row.delivery,
+        "is_test": row.delivery in tests,
         "notice": NOTICE_WORDS.get(row.notice, row.notice),  # type: ignore[call-overload]
         "look": "up" if is_well else "none" if row.outcome == "muted" else "down",
         "word": "sent" if is_well else "not sent",

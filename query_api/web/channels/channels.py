@@ -34,7 +34,7 @@ _MOST_ASKED = 50
 _DONE = {
     "made": "The channel is made. Send a test to see whether it arrives.",
     "kept": "The changes are kept.",
-    "test": "A test is on its way: it stands first in the list below.",
+    "test": "A test is on its way: it stands first in the list below. Load this page again to see how it fared.",
     "again": "It is being sent again.",
     "enabled": "The channel is enabled.",
     "muted": "The channel is muted.",

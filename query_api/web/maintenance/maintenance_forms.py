@@ -10,6 +10,7 @@ from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
 from query_api.poppaping.maintenance_bodies import CreateMaintenanceWindowBody
 from query_api.poppaping.maintenance_object import maintenance_object
+from query_api.web.checks.check_forms import copied_name
 from query_api.web.forms.form_fields import Field, Group, Option, field_of
 from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
@@ -34,8 +35,15 @@ def install(app: FastAPI) -> None:
 
 
 @router.get("/maintenance/new", dependencies=[Depends(viewer)])
-async def new_page(request: Request, deps: DependenciesDep, who: ViewerDep, project: str = "") -> Response:
-    """The form of a new window."""
+async def new_page(
+    request: Request, deps: DependenciesDep, who: ViewerDep, project: str = "", copy: str = ""
+) -> Response:
+    """The form of a new window. copy: the window that it is to be like, which names the project."""
+    if copy:
+        like = await _window(deps, who, copy)
+        zone, values = reader_of(request, deps).times.zone, _values(deps, like)
+        copied = values | {"name": copied_name(like.name)}
+        return await _new(request, like.project, new_form(_groups(deps, like.project, like), copied, zone))
     must_edit(who, project)
     times = reader_of(request, deps).times
     values = {"when": "now", "duration": "30m", "timezone": times.name}
