@@ -87,8 +87,10 @@ async def test_an_empty_overview_tells_the_first_steps(harness: Harness) -> None
     page = await text(harness)
     assert (steps(page), "Nobody is told when something is down" in page) == ([], True)
     assert "Nobody is told" not in (await bob.get("/")).text
+    assert "<span>no channel</span>" not in page
     harness.make_channel("ops")
-    assert "Nobody is told" not in await text(harness)
+    page = await text(harness)
+    assert ("Nobody is told" in page, "<span>no channel</span>" in page) == (False, True)
     other = f"project={harness.other}"
     assert steps(await text(harness, f"/?{other}")) == [f"/monitors/new?{other}", f"/checks/new?{other}"]
 

@@ -64,7 +64,7 @@ async def overview(request: Request, deps: DependenciesDep, who: ViewerDep) -> R
     pages = max(1, -(-len(seen.things) // each))
     number = min(wanted.page, pages)
     shown = seen.things[(number - 1) * each : number * each]
-    times = reader_of(request, deps).times
+    times, told = reader_of(request, deps).times, has_channels(deps, who)
     return await page(
         "wall.html" if wanted.wall else "overview.html",
         deps,
@@ -83,7 +83,8 @@ async def overview(request: Request, deps: DependenciesDep, who: ViewerDep) -> R
         channels=_silent(deps, names, times),
         choices=_choices(deps, who, names),
         steps=() if seen.total else first_steps(deps, who, wanted.project),
-        nobody_told=bool(seen.total and who.editable and not has_channels(deps, who)),
+        nobody_told=bool(seen.total and who.editable and not told),
+        some_told=told,
         behind=behind(deps),
     )
 
@@ -143,6 +144,7 @@ def _row(thing: Thing, times: ShownTimes, project: str) -> dict[str, Any]:
         "what": thing.what,
         "tags": thing.tags,
         "muted": muted,
+        "untold": not definition.channels,
         "acknowledged": "" if state is None else acknowledged_words(state.acknowledged),
         "project": project,
     }
