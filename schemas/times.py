@@ -131,3 +131,12 @@ def read_iso(text: str) -> Micros:
     if "\0" in text:
         raise ValueError("a time has no NUL in it")  # which the library passes over at the end
     return micros_of(read_moment(text))
+
+
+def read_local(text: str, zone: tzinfo) -> Micros:
+    """The same; a text without an offset, such as `2025-02-21 15:32`, is by the clock of a zone. Of two moments at
+    which that clock shows it, the earlier one. Raises `ValueError`, `OverflowError`."""
+    if "\0" in text:
+        raise ValueError("a time has no NUL in it")
+    moment = read_moment(text)
+    return micros_of(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone))

@@ -15,10 +15,10 @@ from query_api.web.monitors.availability import DAYS, availability
 from query_api.web.shown.plots import Bar, Point, bars, curve, stacks
 from query_api.web.shown.shown_times import ShownTimes
 from query_api.web.shown.time_range import read_range
-from schemas.base import SECOND
+from schemas.base import SECOND, Micros
 from schemas.response_times import BUCKETS
 from schemas.schedules import zone
-from schemas.times import iso, read_iso
+from schemas.times import exact_iso, iso, read_iso, read_local
 from schemas.transitions import VisibleStatus
 
 NOW = read_iso("2026-03-02T12:00:00+00:00")
@@ -140,3 +140,15 @@ def test_what_is_no_range_is_said_and_the_last_day_is_shown(text: str) -> None:
     found = read_range(text, NOW, zone("Asia/Kolkata"))
     assert found.fault.startswith("The range ")
     assert (found.name, found.end - found.start) == ("24h", DAY)
+
+
+@given(
+    st.integers(0, 4_000_000_000_000_000),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia"]),
+)
+def test_a_moment_in_an_input_is_read_as_it_was(at: Micros, name: str) -> None:
+    times = ShownTimes(zone(name), name, NOW)
+    read = read_local(times.typed(at), times.zone)
+    # Of the hour that a clock shows twice, the earlier one is read.
+    assert read == at or (times.typed(read) == times.typed(at) and read < at)
+    assert read_local(exact_iso(at), times.zone) == at

@@ -15,6 +15,7 @@ from query_api.web.shown.time_range import DAY
 from query_api.web.viewer import Viewer, viewer
 from schemas.actors import Actor
 from schemas.base import SECOND, Micros
+from schemas.schedules import zone
 from schemas.times import exact_iso
 from tests.harness import ADMIN_PASSWORD, OTHER_KEY, POP_KEY, Harness
 
@@ -105,7 +106,7 @@ async def test_the_slider_leads_to_an_address_that_names_the_moment(harness: Har
 @pytest.mark.parametrize("ago", [0, 1, 59, 3_600, 90_000, 10**6, 10**7, 10**9])
 @pytest.mark.parametrize("span", ["", "24h", "7d", "30d", "90d", "x"])
 def test_a_slider_holds_its_moment_and_has_a_bounded_number_of_places(ago: int, span: str) -> None:
-    moment = read_past([("at", exact_iso(NOW - ago * SECOND)), ("range", span)], NOW)
+    moment = read_past([("at", exact_iso(NOW - ago * SECOND)), ("range", span)], NOW, zone("UTC"))
     slider = moment.slider
     assert slider["min"] <= slider["value"] <= slider["max"]
     assert slider["value"] <= moment.at // SECOND < slider["value"] + slider["step"]
@@ -131,7 +132,7 @@ def test_a_slider_holds_its_moment_and_has_a_bounded_number_of_places(ago: int, 
     ],
 )
 def test_a_moment_is_read_from_the_address(said: dict[str, str], at: Micros, fault: bool) -> None:
-    moment = read_past(said.items(), NOW)
+    moment = read_past(said.items(), NOW, zone("UTC"))
     assert moment.at == at
     assert bool(moment.fault) == fault
     again = dict(re.findall("(at|range)=([^&]*)", moment.query(NOW - DAY, OverviewFilter())))

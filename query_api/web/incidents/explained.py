@@ -4,6 +4,7 @@ The journal is folded again for the answer, so only a few are made at once; whoe
 """
 
 import asyncio
+from datetime import tzinfo
 from typing import Any
 from urllib.parse import quote
 
@@ -25,7 +26,7 @@ from query_api.web.shown.things import Thing, check_thing, monitor_thing
 from query_api.web.viewer import ViewerDep, viewer
 from schemas.base import SECOND, Micros
 from schemas.explanations import DeadlinePart, ExplainedChange, ExplainedEvent, Explanation, RequestedNotice
-from schemas.times import exact_iso, read_iso
+from schemas.times import exact_iso, read_local
 
 router = APIRouter(include_in_schema=False)
 
@@ -53,7 +54,7 @@ async def why_monitor(request: Request, deps: DependenciesDep, who: ViewerDep, i
 
 async def _answer(request: Request, deps: Dependencies, thing: Thing) -> Response:
     times = reader_of(request, deps).times
-    at, fault = read_time(request.query_params.get("at", ""), times.now)
+    at, fault = read_time(request.query_params.get("at", ""), times.now, times.zone)
     found: Explanation | None = None
     if not fault:
         found, fault = await _explanation(deps, thing, at)
@@ -65,7 +66,7 @@ async def _answer(request: Request, deps: Dependencies, thing: Thing) -> Respons
         request=request,
         thing=thing,
         at=at,
-        at_text=exact_iso(at),
+        at_text=times.typed(at),
         fault=fault,
         found=found,
         word="" if found is None or found.status is None else status_word(found.status),
@@ -77,14 +78,14 @@ async def _answer(request: Request, deps: Dependencies, thing: Thing) -> Respons
     )
 
 
-def read_time(text: str, now: Micros) -> tuple[Micros, str]:
-    """The time that is asked about, and what is wrong with it; empty: nothing."""
+def read_time(text: str, now: Micros, zone: tzinfo) -> tuple[Micros, str]:
+    """The time that is asked about, and what is wrong with it; empty: nothing. zone: of a time without an offset."""
     if not text:
         return now, ""
     try:
-        at = read_iso(text)
+        at = read_local(text, zone)
     except (ValueError, OverflowError):
-        return now, "The time must be like 2026-02-21T03:12:00+00:00."
+        return now, "The time must be like 2026-02-21 03:12:00, or like 2026-02-21T03:12:00+00:00."
     if at < 0 or at > now + _AHEAD:
         return now, "The time must lie between 1970 and now."
     return at, ""

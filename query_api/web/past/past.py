@@ -91,7 +91,7 @@ async def past(request: Request, deps: DependenciesDep, who: ViewerDep) -> Respo
     """Every check and monitor that the viewer may see, at a moment."""
     pairs = request.query_params.multi_items()
     times = reader_of(request, deps).times
-    moment, wanted = read_past(pairs, times.now), read_filter(pairs)._replace(wall=False)
+    moment, wanted = read_past(pairs, times.now, times.zone), read_filter(pairs)._replace(wall=False)
     if "to" in request.query_params:  # so that the address that is kept holds the moment
         return RedirectResponse(f"{deps.settings.root}/past{moment.query(moment.at, wanted)}", 303)
     names = {id: deps.directory.projects[id].name or id for id in who.projects if id in deps.directory.projects}
@@ -120,7 +120,8 @@ async def past(request: Request, deps: DependenciesDep, who: ViewerDep) -> Respo
         ],
         ranges=list(SPANS),
         kept=_kept(moment, wanted),
-        at_text=exact_iso(moment.at),
+        at_text=times.typed(moment.at),
+        at_exact=exact_iso(moment.at),
         now_query=moment.query(None, wanted),
         all_query=moment.query(moment.at, OverviewFilter()),
         projects=sorted(names.items(), key=lambda one: (one[1].casefold(), one[0])),

@@ -1,10 +1,11 @@
 """Which moment of the past a reader looks at, as it stands in the URL, and the steps from there. Pure.
 
-`at` is the moment (ISO 8601), without it now. `to` is the same in seconds since 1970, as the slider sends it. `range`
-says how far back the slider goes; it reaches to the moment in any case.
+`at` is the moment (ISO 8601; without an offset by the clock of the reader), without it now. `to` is the same in seconds
+since 1970, as the slider sends it. `range` says how far back the slider goes; it reaches to the moment in any case.
 """
 
 from collections.abc import Iterable
+from datetime import tzinfo
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -59,12 +60,12 @@ class PastMoment(NamedTuple):
         ]
 
 
-def read_past(pairs: Iterable[tuple[str, str]], now: Micros) -> PastMoment:
-    """The moment that a query names; what it does not know says nothing."""
+def read_past(pairs: Iterable[tuple[str, str]], now: Micros, zone: tzinfo) -> PastMoment:
+    """The moment that a query names; what it does not know says nothing. zone: of a moment without an offset."""
     said = dict(pairs)
     span = said.get("range", "")
     to = said.get("to", "")
-    at, fault = read_time(said.get("at", "").strip()[:100], now)
+    at, fault = read_time(said.get("at", "").strip()[:100], now, zone)
     if to.isascii() and to.isdigit() and len(to) < 12:
         at, fault = int(to) * SECOND, ""
     return PastMoment(min(at, now), span if span in SPANS else _DEFAULT, now, fault)

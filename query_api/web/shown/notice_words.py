@@ -32,4 +32,4 @@ NOTICE_WORDS: Mapping[AnyNotice, str] = {
 
 def notice_words(notice: str) -> str:
     """The words of a notice; one of a version that is yet to come by its own name."""
-    return dict[str, str](NOTICE_WORDS).get(notice, notice)
+    return str(NOTICE_WORDS.get(notice, notice))  # type: ignore[call-overload]

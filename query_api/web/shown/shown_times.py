@@ -39,6 +39,12 @@ class ShownTimes:
             return Markup()
         return self._element(at, f"{local_second(at, self.zone)} {zone_word(at, self.zone)}")
 
+    def typed(self, at: Micros) -> str:
+        """A moment as it stands in an input, to be read by `read_local`: by the reader's clock, exactly when that is
+        not a whole second."""
+        rest = at % SECOND
+        return f"{local_second(at, self.zone)}{f'.{rest:06d}' if rest and at != self.now else ''}"
+
     def short(self, at: Micros | None) -> Markup:
         """The same as `clock` tells it."""
         return Markup() if at is None else self._element(at, self.clock(at))

@@ -4,7 +4,7 @@ from datetime import tzinfo
 from typing import NamedTuple
 
 from schemas.base import SECOND, Micros
-from schemas.times import micros_of, read_moment
+from schemas.times import read_local
 
 HOUR, DAY = 3_600 * SECOND, 86_400 * SECOND
 SPANS: dict[str, Micros] = {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}
@@ -41,7 +41,7 @@ def read_range(text: str, now: Micros, zone: tzinfo) -> TimeRange:
     default = TimeRange(now - SPANS[DEFAULT], now, DEFAULT)
     first, dots, last = text.partition("..")
     try:
-        start, end = _moment(first, zone), _moment(last, zone)
+        start, end = read_local(first.strip(), zone), read_local(last.strip(), zone)
     except (ValueError, OverflowError):
         return default._replace(fault="The range must be 24h, 7d, 30d, 90d, or like 2026-02-01..2026-02-28.")
     if dots and len(last.strip()) == len("2026-02-28"):
@@ -52,8 +52,3 @@ def read_range(text: str, now: Micros, zone: tzinfo) -> TimeRange:
     if end - start > LONGEST:
         return default._replace(fault=f"The range may have at most {LONGEST // DAY} days.")
     return TimeRange(start, end, f"{first.strip()}..{last.strip()}")
-
-
-def _moment(text: str, zone: tzinfo) -> Micros:
-    moment = read_moment(text.strip())
-    return micros_of(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone))
