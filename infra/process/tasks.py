@@ -20,7 +20,7 @@ _AGAIN_SECONDS = 1.0
 
 def vital(work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
     """A task without which the process must not go on: an exception ends the process, to be started again."""
-    task = asyncio.create_task(_told(work), name=name)
+    task = asyncio.create_task(asked_for(work), name=name)
     task.add_done_callback(_look)
     return task
 
@@ -29,8 +29,8 @@ class _AwaitedWasCancelled(Exception):
     """What a task awaited was cancelled, and not the task."""
 
 
-async def _told(work: Coroutine[Any, Any, None]) -> None:
-    """The work, in which a cancellation that nobody has asked for is an error."""
+async def asked_for(work: Coroutine[Any, Any, None]) -> None:
+    """The work, in which a cancellation counts only if it was asked for; another one is raised as an error."""
     try:
         await work
     except asyncio.CancelledError as error:
@@ -54,7 +54,7 @@ def persistent(
     async def run() -> None:
         while True:
             try:
-                return await _told(begin())
+                return await asked_for(begin())
             except Exception as error:
                 log.exception("task.begun_anew", task=name)
                 failed(f"{name} failed ({error!r}); it is begun anew")

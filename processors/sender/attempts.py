@@ -198,14 +198,14 @@ class Attempts:
         except Exception:
             return DeliveryResult(error="the secret of the channel cannot be decrypted")
         ASKER.set(endpoint.project)
-        if self._links is not None:
-            delivery = self._links.of_delivery(delivery, endpoint)
-            endpoint = self._links.of_endpoint(endpoint)
-        why = ""
-        if delivery.wording is not None:
-            delivery, why = worded(delivery, endpoint)
-        outgoing = Outgoing(endpoint, delivery, secrets, self._clock(), lane.is_hopeless())
         try:
+            if self._links is not None:
+                delivery = self._links.of_delivery(delivery, endpoint)
+                endpoint = self._links.of_endpoint(endpoint)
+            why = ""
+            if delivery.wording is not None:
+                delivery, why = worded(delivery, endpoint)
+            outgoing = Outgoing(endpoint, delivery, secrets, self._clock(), lane.is_hopeless())
             return noted(await SENDS[endpoint.kind](outgoing, self._clients), why)
         except TimeoutError:
             raise
