@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from infra.process.lifecycle import EXIT_DEFECTIVE
-from infra.process.process_identity import process_identity
+from infra.process.process_identity import read_identity
 
 # Of a role that makes progress the file moves once a second.
 _QUIET_SECONDS = 15.0
@@ -38,7 +38,16 @@ class RoleFiles:
         self.restarts: dict[str, Restarts] = {}
 
     def look(self, now: float) -> dict[str, str]:
-        """What is wrong, by the role's name. Roles that run elsewhere, or alone and have ended, are not known here."""
+        """What is wrong, by the role's name. Roles that run elsewhere, or alone and have ended, are not known here.
+
+        What cannot be read now is wrong, too: of roles of which nothing is known nobody can say that they are well.
+        """
+        try:
+            return self._look(now)
+        except OSError as error:
+            return {"roles": f"nothing is known of them, since {self._run} cannot be read: {error.strerror or error}"}
+
+    def _look(self, now: float) -> dict[str, str]:
         wrong: dict[str, str] = {}
         supervised = self._supervised(now, wrong)
         files = {file.stem: file for file in self._run.glob("*.progress")}
@@ -96,14 +105,14 @@ class RoleFiles:
 
 
 def supervisor_runs(data: Path) -> bool:
-    """Whether `pingfold up` runs on this data folder, be it only starting."""
+    """Whether `pingfold up` runs on this data folder, be it only starting. Raises `OSError`."""
     return _runs(_read(data / "run" / "supervisor.json"))
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -113,4 +122,4 @@ def _runs(report: dict[str, Any]) -> bool:
     pid, birth = report.get("pid"), report.get("birth")
     if not isinstance(pid, int):
         return False
-    return process_identity(pid) == birth if birth else Path(f"/proc/{pid}").exists()
+    return read_identity(pid) == birth if birth else Path(f"/proc/{pid}").exists()

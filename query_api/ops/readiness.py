@@ -170,10 +170,7 @@ class Readiness:
     async def keep_looking(self) -> None:
         """Look regularly, for ever."""
         while True:
-            try:
-                await self.look()
-            except Exception:
-                log.exception("readiness.failed")
+            await self.look()
             await asyncio.sleep(EVERY_SECONDS)
 
     async def look(self) -> Report:
@@ -181,7 +178,7 @@ class Readiness:
         if self._looking is None and time.monotonic() - self._looked_at < FRESH_SECONDS:
             return self._report
         if self._looking is None:
-            self._looking = asyncio.create_task(self._look(), name="readiness")
+            self._looking = asyncio.create_task(self._whole_look(), name="readiness")
             self._looking.add_done_callback(self._looked)
         return await asyncio.shield(self._looking)
 
@@ -189,6 +186,14 @@ class Readiness:
         self._looking = None
         if not look.cancelled() and look.exception() is None:
             self._report, self._looked_at = look.result(), time.monotonic()
+
+    async def _whole_look(self) -> Report:
+        """A look; one that fails, for want of sockets or threads for example, says that nothing can be said."""
+        try:
+            return await self._look()
+        except Exception as error:
+            log.exception("readiness.failed")
+            return Report(problems=[Problem("readiness", f"cannot be told: {error!r}")])
 
     async def _look(self) -> Report:
         report = Report()

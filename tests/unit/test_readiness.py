@@ -290,3 +290,18 @@ async def test_secrets_that_cannot_be_read_are_a_problem(tmp_path: Path, monkeyp
     looking.secrets_fault = ""
     looking.fold()
     assert [part for part, _ in await looking.after(32.0) if part == "secrets"] == []
+
+
+async def test_a_look_that_fails_is_a_problem_and_no_defect_of_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For want of threads, for example: nobody knows then whether everything works."""
+    looking = Looking(tmp_path, monkeypatch)
+
+    def no_thread() -> str:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(looking.readiness, "_secrets_fault", no_thread)
+    [(part, why)] = await looking.after(2.0)
+    assert part == "readiness"
+    assert "can't start new thread" in why

@@ -1,6 +1,7 @@
 """What is wrong with the roles of this machine, by the files that they and their supervisor keep moving."""
 
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,21 @@ def test_a_number_that_another_process_has_by_now_is_nobodys_fault(tmp_path: Pat
         first = 0.0 if wrong else 100.0
         files.look(first)
         assert set(files.look(first + 60.0)) - {"worker-0"} == wrong
+
+
+def test_what_cannot_be_read_is_not_well(tmp_path: Path) -> None:
+    """Without a free file descriptor nothing can be read, and whoever hangs then would pass for well."""
+    files = RoleFiles(tmp_path)
+    supervise(tmp_path, 1, **{"worker-0": 1})
+    work(tmp_path, "worker-0")
+    assert files.look(0.0) == {}
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        wrong = files.look(20.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    why = f"nothing is known of them, since {tmp_path / 'run'} cannot be read: Too many open files"
+    assert wrong == {"roles": why}
+    supervise(tmp_path, 2, **{"worker-0": 1})
+    assert files.look(21.0) == {"worker-0": "makes no progress for 21 s"}
