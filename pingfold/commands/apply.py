@@ -1,8 +1,12 @@
-"""`pingfold apply`, `export` and `schema`: a project as files (docs/apply.md)."""
+"""`pingfold apply`, `export` and `schema`: a project as files (docs/apply.md).
+
+Files are judged by the functions of the REST APIs, which takes a while to import: that is done when a command runs, so
+that its help, and a wrong option, are answered at once.
+"""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,17 +14,12 @@ from infra.clock import SYSTEM_CLOCK
 from infra.settings.settings import Settings
 from pingfold.commands.options import Json
 from pingfold.commands.tables import say
-from pingfold.declared import project
-from pingfold.declared.api import Api
-from pingfold.declared.executing import execute
-from pingfold.declared.exporting import choose, export
-from pingfold.declared.keys import must_know, must_write
-from pingfold.declared.loading import load
-from pingfold.declared.planning import Options, Plan, plan
-from pingfold.declared.showing import as_json, lines, title
 from pingfold.errors import CommandFailed
-from query_api.declarations import SCHEMA_PATH, json_schema
 from schemas.times import iso
+
+if TYPE_CHECKING:
+    from pingfold.declared.api import Api
+    from pingfold.declared.planning import Plan
 
 # The plan was shown, and nobody has said that it is to be done.
 NOT_CONFIRMED = 3
@@ -52,6 +51,13 @@ def apply(
 
     Example: pingfold apply --file docs/declarations.example.yml --yes
     """
+    from pingfold.declared import project
+    from pingfold.declared.api import Api
+    from pingfold.declared.keys import must_know, must_write
+    from pingfold.declared.loading import load
+    from pingfold.declared.planning import Options, plan
+    from pingfold.declared.showing import as_json, lines
+
     with Api(Settings()) as api:
         declarations = load(file, project.rules(api))
         must_know(api, {one.section for one in declarations.things})
@@ -80,6 +86,11 @@ def export_project(
 
     Example: pingfold export --tag nightly
     """
+    from pingfold.declared import project
+    from pingfold.declared.api import Api
+    from pingfold.declared.exporting import choose, export
+    from query_api.declarations import SCHEMA_PATH
+
     with Api(Settings()) as api:
         present, schema_url = project.read(api), api.url + SCHEMA_PATH
     chosen = list(choose(present, name or (), tag or ()))
@@ -103,6 +114,8 @@ def schema() -> None:
 
     Example: pingfold schema
     """
+    from query_api.declarations import json_schema
+
     typer.echo(json_schema().decode(), nl=False)
 
 
@@ -110,6 +123,9 @@ def _confirmed() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and typer.confirm("Do it?")
 
 
-def _execute(planned: Plan, api: Api, json: bool) -> None:
+def _execute(planned: "Plan", api: "Api", json: bool) -> None:
+    from pingfold.declared.executing import execute
+    from pingfold.declared.showing import title
+
     for step in execute(planned, api):
         say(f"done: {title(step)}", err=json)

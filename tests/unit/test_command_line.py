@@ -87,6 +87,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         (("dead-letters", "list"), KAFKA),
         (("channel", "list"), HTTP),
         (("ping", "backup"), HTTP),
+        (("apply", "-h"), ("pydantic_settings",)),
     ],
     ids=" ".join,
 )
