@@ -139,7 +139,7 @@ def test_a_policy_that_is_made_later_counts_from_then(down: Down) -> None:
 def test_a_policy_that_tells_fewer_goes_on(down: Down) -> None:
     story = down()
     story.tick(story.since + 5 * MINUTE + 2)
-    define(story, 2, name="Renamed", steps=(Step(5), Step(15, (SECOND,))))
+    define(story, 2, name="Renamed", managed_by="shop", steps=(Step(5), Step(15, (SECOND,))))
     assert told(story.tick(story.since + 15 * MINUTE + 2)) == [("monitor.down", SECOND)]
 
 
