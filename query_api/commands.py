@@ -17,6 +17,7 @@ from infra.log.ports import ReplicaProgress
 from infra.log.sink import NotStored, Position
 from query_api.dependencies import Dependencies
 from query_api.errors import QueryApiError
+from query_api.sent_form import learn, marks
 from schemas.actors import Actor
 from schemas.base import encode
 from schemas.decisions import Decision
@@ -44,9 +45,11 @@ T = TypeVar("T")
 async def ask(deps: Dependencies, project: str, request: ProjectsRequest, actor: Actor) -> Decision:
     """What the fold of projects decides on a request of `actor`, refusals among it. Raises `Late`."""
     try:
-        return await deps.decisions.ask(project, replace(request, actor=actor))
+        decision = await deps.decisions.ask(project, replace(request, actor=actor, **marks(request)))
     except NoDecision:
         raise Late("no decision in time; the change may still be made") from None
+    learn(decision)
+    return decision
 
 
 async def append(deps: Dependencies, topic: Topic, key: str, *events: msgspec.Struct) -> list[Position]:

@@ -14,6 +14,7 @@ from infra.secrets.channel_secrets import own_place, places
 from infra.secrets.secrets import SecretError, new_ping_key, new_webhook_secret, of_project
 from query_api.commands import wait_until
 from query_api.dependencies import Dependencies
+from query_api.http.refusals import ApiError
 from schemas.base import SECOND, Micros
 from schemas.decisions import Decision
 from schemas.definitions import Channel, FormerPingKey, FormerSecret
@@ -26,6 +27,8 @@ from schemas.requests import (
     ProjectsRequest,
 )
 
+# Of a form that is sent twice.
+_TAKEN = "this was done already, and the new secret was shown then; if nobody has kept it, ask for another one"
 # A secret as people may choose it.
 Secret = Annotated[str, Meta(min_length=8, max_length=200)]
 # How an API asks the fold; a refusal ends the request in the form of that API.
@@ -102,10 +105,16 @@ async def _rotate_secret(
     overlap: Overlap,
     secret: str | None,
 ) -> Rotated:
-    """Ask for a new secret, encrypted for `place`. `signing`: what this process has read of what signs now."""
+    """Ask for a new secret, encrypted for `place`. `signing`: what this process has read of what signs now.
+
+    Raises `ApiError` when the form that asks was taken before: then another secret counts than the one made here.
+    """
+    made_here = not secret
     secret, at = secret or new_webhook_secret(), deps.clock.now()
     sealed = deps.encrypt(secret, place)
-    await ask(request(request=new_id(), at=at, secret=sealed, overlap=overlap))
+    decision = await ask(request(request=new_id(), at=at, secret=sealed, overlap=overlap))
+    if decision.outcome == "found" and made_here:
+        raise ApiError(409, _TAKEN)
 
     def formers() -> Sequence[FormerSecret] | None:
         now = signing()

@@ -11,6 +11,7 @@ from schemas.ticks import PartitionCount
 DAY = 86_400  # seconds
 LONGEST_OVERLAP = 30 * DAY
 Overlap = Annotated[int, Meta(ge=0, le=LONGEST_OVERLAP)]
+FormMark = Annotated[str, Meta(max_length=64)]
 Name = Annotated[str, Meta(max_length=100)]
 
 
@@ -19,6 +20,7 @@ class _Asked(Fact, frozen=True, kw_only=True):
     actor: Actor | None = None
     partition_count: PartitionCount = 0
     based_on: int | None = None
+    form: FormMark = ""
 
 
 class Request(_Asked, frozen=True):
@@ -26,6 +28,7 @@ class Request(_Asked, frozen=True):
 
     partition_count: how many the deployment has; the fold needs it to name what it makes (`schemas.tokens`).
     based_on: the version of the thing that the request was made from; refused when the thing has another one now.
+    form: identifies a request of a form; a request that was taken is not taken again (`schemas.sent_forms`).
     """
 
     request: str

@@ -52,6 +52,7 @@ from schemas.requests import (
     ProjectsEvent,
     ThingsUnobserved,
 )
+from schemas.sent_forms import SentForms
 from schemas.tag_mutes import TagMuted, TagUnmuted
 from schemas.ticks import Heartbeat, Progress, Tick, TimeCorrected
 from schemas.tokens import TokenCounters
@@ -163,7 +164,7 @@ def _states(name: str, key: str, carries: Any, journal: Topic) -> Topic:
 DEFINITIONS = _states(
     "definitions",
     "kind/id, or tokens",
-    Definition | ReportState | TokenCounters | ProjectOutages | IdClaim | Progress,
+    Definition | ReportState | TokenCounters | ProjectOutages | IdClaim | SentForms | Progress,
     PROJECTS,
 )
 CHECK_STATES = _states("check-states", "check id, or kind/id", CheckStatesRecord, PINGS)

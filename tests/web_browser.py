@@ -2,7 +2,7 @@
 forms as they stand on a page."""
 
 import re
-from html import unescape
+from html import escape, unescape
 from typing import Any
 
 import httpx
@@ -58,7 +58,7 @@ def form_of(page: str, action: str = "") -> tuple[str, Fields]:
 def fields_of(page: httpx.Response, action: str) -> dict[str, Any]:
     """What a browser sends of a form as it stands: its inputs, with only those that are checked."""
     to, _ = form_of(page.text, action)
-    text = page.text[page.text.index(f'action="{to}"') :]
+    text = page.text[page.text.index(f'action="{escape(to)}"') :]
     text = text[: text.index("</form>")]
     fields: dict[str, Any] = {}
     for tag in re.findall(r"<input ([^>]*)>", text):
@@ -66,7 +66,7 @@ def fields_of(page: httpx.Response, action: str) -> dict[str, Any]:
         is_box = said.get("type", "") in ("checkbox", "radio")
         if "name" in said and (not is_box or tag.endswith(" checked") or " checked " in tag):
             value, name = unescape(said.get("value", "")), said["name"]
-            fields[name] = [*fields.get(name, []), value] if said["type"] == "checkbox" else value
+            fields[name] = [*fields.get(name, []), value] if said.get("type") == "checkbox" else value
     for name, value in re.findall(r'<textarea [^>]*?name="([a-z_]+)"[^>]*>\n?([^<]*)</textarea>', text):
         fields[name] = unescape(value)
     for name, inner in re.findall(r'<select [^>]*?name="([a-z_]+)"[^>]*>(.*?)</select>', text, re.DOTALL):

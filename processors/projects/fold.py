@@ -43,6 +43,7 @@ from processors.projects.project_channels import ProjectChannels
 from processors.projects.recipients import ProjectRecipients
 from processors.projects.reports import ProjectReports
 from processors.projects.rotations import ProjectRotations
+from processors.projects.sent_forms import TakenForms
 from processors.projects.status_pages import ProjectPages
 from processors.projects.tag_mutes import ProjectTagMutes
 from processors.projects.tokens import ProjectTokens
@@ -142,7 +143,7 @@ class ProjectsPartition:
         self._names = DeclaredNames(view, self.index)
         self._tokens = ProjectTokens(view, partition)
         self._checks = ProjectChecks(view, self.index, self._tokens)
-        self._claims = IdClaims(view)
+        self._claims, self._forms = IdClaims(view), TakenForms(view)
         self._people, self._members = People(view), ProjectMembers(view, ProjectRecipients(view, self.index))
         self._monitors = ProjectMonitors(view, self.index, self._tokens)
         self._maintenance = ProjectMaintenance(view, self.index)
@@ -196,11 +197,12 @@ class ProjectsPartition:
         self._tokens.learn(event.partition_count)
         try:
             must_be_in_time(event, context)
-            effects = self._decide(event, context.key, at)
+            effects = self._forms.before(event, context.key) or self._decide(event, context.key, at)
         except RequestRejected as error:
             return [rejected(event, error.rejection), *not_made(event, self._view, context.key, at)]
         except InvalidEvent as refused:
             raise self._answered(event, context, RejectionCode.INVALID_REQUEST, refused) from refused
+        self._forms.remember(event, context.key, effects)
         if isinstance(
             event,
             (CheckClaim | CodeUse | IncidentAcknowledge | IncidentRelease | IncidentComment)

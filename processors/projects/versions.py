@@ -11,12 +11,15 @@ from schemas.requests import ProjectsRequest
 def must_be_as_read(view: View, request: ProjectsRequest, project: str) -> None:
     """Raises `RequestRejected` when the thing that a request is about has another version than the request names.
 
-    What is not there is left to whoever decides the request. A thing without versions is of no version.
+    What is not there, or belongs to another project, is left to whoever decides the request. A thing without versions
+    is of no version.
     """
     if request.based_on is None:
         return
     thing = _thing(view, request, project)
-    if thing is not None and getattr(thing, "version", None) != request.based_on:
+    if thing is None or getattr(thing, "project", project) != project:
+        return
+    if getattr(thing, "version", None) != request.based_on:
         raise RequestRejected(RejectionCode.CHANGED_MEANWHILE)
 
 

@@ -32,12 +32,12 @@ from query_api.poppaping.delivery_object import (
 from query_api.poppaping.history import answering_history, known_history
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, listed, one
+from query_api.sent_form import id_of_form
 from query_api.test_sends import data_of_test
 from schemas.base import Micros
 from schemas.channels.updown import SAMPLE_TOKEN
 from schemas.definitions import Channel
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested, delivery_id, event_id
-from schemas.ids import new_id
 from schemas.notices import AnyNotice
 from schemas.times import micros_of
 
@@ -93,7 +93,9 @@ async def send_test(service: Channels, key: AlertsWriter, id: str) -> Response:
         raise PoppaPingApiError(409, "The alert channel takes no events.", "no_events")
     notice, now = channel.notices[0], service.deps.clock.now()
     service.count_tests(key, now)
-    request = DeliveryRequested(transition=new_id(), at=now, notices=(notice,), data=data_of_test(notice, now))
+    request = DeliveryRequested(
+        transition=id_of_form("test"), at=now, notices=(notice,), data=data_of_test(notice, now)
+    )
     await service.folded(channel, await service.put(key, channel, request))
     event = event_id(request.transition, notice)
     return one(StartedDelivery(id=delivery_id(event, channel.id), event=notice, event_id=event), 202)
@@ -237,7 +239,9 @@ def _with_tests(sent: Iterable[SentRow], most: int) -> tuple[list[SentRow], bool
 
 def _again(sent: SentRow, now: Micros) -> DeliveryReplayed:
     notice: AnyNotice = msgspec.convert(sent.notice, AnyNotice)
-    return DeliveryReplayed(replay=new_id(), at=now, event=sent.event, notice=notice, body=sent.body)
+    return DeliveryReplayed(
+        replay=id_of_form(f"replay {sent.delivery}"), at=now, event=sent.event, notice=notice, body=sent.body
+    )
 
 
 def _range(body: dict[str, object], now: Micros) -> tuple[Micros, Micros | None]:

@@ -4,6 +4,7 @@ A call is made as the viewer: with his role in the project, and under his name i
 and error text is the API's. What the API answers is handed back as it is; nothing is raised for a refusal.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,19 +13,27 @@ import msgspec
 from fastapi import Request
 
 from query_api.dependencies import dependencies_of
+from query_api.http.versions import IF_VERSION_HEADER
+from query_api.sent_form import SentForm, sending
 from query_api.web.viewer import Viewer
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 _HEALTHCHECKS = "/api/v3/"
+# Ids in paths come from addresses that people open. Of `..`, `?` or `#` in one, an address elsewhere would be made.
+_PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]*)+(?:\?[A-Za-z0-9._~=&%+:-]*)?")
 
 
 @dataclass(frozen=True)
 class ApiAnswer:
-    """What an API answered. content: its JSON; None where there is none."""
+    """What an API answered. content: its JSON; None where there is none.
+
+    overtaken: it was refused because somebody else had changed the thing meanwhile.
+    """
 
     status: int
     content: Any
+    overtaken: bool = False
 
     @property
     def is_made(self) -> bool:
@@ -39,19 +48,36 @@ class ApiAnswer:
 
 
 async def call_api(
-    request: Request, viewer: Viewer, project: str, method: Method, path: str, body: object = None, **headers: str
+    request: Request,
+    viewer: Viewer,
+    project: str,
+    method: Method,
+    path: str,
+    body: object = None,
+    *,
+    based_on: int | None = None,
+    **headers: str,
 ) -> ApiAnswer:
-    """What the API at `path` (`/api/v3/`: the Management API; else PoppaPing's `/api/v1/`) answers the viewer."""
+    """What the API at `path` (`/api/v3/`: the Management API; else PoppaPing's `/api/v1/`) answers the viewer.
+
+    based_on: the version of the thing that a change is made from; 409 when it has another one.
+    """
+    if not _PLAIN_PATH.fullmatch(path):  # an id that would lead elsewhere is nothing's
+        return ApiAnswer(404, {"error": "there is no such thing"})
     deps = dependencies_of(request)
     kind: Literal["healthchecks", "poppaping"] = "healthchecks" if path.startswith(_HEALTHCHECKS) else "poppaping"
-    may_write, now = viewer.may_edit(project), deps.clock.now()
+    may_write, now, form = viewer.may_edit(project), deps.clock.now(), SentForm(viewer.form)
     transport = httpx.ASGITransport(request.app, raise_app_exceptions=False)
     with deps.page_keys.key(project, may_write=may_write, kind=kind, actor=viewer.actor, at=now) as key:
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            content = None if body is None else msgspec.json.encode(body)
+            sent = None if body is None else msgspec.json.encode(body)
             shown = {"X-Api-Key": key, "Content-Type": "application/json", **headers}
-            answer = await client.request(method, path, content=content, headers=shown)
+            if based_on is not None:
+                shown[IF_VERSION_HEADER] = str(based_on)
+            with sending(form):
+                answer = await client.request(method, path, content=sent, headers=shown)
     try:
-        return ApiAnswer(answer.status_code, msgspec.json.decode(answer.content) if answer.content else None)
+        content = msgspec.json.decode(answer.content) if answer.content else None
     except msgspec.DecodeError:
-        return ApiAnswer(answer.status_code, {"message": answer.text})
+        content = {"message": answer.text}
+    return ApiAnswer(answer.status_code, content, form.overtaken)

@@ -6,6 +6,7 @@ from query_api.dependencies import Dependencies
 from query_api.web import assets, live, page, reader
 from query_api.web.channels import channel_forms, channels, message_templates, mutes, template_forms
 from query_api.web.checks import check_edit, check_page, check_ping
+from query_api.web.forms import taken_forms
 from query_api.web.incidents import downtimes, explained, incident_edit, incidents
 from query_api.web.maintenance import maintenance, maintenance_forms
 from query_api.web.monitors import monitor_edit, monitor_page
@@ -28,6 +29,7 @@ def install(app: FastAPI, deps: Dependencies) -> None:
     account.install(app)
     one_time_codes.install(app)
     page.install(app, deps)
+    taken_forms.install(app)
     reader.install(app)
     live.install(app)
     dashboard.install(app, deps)

@@ -49,6 +49,7 @@ class Viewer:
     may invite and remove; actor: who his changes are made by.
 
     person: his id; empty: the owner of the instance. session: None when he shows the admin password by HTTP Basic.
+    form: the mark of the form that he sends (`query_api.sent_form`); empty: he sends none.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Viewer:
     owned: frozenset[str] = frozenset()
     person: str = ""
     session: Session | None = None
+    form: str = ""
 
     def may_see(self, project: str) -> bool:
         """Whether pages show him what is in a project."""

@@ -8,9 +8,11 @@ A form whose session has ended is not lost: `carry` packs it into the page that 
 reads it from there. What was typed as a password or a code is left out.
 """
 
+import hashlib
 import hmac
 import json
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,6 +20,7 @@ from fastapi import Depends, Request
 
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.refusals import ApiError
+from query_api.web.forms.taken_forms import must_be_new
 from query_api.web.viewer import Viewer, ViewerDep
 from schemas.origins import origin_of
 
@@ -26,6 +29,8 @@ _TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 500
 _MOST_CARRIED = 12_000
 _LONGEST_PATH = 1_000
+# So long is the random number at the head of a token.
+_NUMBER = 12
 # What is not shown again by a page.
 _SECRET = ("password", "code")
 
@@ -57,18 +62,32 @@ async def posted_form(request: Request, deps: DependenciesDep, viewer: ViewerDep
     must_be_ours(request, deps)
     fields = read_fields(request, await request.body())
     shown = next((value for name, value in fields if name == TOKEN), "")
-    if not hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), form_token(deps, viewer).encode()):
+    if not hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), _token(deps, viewer, shown[:_NUMBER]).encode()):
         raise ApiError(403, "the form is not of your session: open its page again, and send it from there")
-    return PostedForm(viewer, [field for field in fields if field[0] != TOKEN])
+    sent = [field for field in fields if field[0] != TOKEN]
+    mark = _mark(request.url.path, shown, sent)
+    must_be_new(request, mark)
+    return PostedForm(replace(viewer, form=mark), sent)
 
 
 PostedFormDep = Annotated[PostedForm, Depends(posted_form)]
 
 
 def form_token(deps: Dependencies, viewer: Viewer) -> str:
-    """What every form of this viewer's session holds in the field `form_token`."""
+    """What every form of this viewer's session holds in the field `form_token`: a random number, and what proves it."""
+    return _token(deps, viewer, secrets.token_urlsafe(9))
+
+
+def _token(deps: Dependencies, viewer: Viewer, number: str) -> str:
     session = viewer.session
-    return deps.people_tokens.form_token(b"basic" if session is None else session.nonce + session.person.encode())
+    of = b"basic" if session is None else session.nonce + session.person.encode()
+    return number + deps.people_tokens.form_token(of + number.encode("utf-8", "surrogatepass"))
+
+
+def _mark(path: str, token: str, fields: Fields) -> str:
+    """What tells a form from others: the page that it stood on, where it is sent, and what it says. Who goes back to a
+    page and sends something else from there means something else."""
+    return hashlib.sha256(json.dumps([path, token, fields]).encode()).hexdigest()[:32]
 
 
 def must_be_ours(request: Request, deps: Dependencies) -> None:

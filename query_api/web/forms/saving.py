@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from fastapi import Request, Response
 
 from query_api.dependencies import Dependencies, dependencies_of
-from query_api.http.versions import IF_VERSION_HEADER
 from query_api.web.api_call import ApiAnswer, Method, call_api
 from query_api.web.forms.form_state import Form, Shape, Valued, changes, merged, refused, said
 from query_api.web.page import NoPage, page
@@ -20,6 +19,9 @@ from query_api.web.viewer import Viewer
 
 # The key of a new thing, and the version of one that is there, make it safe to send a form again.
 _NOT_YET = "Nothing is saved yet. What you typed is kept here: save again in a moment."
+MEANWHILE = (
+    "Somebody else changed this at the same moment. Nothing is saved yet: save again, and you see what it is now."
+)
 FEW = "Only owners and editors of the project change what is in it."
 
 
@@ -84,9 +86,10 @@ async def send(
         return Sent(None, replace(form, errors=errors))
     body = values if only is None else {name: value for name, value in values.items() if name in only}
     headers = {"Idempotency-Key": form.once} if form.once else {}
-    if version is not None:
-        headers[IF_VERSION_HEADER] = str(version)
-    answer = await call_api(request, viewer, project, method, path, body if shape is None else shape(body), **headers)
+    body = body if shape is None else shape(body)
+    answer = await call_api(request, viewer, project, method, path, body, based_on=version, **headers)
+    if answer.overtaken:
+        return Sent(answer, replace(form, problem=MEANWHILE))
     if answer.status == 503:  # whatever it says, it names no field
         return Sent(answer, replace(form, problem=f"{_NOT_YET} {answer.words[:1].upper()}{answer.words[1:]}."))
     return Sent(answer, form if answer.is_made else refused(form, answer.words))

@@ -112,7 +112,7 @@ async def _change(
     request: Request, deps: Dependencies, form: PostedForm, project: str, asked: MemberRequest
 ) -> Response:
     try:
-        decision = await ask_for(deps, project, asked, form.viewer.actor)
+        decision = await ask_for(deps, project, asked, form.viewer.actor, form.viewer.form)
     except NotChanged as refused:
         return await _members(request, deps, form.viewer, project, refused.status, problem=refused.words)
     gone = decision.outcome == "removed"

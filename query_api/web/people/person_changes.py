@@ -3,6 +3,7 @@
 from query_api.commands import Late, ask, wait_until
 from query_api.dependencies import Dependencies
 from query_api.errors import QueryApiError
+from query_api.sent_form import SentForm, sending
 from schemas.actors import Actor
 from schemas.decisions import Decision
 from schemas.rejections import RejectionCode
@@ -25,10 +26,13 @@ class NotChanged(QueryApiError):
         self.status, self.words, self.code = status, words, code
 
 
-async def ask_for(deps: Dependencies, key: str, request: ProjectsRequest, actor: Actor) -> Decision:
-    """What the fold has decided. Raises `NotChanged` for what is refused or not decided in time."""
+async def ask_for(deps: Dependencies, key: str, request: ProjectsRequest, actor: Actor, form: str = "") -> Decision:
+    """What the fold has decided. form: the mark of the form that asks for it, if it is taken once.
+
+    Raises `NotChanged` for what is refused or not decided in time."""
     try:
-        decision = await ask(deps, key, request, actor)
+        with sending(SentForm(form)):
+            decision = await ask(deps, key, request, actor)
     except Late:
         raise NotChanged(503, "The change could not be made in time; it may still be made. Look again.") from None
     rejection = decision.rejection

@@ -110,7 +110,7 @@ async def revoke(request: Request, deps: DependenciesDep, form: PostedFormDep, p
     key = _must_find(deps, mine, id)
     asked = KeyRevoke(request=new_id(), at=deps.clock.now(), id=key.id)
     try:
-        await ask_for(deps, project, asked, form.viewer.actor)
+        await ask_for(deps, project, asked, form.viewer.actor, form.viewer.form)
     except NotChanged as refused:
         return await _question(request, deps, mine, key, refused.status, problem=refused.words)
     await gone(deps, lambda id: _find(deps, mine, id), key.id)

@@ -13,7 +13,6 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
-from query_api.http.versions import IF_VERSION_HEADER
 from query_api.pages import status_formats
 from query_api.pages.drawing import SAFE_WITH_FORM
 from query_api.pages.status_board import address, board_of
@@ -125,21 +124,31 @@ async def _take(
     if form.one("do") == "preview":
         return await _preview(request, deps, viewer, project, found, typed, body)
     if found is not None and found.version != typed.based_on:
-        again = typed._replace(based_on=found.version)
-        return await _shown(request, deps, viewer, project, found, again, 409, problem=_MEANWHILE)
+        return await _meanwhile(request, deps, viewer, found, typed)
     # A slug that is left out is made of the title; an empty one of a page that is there means none.
     if found is None and not body["slug"]:
         del body["slug"]
     method, path = ("POST", PAGES_API) if found is None else ("PATCH", f"{PAGES_API}/{found.id}")
     # A page is made once. Of two who save in the same moment, the second is refused by the fold.
-    if found is not None:
-        extra = {IF_VERSION_HEADER: str(found.version)}
-    else:
-        extra = {"Idempotency-Key": typed.once} if typed.once else {}
-    answer = await call_api(request, viewer, project, "POST" if method == "POST" else "PATCH", path, body, **extra)
+    once = {"Idempotency-Key": typed.once} if found is None and typed.once else {}
+    based_on = None if found is None else found.version
+    answer = await call_api(
+        request, viewer, project, "POST" if method == "POST" else "PATCH", path, body, based_on=based_on, **once
+    )
+    if answer.overtaken and found is not None:
+        return await _meanwhile(request, deps, viewer, found, typed)
     if not answer.is_made:
         return await _shown(request, deps, viewer, project, found, typed, answer.status, problem=answer.words)
     return saved(deps, f"/status-pages/{answer.content['data']['id']}")
+
+
+async def _meanwhile(
+    request: Request, deps: Dependencies, viewer: Viewer, found: StatusPage, typed: PageForm
+) -> Response:
+    """The form as it was typed, over the page as it is now."""
+    now = deps.directory.page(found.id) or found
+    again = typed._replace(based_on=now.version)
+    return await _shown(request, deps, viewer, found.project, now, again, 409, problem=_MEANWHILE)
 
 
 async def _preview(

@@ -24,6 +24,7 @@ from schemas.status_pages import StatusPage
 router = APIRouter(include_in_schema=False)
 
 _MOST_SHOWN = 100
+_MEANWHILE = "The post has been changed since you opened this page. What it says now is below; send yours again."
 
 
 def install(app: FastAPI) -> None:
@@ -50,11 +51,9 @@ async def write_post(request: Request, deps: DependenciesDep, form: PostedFormDe
 async def write_update(request: Request, deps: DependenciesDep, form: PostedFormDep, id: str, post: str) -> Response:
     """Tell what became of it, unless somebody has done so since the form was opened."""
     found = seen_page(deps, form.viewer, id)
-    known = deps.directory.page_news.post(post)
-    if known is not None and form.one("version") != str(known.version):
-        words = "The post has been changed since you opened this page. What it says now is below; send yours again."
-        return await _posts(request, deps, form.viewer, found, 409, words, _typed(form, post))
-    return await _ask(request, deps, form, found, "POST", f"posts/{post}/updates", _said(form), post)
+    version = form.one("version")
+    based_on = int(version) if version.isascii() and version.isdigit() and len(version) < 12 else 0
+    return await _ask(request, deps, form, found, "POST", f"posts/{post}/updates", _said(form), post, based_on=based_on)
 
 
 @router.post("/status-pages/{id}/posts/{post}/updates/{number}")
@@ -127,12 +126,14 @@ async def _ask(
     path: str,
     body: dict[str, Any] | None = None,
     post: str = "",
+    based_on: int | None = None,
     **headers: str,
 ) -> Response:
     _must_edit(form.viewer, found)
-    answer = await call_api(
-        request, form.viewer, found.project, method, f"{PAGES_API}/{found.id}/{path}", body, **headers
-    )
+    to = f"{PAGES_API}/{found.id}/{path}"
+    answer = await call_api(request, form.viewer, found.project, method, to, body, based_on=based_on, **headers)
+    if answer.overtaken:
+        return await _posts(request, deps, form.viewer, found, 409, _MEANWHILE, _typed(form, post))
     if not answer.is_made:
         return await _posts(request, deps, form.viewer, found, answer.status, answer.words, _typed(form, post))
     return led_to(deps, f"/status-pages/{found.id}/posts")
