@@ -6,7 +6,7 @@ from query_api.dependencies import Dependencies
 from query_api.web import assets, live, page, reader
 from query_api.web.channels import channel_forms, channels, message_templates, mutes, template_forms
 from query_api.web.checks import check_edit, check_page, check_ping
-from query_api.web.forms import taken_forms
+from query_api.web.forms import form_paths, taken_forms
 from query_api.web.incidents import downtimes, explained, incident_edit, incidents
 from query_api.web.maintenance import maintenance, maintenance_forms
 from query_api.web.monitors import monitor_edit, monitor_page
@@ -61,3 +61,4 @@ def install(app: FastAPI, deps: Dependencies) -> None:
     projects.install(app)
     page_editor.install(app)
     page_posts.install(app)
+    form_paths.install(app)
