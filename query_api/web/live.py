@@ -8,11 +8,12 @@ made anew for it, tells what.
   (`ended`), and one of his projects fewer is heeded.
 - Proxies in between are asked to pass on each event at once. Where one keeps them back all the same, the page hears
   nothing, and asks by itself.
-- So many streams are open at once; whoever comes then is answered 503, and tries again. While nothing happens a stream
-  costs nothing but its heartbeats.
+- So many streams are open at once, and a tenth of them for one person, so that nobody shuts out the others; whoever
+  comes then is answered 503, and tries again. While nothing happens a stream costs nothing but its heartbeats.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
@@ -33,6 +34,7 @@ HEARTBEAT = 15.0
 # A page is made anew at most so often, however much happens.
 PAUSE = 1.0
 MOST_STREAMS = 500
+_SHARE = 10
 # So many things are named in an event.
 _MOST_NAMED = 50
 # What packs an answer keeps it back until there is enough of it: `no-transform` forbids that.
@@ -43,10 +45,30 @@ router = APIRouter(include_in_schema=False)
 
 
 class StreamCount:
-    """How many streams are open."""
+    """How many streams are open, of all and of each person."""
 
     def __init__(self, most: int = MOST_STREAMS) -> None:
-        self.open, self.most = 0, most
+        self.most = most
+        self._of: Counter[str] = Counter()
+
+    @property
+    def open(self) -> int:
+        """Those of all."""
+        return self._of.total()
+
+    def has_room(self, person: str) -> bool:
+        """Whether somebody may open one more."""
+        return self.open < self.most and self._of[person] < max(1, self.most // _SHARE)
+
+    def opened(self, person: str) -> None:
+        """One more is open."""
+        self._of[person] += 1
+
+    def closed(self, person: str) -> None:
+        """One is not open any more."""
+        self._of[person] -= 1
+        if not self._of[person]:
+            del self._of[person]
 
 
 class Ear(Protocol):
@@ -121,7 +143,7 @@ def install(app: FastAPI) -> None:
 async def live(request: Request, deps: DependenciesDep, who: ViewerDep, thing: str = "") -> Response:
     """The events for one viewer, until he leaves."""
     streams: StreamCount = request.app.state.streams
-    if streams.open >= streams.most:
+    if not streams.has_room(who.person):
         raise ApiError(503, "too many live pages are open, try again", {"Retry-After": "30"})
     if request.scope.get(WITHOUT_BODY):
         return Response(media_type=EVENT_STREAM, headers=_HEADERS)
@@ -134,20 +156,22 @@ async def live(request: Request, deps: DependenciesDep, who: ViewerDep, thing: s
             return None
 
     return StreamingResponse(
-        counted(streams, deps, events(deps, ear, who, still)), media_type=EVENT_STREAM, headers=_HEADERS
+        counted(streams, deps, who.person, events(deps, ear, who, still)), media_type=EVENT_STREAM, headers=_HEADERS
     )
 
 
-async def counted(streams: StreamCount, deps: Dependencies, told: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def counted(
+    streams: StreamCount, deps: Dependencies, person: str, told: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
     """The same events, counted as an open stream as long as they come; changes are noted meanwhile."""
-    streams.open += 1
+    streams.opened(person)
     for states in (deps.states, deps.monitor_states):
         states.changes.followers += 1
     try:
         async for event in told:
             yield event
     finally:
-        streams.open -= 1
+        streams.closed(person)
         for states in (deps.states, deps.monitor_states):
             states.changes.followers -= 1
 

@@ -47,7 +47,7 @@ class World:
 
     def stream(self, ear: Any) -> AsyncIterator[bytes]:
         assert self.who is not None
-        return counted(self.streams, self.deps, events(self.deps, ear, self.who, self.still))
+        return counted(self.streams, self.deps, self.who.person, events(self.deps, ear, self.who, self.still))
 
 
 def told(event: bytes) -> Any:
@@ -170,3 +170,13 @@ def test_whoever_is_too_far_behind_is_told_so() -> None:
     assert changes.since(0) is None
     assert changes.since(1) == ("b", "a", "c")
     assert changes.since(4) == ()
+
+
+async def test_one_person_does_not_shut_out_the_others() -> None:
+    streams = StreamCount(20)
+    for _ in range(2):
+        assert streams.has_room("ann")
+        streams.opened("ann")
+    assert (streams.has_room("ann"), streams.has_room("bob"), streams.open) == (False, True, 2)
+    streams.closed("ann")
+    assert (streams.has_room("ann"), streams.open) == (True, 1)
