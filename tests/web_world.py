@@ -1,7 +1,7 @@
 """A Pingfold in memory with one of everything that the web application shows, and a form for each POST route of it."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi.routing import APIRoute
@@ -11,6 +11,7 @@ from schemas.page_subscribers import subscriber_id
 from schemas.people import member_id, person_id
 from tests.harness import POP_KEY, Harness
 from tests.people_world import invited, joined, owner
+from tests.ping_world import World
 from tests.web_browser import Browser, fields_of, form_of
 
 _WEB = "query_api.web."
@@ -84,6 +85,9 @@ class WebWorld:
         ids["mail"] = mail["id"]
         check = {"name": "job", "timeout": 60, "grace": 60, "tags": "db"}
         ids["check"] = (await harness.client.post("/api/v3/checks/", json=check)).json()["uuid"]
+        pings = World()
+        pings.check(ids["check"], "job")
+        harness.app.state.deps = replace(harness.app.state.deps, ping_app=pings.app)
         ids["monitor"] = (await self._api("monitors", name="shop", url="https://shop.example/"))["id"]
         log.ping(ids["check"], "fail")
         state = log.states.state(ids["check"])
@@ -133,6 +137,7 @@ class WebWorld:
             ("/account/name", "/account/name", "/account", {"name": "Other"}),
             ("/checks/new", "/checks/new", f"/checks/new?project={project}", given),
             ("/checks/{code}/edit", f"/checks/{check}/edit", f"/checks/{check}/edit", {"name": "job 2"}),
+            ("/checks/{code}/ping", f"/checks/{check}/ping", "", {"signal": "log"}),
             ("/checks/{code}/pause", f"/checks/{check}/pause", "", {}),
             ("/checks/{code}/resume", f"/checks/{check}/resume", "", {}),
             ("/monitors/new", "/monitors/new", f"/monitors/new?type=http&project={project}",
@@ -143,6 +148,7 @@ class WebWorld:
             ("/dashboard/bulk", "/dashboard/bulk", "", {"do": "add-tag", "tag": "many", "thing": check}),
             ("/channels/new", webhook, webhook, {"name": "new", "url": "https://new.example/"}),
             ("/channels/{id}/edit", f"{of_channel}/edit", f"{of_channel}/edit", {"name": "chat 2"}),
+            ("/channels/{id}/secret", f"{of_channel}/secret", "", {}),
             ("/channels/{id}/test", f"{of_channel}/test", "", {}),
             ("/channels/{id}/mute", f"{of_channel}/mute", "", {"minutes": "60"}),
             ("/channels/{id}/enable", f"{of_channel}/enable", "", {}),
@@ -158,6 +164,7 @@ class WebWorld:
             ("/people/{project}/invite", f"/people/{project}/invite", "",
              {"mail": EVE, "role": "viewer", "language": "en"}),
             ("/projects", "/projects", "", {"id": new_id(), "name": "new"}),
+            ("/projects/{id}/name", f"/projects/{project}/name", "", {"name": "Shop"}),
             ("/projects/{id}/ping-key", f"/projects/{project}/ping-key", "", {}),
             ("/projects/{id}/reports", *twice(f"/projects/{project}/reports"),
              {"weekly": "on", "alert_channel_ids": ids["mail"]}),
@@ -167,6 +174,11 @@ class WebWorld:
             ("/rotations/{id}/edit", f"{of_rotation}/edit", f"{of_rotation}/edit", {"name": "ops 2"}),
             ("/rotations/{id}/override", f"{of_rotation}/override", f"{of_rotation}/override",
              span | {"name": "Eve", "alert_channel_ids": channel}),
+            ("/rotations/{id}/calendar", *twice(f"{of_rotation}/calendar"), {"url": "https://cal.example/on-call.ics"}),
+            ("/rotations/{id}/calendar-link", f"{of_rotation}/calendar-link", "", {}),
+            ("/rotations/{id}/calendar/remove", f"{of_rotation}/calendar/remove", "", {}),
+            ("/templates/new", *twice(f"/templates/new?project={project}"), {"name": "new", "title": "{{ name }}"}),
+            ("/templates/{id}/edit", *twice(f"/templates/{ids['template']}/edit"), {"name": "ours 2"}),
             ("/status-pages/new/{project}", f"/status-pages/new/{project}", "", {"title": "new", "do": "save"}),
             ("/status-pages/{id}", of_page, of_page, {"description": "more", "do": "save"}),
             ("/status-pages/{id}/posts", f"{of_page}/posts", "",

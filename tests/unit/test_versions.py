@@ -136,7 +136,7 @@ async def test_of_two_who_save_in_the_same_moment_the_second_is_told(kind: str) 
     harness.log.overtaking.append((harness.project, faster))
     second = await ann.post(page, data=typed)
     assert second.status_code == 409
-    assert "thers changed it at the same time; try again." in second.text
+    assert "Somebody else has changed this at the same moment" in second.text
     assert fields_of(second, "/edit")["name"] == "Mine", "what was typed stays"
     again = await ann.post(page, data=fields_of(second, "/edit"))
     assert again.status_code == 409

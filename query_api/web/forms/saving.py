@@ -20,7 +20,7 @@ from query_api.web.viewer import Viewer
 # The key of a new thing, and the version of one that is there, make it safe to send a form again.
 _NOT_YET = "Nothing is saved yet. What you typed is kept here: save again in a moment."
 MEANWHILE = (
-    "Somebody else changed this at the same moment. Nothing is saved yet: save again, and you see what it is now."
+    "Somebody else has changed this at the same moment. Nothing is saved yet: save again, and you see what it is now."
 )
 FEW = "Only owners and editors of the project change what is in it."
 
