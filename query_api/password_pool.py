@@ -1,7 +1,8 @@
 """Where passwords are hashed: threads of their own at low priority, so that pings and other looks go on.
 
 A hash takes a tenth of a second of a core. Of one owner only a few wait, so that whoever guesses at one status page, or
-sets passwords as fast as it can, keeps no other waiting.
+sets passwords as fast as it can, keeps no other waiting. All together are bounded, too: guesses from very many addresses
+at once are refused, and nobody waits for minutes behind them.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ T = TypeVar("T")
 _NICENESS = 10
 _THREADS = 2
 _MOST_WAITING_OF_ONE = 10
+# Some seconds of work.
+_MOST_WAITING = 100
 _RETRY_SECONDS = 2
 
 
@@ -31,8 +34,8 @@ class PasswordPool:
         self.waiting: Counter[str] = Counter()
 
     async def run(self, owner: str, call: Callable[..., T], *arguments: Any) -> T:
-        """Call in a thread. Raises `ApiError` 503 while many calls of this owner wait."""
-        if self.waiting[owner] >= _MOST_WAITING_OF_ONE:
+        """Call in a thread. Raises `ApiError` 503 while many calls of this owner, or of all, wait."""
+        if self.waiting[owner] >= _MOST_WAITING_OF_ONE or self.waiting.total() >= _MOST_WAITING:
             headers = {"Retry-After": str(_RETRY_SECONDS), "Cache-Control": "no-store"}
             raise ApiError(503, f"too many passwords to look at; try again in {_RETRY_SECONDS} s", headers)
         self.waiting[owner] += 1

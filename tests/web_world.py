@@ -55,7 +55,9 @@ def web_routes(harness: Harness, method: str) -> list[str]:
     return [
         route.path
         for route in harness.app.routes
-        if isinstance(route, APIRoute) and route.endpoint.__module__.startswith(_WEB) and method in route.methods
+        if isinstance(route, APIRoute)
+        and route.endpoint.__module__.startswith(_WEB)
+        and method in (route.methods or ())
     ]
 
 

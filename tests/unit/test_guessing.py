@@ -1,6 +1,7 @@
 """How fast passwords may be guessed, whose guesses hold up whom, and what is left of it in memory."""
 
 import asyncio
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -202,6 +203,17 @@ async def test_guesses_at_one_page_keep_no_other_waiting(monkeypatch: pytest.Mon
     assert len(put_off) == 30
     assert {one.status for one in put_off} == {503}
     assert [one for one in found if not isinstance(one, ApiError)] == [False] * 10
+    assert pool.waiting == {}
+
+
+async def test_guesses_of_very_many_wait_for_seconds_at_most() -> None:
+    pool, go = PasswordPool(), threading.Event()
+    looks = asyncio.gather(*(pool.run(f"address {n}", go.wait, 30.0) for n in range(300)), return_exceptions=True)
+    await asyncio.sleep(0)
+    assert pool.waiting.total() == 100
+    go.set()
+    found = await looks
+    assert [one.status for one in found if isinstance(one, ApiError)] == [503] * 200
     assert pool.waiting == {}
 
 

@@ -53,11 +53,11 @@ async def test_the_second_is_told_and_keeps_what_he_typed(what: str, route: str,
     assert 'value="mine"' in refused.text
     directory, ids = harness.log.directory, world.ids
     there = {
-        "check": lambda: directory.check(ids["check"]),
-        "monitor": lambda: directory.monitor(ids["monitor"]),
-        "window": lambda: directory.window(ids["window"]),
-        "page": lambda: directory.page(ids["page"]),
+        "check": directory.check(ids["check"]),
+        "monitor": directory.monitor(ids["monitor"]),
+        "window": directory.window(ids["window"]),
+        "page": directory.page(ids["page"]),
     }[what]
-    assert getattr(there(), name) == "theirs"
+    assert getattr(there, name) == "theirs"
     again = await boss.post(form.to, data=fields)  # what he saw first is still not what there is
     assert again.status_code == 409

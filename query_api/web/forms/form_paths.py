@@ -21,9 +21,9 @@ _CONVERTER = re.compile(r":\w+\}")
 def install(app: FastAPI) -> None:
     """Give each route of a form that no page has its GET. After all pages of the web application, before any other."""
     of = [route for route in app.routes if isinstance(route, APIRoute) and _is_page(route)]
-    pages = {_CONVERTER.sub("}", route.path) for route in of if "GET" in route.methods}
+    pages = {_CONVERTER.sub("}", route.path) for route in of if "GET" in (route.methods or ())}
     router = APIRouter(include_in_schema=False)
-    for path in sorted({route.path for route in of if "POST" in route.methods} - pages):
+    for path in sorted({route.path for route in of if "POST" in (route.methods or ())} - pages):
         router.add_api_route(path, _leading_to(page_of(path, pages)), methods=["GET"])
     include(app, router)
 

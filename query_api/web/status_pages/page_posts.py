@@ -43,8 +43,7 @@ async def write_post(request: Request, deps: DependenciesDep, form: PostedFormDe
     """Write a post."""
     found = seen_page(deps, form.viewer, id)
     body = {"title": form.one("title"), "affected": form.all("affected")} | _said(form)
-    once = form.one("once") or new_id()
-    return await _ask(request, deps, form, found, "POST", "posts", body, **{"Idempotency-Key": once})
+    return await _ask(request, deps, form, found, "POST", "posts", body, once=form.one("once") or new_id())
 
 
 @router.post("/status-pages/{id}/posts/{post}/updates")
@@ -127,10 +126,10 @@ async def _ask(
     body: dict[str, Any] | None = None,
     post: str = "",
     based_on: int | None = None,
-    **headers: str,
+    once: str = "",
 ) -> Response:
     _must_edit(form.viewer, found)
-    to = f"{PAGES_API}/{found.id}/{path}"
+    to, headers = f"{PAGES_API}/{found.id}/{path}", {"Idempotency-Key": once} if once else {}
     answer = await call_api(request, form.viewer, found.project, method, to, body, based_on=based_on, **headers)
     if answer.overtaken:
         return await _posts(request, deps, form.viewer, found, 409, _MEANWHILE, _typed(form, post))
