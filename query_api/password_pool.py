@@ -1,8 +1,8 @@
 """Where passwords are hashed: threads of their own at low priority, so that pings and other looks go on.
 
 A hash takes a tenth of a second of a core. Of one owner only a few wait, so that whoever guesses at one status page, or
-sets passwords as fast as it can, keeps no other waiting. All together are bounded, too: guesses from very many addresses
-at once are refused, and nobody waits for minutes behind them.
+sets passwords as fast as it can, keeps no other waiting. All together are bounded, too: guesses from very many
+addresses at once are refused, and nobody waits for minutes behind them.
 """
 
 import asyncio
