@@ -1,4 +1,4 @@
-"""Who makes a change: whose key was shown, or whose link was followed, and the address that it came from."""
+"""The actor of a change: the owner of the key or link, and the client address."""
 
 from fastapi import Request
 

@@ -1,7 +1,7 @@
-"""The APIs: one FastAPI application over the parts it is given (`Dependencies`). `APIS` lists the public ones.
+"""The APIs: one FastAPI application on injected dependencies (`Dependencies`). `APIS` lists the public ones.
 
-Every error is small JSON or empty, never HTML and never a framework's own form; nothing a client sends gives a 5xx,
-only parts that do not answer in time do (503 with Retry-After).
+Every error is small JSON or empty, never HTML or in the framework's own format. No input causes a 5xx; the only one is
+503 with Retry-After, when a dependency does not answer in time.
 """
 
 from collections.abc import Callable, Sequence

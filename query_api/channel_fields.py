@@ -1,7 +1,7 @@
-"""Channels as people ask for them, in whatever API: what is checked of one before the `projects` fold is asked.
+"""Validation of channels that every API shares, before the `projects` fold is asked.
 
-What a kind of channel is configured by, its own module knows (`schemas.channels`); here is what the installation adds:
-which addresses may be reached, whether there is a mail server, how secrets are stored.
+The module of a channel kind validates its configuration (`schemas.channels`). This module adds what depends on the
+installation: allowed addresses, the mail server, the encryption of secrets.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,8 @@
-"""Commands that a request gives: ask or append, then read back what came of it. Every API and page uses these.
+"""Commands: send a request or append an event, then read back the result. Every API and page uses these.
 
-A command is answered when this process can show what it made, so that the reads that follow show it, too. Each wait is
-bounded. What is `Late` may have happened, or may still happen; its text says what is known, and each API tells it in
-its own form.
+A command is answered when this process can show its result, so that following reads include it. Each wait is bounded.
+If a command is `Late`, it may have been carried out, or may still be; its text says what is known, and each API
+responds in its own format.
 """
 
 import asyncio

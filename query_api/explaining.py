@@ -1,4 +1,4 @@
-"""What the APIs need in order to explain the past, as a protocol: a process injects what folds the journals again."""
+"""The protocol by which the APIs explain the past: a process injects the implementation that folds journals again."""
 
 from typing import Literal, Protocol
 

@@ -1,7 +1,7 @@
-"""Open incidents, and what people say of them: acknowledgements and comments, for the API and for the pages.
+"""Open incidents, their acknowledgements and comments, for the APIs and pages.
 
-What is open, the states know. Whether an acknowledgement came first, the fold of the thing decides; it is told when
-this process can show it.
+The states have the open incidents. The fold of the check or monitor decides which acknowledgement was first; the result
+is returned when this process can show it.
 """
 
 import asyncio

@@ -1,11 +1,11 @@
-"""The one place where a key that somebody shows becomes a key of a project, for every API.
+"""Authentication by API key, for every API.
 
-A key counts while its definition stands and has not expired, and only in the API of its kind. It is called wrong only
-when the directory has seen every key made before the request came. Which header or field it stands in, what its scopes
-open, and how a refusal looks, is each API's own. That a key was used is told to Kafka (`query_api.state.key_uses`).
+A key is valid while its definition exists and has not expired, and only in the API of its kind. It is rejected only if
+the directory has seen every key that was created before the request. Each API decides where it expects the key, what
+its scopes permit, and the format of rejections. The use of a key is recorded in Kafka (`query_api.state.key_uses`).
 
-A revoked key is refused as soon as this process has read that it was revoked: no key is remembered anywhere but in the
-directory. A process that is cut off from Kafka reads it when it is back; until then it can change nothing.
+A revoked key is rejected as soon as this process has read the revocation: only the directory remembers keys. A process
+that is disconnected from Kafka reads it after it has reconnected; until then it can change nothing.
 """
 
 from collections.abc import Container

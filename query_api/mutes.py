@@ -1,4 +1,4 @@
-"""`mute_until` as the JSON APIs take and show it: `recovery`, `forever`, a time in ISO 8601, or null. Pure."""
+"""`mute_until` in the JSON APIs: `recovery`, `forever`, a time in ISO 8601, or null. Pure."""
 
 from query_api.errors import ValidationError
 from schemas.base import Micros

@@ -1,4 +1,4 @@
-"""What a test notice says: data as those of a real one, of a monitor that is not there. Pure."""
+"""The data of test notices: like that of a real notice, for a monitor that does not exist. Pure."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""Keys that pages show to the APIs of their own process, each for one call.
+"""Keys with which pages call the APIs of their own process, each for one call.
 
-A form of the web application makes its change by the same request as a program does: the page calls the API as the
-person who is signed in. The key of such a call is random, known to this process alone, and ends with the call. No use
-of it is noted, and the audit trail names the person instead.
+A form of the web application makes its change with the same request as a program: the page calls the API on behalf of
+the signed-in person. The key of such a call is random, known only to this process, and valid for that call. Its use is
+not recorded, and the audit trail names the person instead.
 """
 
 import secrets

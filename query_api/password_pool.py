@@ -1,8 +1,8 @@
-"""Where passwords are hashed: threads of their own at low priority, so that pings and other looks go on.
+"""Threads for password hashing, at low priority, so that pings and other requests continue.
 
-A hash takes a tenth of a second of a core. Of one owner only a few wait, so that whoever guesses at one status page, or
-sets passwords as fast as it can, keeps no other waiting. All together are bounded, too: guesses from very many
-addresses at once are refused, and nobody waits for minutes behind them.
+A hash takes a tenth of a second of a core. The queue is bounded per owner, so that attempts to guess the password of
+one status page do not delay others. The queue as a whole is bounded, too: guesses from very many addresses at once are
+rejected, so that nobody waits for minutes behind them.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Plans: how many requests a minute, how many monitors, how often they may be probed.
+"""Plans: limits on requests per minute, number of monitors, and probe intervals.
 
-Requests per minute are PoppaPing's; its page names no other quota, so the rest are Pingfold's own. A self-hosted
-Pingfold has no limits unless `PINGFOLD_PLAN` names a plan.
+Requests per minute are PoppaPing's; its documentation names no other quota, so the rest are Pingfold's own. A
+self-hosted Pingfold has no limits unless `PINGFOLD_PLAN` names a plan.
 """
 
 from typing import NamedTuple

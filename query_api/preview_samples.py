@@ -1,6 +1,6 @@
-"""What a preview of a message template is made of: a notice as a real one, about things that are not there. Pure.
+"""Sample notices for previews of message templates: like real ones, about objects that do not exist. Pure.
 
-Every field that a notice of its kind can have is there, so that a template that uses it shows what it makes of it.
+A sample has every field that a notice of its kind can have, so that a preview shows the effect of each variable.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Rotating ping keys and webhook secrets, in whatever API: what is asked of the `projects` fold, and what is answered.
+"""Rotation of ping keys and webhook secrets, for every API: the request to the `projects` fold, and the response.
 
-What is new is made here unless it is given, and is told once, in the answer. A secret that was encrypted with a key
-which is lost can be rotated like any other; as nobody can sign with it, there is no overlap then.
+A new value is generated here unless it is given, and is returned once, in the response. If a secret was encrypted with
+a lost key, it can still be rotated, without an overlap, because nobody can sign with it.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,8 +1,7 @@
-"""Test notifications that somebody asks for, in any API: what they say, when they are refused, how many there may be.
+"""Test notifications, for every API: their contents, rejections, and limits.
 
-A test reaches people who have not asked for it, as often as whoever holds a key likes; so does a test that is sent
-again. So a project has so many in any hour (`query_api.sliding_limit`), in each web process. What has really happened
-is not counted.
+Anyone with a key could send many tests to people who did not ask for them. So each project has a limit of tests in any
+hour (`query_api.sliding_limit`) per web process, including resent tests. Real notices do not count.
 """
 
 from typing import Any

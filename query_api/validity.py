@@ -1,4 +1,4 @@
-"""What is shown of the certificate and the domain of a monitor, whatever the API. Pure."""
+"""The representation of a monitor's certificate and domain, for every API. Pure."""
 
 from typing import NamedTuple
 

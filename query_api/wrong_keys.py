@@ -1,9 +1,8 @@
-"""How many wrong API keys an address may show, whatever they are.
+"""A limit on wrong API keys per address.
 
-Ever new keys are no new callers: what no key of a project is counts for the address that shows it (of IPv6 the /64 that
-one customer has). Beyond its budget a wrong key is refused without a look at Kafka, which is what one costs. A key that
-this process knows is neither counted nor refused: keys have 120 random bits and more, so nobody guesses one, and the
-brake need lock nobody out.
+Wrong keys count for the client address (for IPv6 its /64). Above the limit a wrong key is rejected without a lookup in
+Kafka, which is its cost. Known keys are neither counted nor rejected: keys have at least 120 random bits and cannot be
+guessed, so the limit need not block valid clients.
 """
 
 import time

@@ -1,1 +1,1 @@
-"""What every API shares of HTTP: bodies, errors, CORS, headers, routes."""
+"""HTTP code that all APIs share: bodies, errors, CORS, headers, routes."""

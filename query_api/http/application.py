@@ -1,6 +1,6 @@
-"""The application that routes are put into: FastAPI without what answers in a form of its own.
+"""The application that contains all routes: FastAPI without its own formats of responses.
 
-Its table of routes is made when it is first asked, so routes may be added until then.
+Its route table is built at the first request, so routes may be added until then.
 """
 
 from collections.abc import Callable, Mapping, Sequence

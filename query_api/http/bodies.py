@@ -1,9 +1,8 @@
-"""Bodies of requests to the API: bounded in size, time and memory, before anything is parsed. An ASGI layer.
+"""Request bodies of the APIs: bounds on size, time and memory before parsing. An ASGI middleware.
 
-Whoever shows a key that is known, or a session, may send as much as a change can need, everybody else little: a key in
-the JSON body (Healthchecks) still fits. A body that comes in one piece, as nearly all do, costs nothing. Others are
-held in bounds for each project, whichever of its keys are shown, so that one who sends halves of bodies takes no room
-from others.
+Clients with a known key or a session may send large bodies, others only small ones; a key in a JSON body (Healthchecks)
+still fits. A body in one chunk, as nearly all are, has no overhead. The memory of incomplete bodies is bounded per
+project, over all of its keys, so that incomplete bodies of one project take no room from others.
 """
 
 import asyncio

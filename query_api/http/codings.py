@@ -1,4 +1,4 @@
-"""How an answer is packed for who takes that: zstd or gzip, by `Accept-Encoding`. Pure."""
+"""Compression of responses: zstd or gzip, by `Accept-Encoding`. Pure."""
 
 import zlib
 from collections.abc import Iterable

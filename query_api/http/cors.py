@@ -1,6 +1,6 @@
-"""What scripts of other origins may do with an API (CORS): the headers of its answers, errors too. Pure.
+"""CORS: the headers of responses, including errors, for scripts of other origins. Pure.
 
-Keys of APIs are never sent by a browser of its own accord, so any origin may ask: it learns what its key opens.
+Browsers never send API keys on their own, so any origin is allowed: a script sees only what its key permits.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Work that only its client waits for: it ends when the client goes away."""
+"""Work for a single client, which is cancelled when the client disconnects."""
 
 import asyncio
 from collections.abc import Coroutine

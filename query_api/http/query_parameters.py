@@ -1,7 +1,7 @@
-"""Query parameters that a route does not have are refused in our own APIs: one that was meant as a filter, and is not
-looked at, shows more than was asked for. Compatible APIs ignore them, as their clients expect.
+"""Pingfold's own APIs reject unknown query parameters: an ignored filter would show more than the client asked for.
+Compatible APIs ignore them, as their clients expect.
 
-A name that begins with an underscore passes: clients get around caches by such.
+Names with a leading underscore are accepted: clients use them to bypass caches.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
-"""Answers that are not what was asked for: one exception, and the handlers that keep every error small.
+"""Error responses: one exception, and the handlers that keep every error small.
 
-No answer here is HTML or of a framework's own form; an error body is `{"error": text}` or empty. A router with another
-form (PoppaPing's, updown's) raises exceptions of its own and registers their handlers beside these.
+No error is HTML or in the framework's own format: an error body is `{"error": text}` or empty. A router with another
+format (PoppaPing's, updown's) has its own exceptions, and registers their handlers in addition.
 """
 
 from collections.abc import Callable, Mapping

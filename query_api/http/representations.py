@@ -1,11 +1,12 @@
-"""How answers to GET travel: an ASGI layer around the application (docs/decisions/0094-answers-that-travel-light.md).
+"""Transfer of GET responses: an ASGI middleware around the application
+(docs/decisions/0094-answers-that-travel-light.md).
 
-- Reads of APIs have a weak `ETag`, made of the bytes of the body; other answers may bring one of their own. Who names
-  it in `If-None-Match` gets 304, with the headers of the answer. The answer is made all the same: a tag saves the way,
-  not the work, and can never be older than what was read.
-- Text of some size is packed by zstd or gzip for who takes that, except what Basic credentials open.
+- Reads of APIs have a weak `ETag`, computed from the body; other responses may set their own. If `If-None-Match`
+  matches, the response is 304 with the same headers. The body is computed in any case: an ETag saves bandwidth, not
+  work, and is never older than what was read.
+- Larger text is compressed with zstd or gzip if the client accepts it, except behind Basic authentication.
 
-Answers are held whole before they are sent, but for streams of events. The paths of pings do not come through here.
+Responses are buffered before they are sent, except event streams. Ping URLs do not pass through this module.
 """
 
 import asyncio

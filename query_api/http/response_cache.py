@@ -1,7 +1,7 @@
-"""What was made a moment ago, so that what everybody asks for is made once and not for each of them.
+"""A short-lived cache of responses, so that popular responses are computed once and not per client.
 
-Nothing is handed out that is older than the cache holds it, and all of it tells its age. Whoever asks while something
-is being made waits for that one; what fails is kept for nobody. Bounded: what was made first goes first.
+No entry is used beyond its lifetime, and each response states its age. Concurrent requests for an entry that is being
+computed wait for it. Failures are not cached. The size is bounded: the oldest entry is evicted first.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Routes found by a table: a request is matched with the few routes that begin as its path does, not with all in turn.
+"""A table of routes: a request is matched against the few routes with the same beginning, not against all.
 
-What the table does not find (verbs that no route takes, paths that are nobody's) goes on to the search of FastAPI,
-which answers as always. The table also tells which verbs a path takes.
+If the table has no match (an unsupported method, an unknown path), FastAPI's own search continues and answers. The
+table also has the methods of each path.
 """
 
 import re

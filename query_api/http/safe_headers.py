@@ -1,7 +1,7 @@
-"""Headers that keep browsers from doing what nobody meant: an ASGI layer around the API and the pages.
+"""Security headers: an ASGI middleware around the APIs and pages.
 
-What an answer says itself stays. Where it says nothing: no type is guessed, no address is passed on, nothing is kept by
-caches, and nothing of ours is shown in a frame or runs anything.
+Headers that a response sets itself stay. By default: no content sniffing, no referrer, no caching, no framing, and no
+scripts.
 """
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

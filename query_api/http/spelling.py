@@ -1,7 +1,7 @@
-"""Paths and queries as clients spell them, brought into the spelling that routes know. Pure; never raises.
+"""Normalization of paths and queries. Pure; never raises.
 
-One resource has one spelling inside: no empty segments, UUIDs in lower case, a final slash where its route has one.
-Nobody is redirected: a POST that is redirected comes back as a GET, or without its body.
+Each resource has one internal path: no empty segments, UUIDs in lower case, a trailing slash if its route has one.
+There are no redirects, because a redirected POST becomes a GET, or loses its body.
 """
 
 import re

@@ -1,10 +1,10 @@
-"""What every path answers alike, whichever route serves it: an ASGI layer around the whole application, its 500s too.
+"""Behaviour common to all paths: an ASGI middleware around the whole application, including its 500 responses.
 
-- HEAD is GET without the body. OPTIONS is answered 204 without asking anybody, that of the whole server (`*`), too. A
-  405 says in `Allow` what a path takes.
-- A path with or without a final slash, with doubled slashes, or with UUIDs in upper case leads to the same route.
-- The answers of APIs carry CORS headers, and a browser's preflight is answered for all of their paths: a script may
-  read that nothing is there. So do the errors of badges and status pages, which any script may read.
+- HEAD is GET without the body. OPTIONS is always answered with 204, also for the whole server (`*`). A 405 lists the
+  methods of the path in `Allow`.
+- A trailing slash, doubled slashes and UUIDs in upper case make no difference.
+- API responses have CORS headers, and preflights are answered for all paths, so that a script can read a 404 too. The
+  same applies to errors of badges and status pages, which any script may read.
 """
 
 from collections.abc import Sequence

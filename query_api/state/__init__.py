@@ -1,1 +1,1 @@
-"""Current states as the API sees them: replicas of state topics, and how fresh they are."""
+"""Current states for the APIs: replicas of state topics, and their freshness."""

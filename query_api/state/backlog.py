@@ -1,4 +1,4 @@
-"""What the folds still have to fold, and about how long that takes at their pace: for `/readyz` and whoever waits."""
+"""The events that folds have not folded yet, and the estimated time for them: for `/readyz` and waiting readers."""
 
 import time
 from collections import deque

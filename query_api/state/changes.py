@@ -1,7 +1,7 @@
-"""Which things have come to look otherwise, for those who follow it: the live pages.
+"""Notifies subscribers of changed checks and monitors: for live pages.
 
 Fed by a replica's thread, read by the event loop; every change is one operation that is atomic under the interpreter's
-lock. Nothing is noted while nobody follows.
+lock. Without subscribers nothing is recorded.
 """
 
 from collections import deque

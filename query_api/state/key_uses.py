@@ -1,6 +1,6 @@
-"""Telling when API keys are used: at most one small record for each key and `RESOLUTION`, in the topic `key-uses`.
+"""Records the use of API keys: at most one small record per key and `RESOLUTION`, in the topic `key-uses`.
 
-No request waits for it. A record that Kafka does not take is tried again by a later use; nothing else is lost by that.
+No request waits for it. If Kafka does not acknowledge a record, a later use records it again.
 """
 
 import asyncio

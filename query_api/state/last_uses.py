@@ -1,6 +1,6 @@
-"""When API keys were last used, as far as was told: the newest records of `key-uses` (`schemas.key_uses`).
+"""The last use of each API key, as far as recorded: the newest records of `key-uses` (`schemas.key_uses`).
 
-Fed by a replica's thread, read by the event loop. There is one record for each key that was ever used.
+Fed by a replica's thread, read by the event loop. There is one record per key.
 """
 
 import msgspec
