@@ -4,6 +4,7 @@
 # make unit   the quick tests: neither Java nor Kafka is needed; a few minutes on two cores
 # make fmt    lint that mends, and the format
 # make docs   write the generated pages
+# make screenshots   take the pictures of docs/screenshots anew, in Chromium
 # make lock   pin again what is installed, after a change of pyproject.toml; make lock UPGRADE=1: the newest of all
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 LOCKED := --require-hashes --no-deps
 
-.PHONY: run test failed check jars compiled unit fmt docs install lock
+.PHONY: run test failed check jars compiled unit fmt docs screenshots install lock
 .DEFAULT_GOAL := run
 
 # Everything, what tests need too.
@@ -84,6 +85,9 @@ docs: install
 	$(BIN)/python -m tests.channels_page
 	$(BIN)/python -m tests.monitor_types_page
 	$(BIN)/pingfold schema > docs/declarations.schema.json
+
+screenshots: install
+	$(BIN)/python -m tests.screenshots
 
 # The lock files hold every file of each release, for any platform. No address of an index gets into them.
 UV := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
