@@ -122,6 +122,36 @@ def test_the_first_five_minutes(equipped: Equipped, browser: Browser) -> None:
     context.close()
 
 
+def test_a_probe_is_tried_and_a_template_previewed_before_they_are_saved(equipped: Equipped, browser: Browser) -> None:
+    """What comes of it stands beside the form, which stays as typed; nothing is loaded anew, and nothing is saved."""
+    pingfold, project = equipped.pingfold, equipped.pingfold.credentials.project
+    with visit(browser, _password(pingfold), PHONE) as page:
+        _goto_whole(page, f"{pingfold.url}/monitors/new?type=http&project={project}")
+        tried = page.locator("#tried")
+        page.get_by_label("URL").fill("ftp://nowhere.invalid/")
+        page.get_by_role("button", name="Try it").click()
+        expect(tried).to_contain_text("URL")
+        page.get_by_label("URL").fill(f"http://{HOST}:{free_port()}/{_HOSTILE}")
+        page.get_by_role("button", name="Try it").click()
+        expect(tried).to_contain_text("connect: connection refused")
+        page.get_by_label("URL").fill(f"{pingfold.url}/readyz")
+        page.get_by_role("button", name="Try it").click()
+        expect(tried.locator(".status.up")).to_have_text("Up")
+        expect(page.get_by_label("URL")).to_have_value(f"{pingfold.url}/readyz")
+        assert page.url.endswith(f"/monitors/new?type=http&project={project}")
+        assert violations(page) == []
+        assert _is_within(page)
+        _goto_whole(page, f"{pingfold.url}/templates/new?project={project}")
+        page.get_by_label("Text", exact=True).fill("{{ why }}\n{{ nonsense }}")
+        page.get_by_role("button", name="Show what it makes").click()
+        expect(page.locator("#shown")).to_contain_text("Line 2")
+        page.get_by_label("Text", exact=True).fill(f"{{{{ why }}}} {_HOSTILE}")
+        page.get_by_role("button", name="Show what it makes").click()
+        expect(page.locator("#shown pre").first).to_contain_text(f"Exit status 23 {_HOSTILE}")
+        assert violations(page) == []
+        assert page.title() != "run"
+
+
 def test_who_is_invited_by_mail_joins_and_signs_in_with_a_code(equipped: Equipped, browser: Browser) -> None:
     pingfold, project = equipped.pingfold, equipped.pingfold.credentials.project
     with visit(browser, _password(pingfold)) as page:

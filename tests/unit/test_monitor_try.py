@@ -207,6 +207,19 @@ async def test_the_form_of_a_monitor_tries_its_changes_and_changes_nothing(harne
     assert 'class="status' not in wrong.text
 
 
+async def test_what_a_target_says_is_shown_and_nothing_else(harness: Harness) -> None:
+    hostile = "<script>document.title='run'</script>"
+    ann = await member(harness, "editor")
+    page = await ann.get(f"/monitors/new?type=http&project={harness.project}")
+    harness.tries.result = replace(
+        harness.tries.result, ok=False, failure="protocol", detail=hostile, url=f"https://a.example/{hostile}"
+    )
+    tried = await ann.post("/monitors/new", data=fields_of(page, "/monitors/new") | SHOP | {"try": "1"})
+    assert tried.status_code == 200
+    assert tried.text.count("&lt;script&gt;document.title=&#39;run&#39;&lt;/script&gt;") == 2
+    assert hostile not in tried.text
+
+
 async def test_a_viewer_tries_nothing(harness: Harness) -> None:
     id = await made(harness)
     eve = await member(harness, "viewer")

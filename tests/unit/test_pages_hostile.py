@@ -12,7 +12,7 @@ from tests.page_skeleton import Skeleton
 
 AUTH = ("", ADMIN_PASSWORD)
 TAME = "tame"
-BY_PROJECT = {"channels", "keys", "escalations", "rotations", "projects", "new channel", "audit"}
+BY_PROJECT = {"channels", "keys", "escalations", "rotations", "projects", "new channel", "audit", "templates"}
 # Without blanks, so that each is one tag, too.
 CORPUS = [
     "<script>document.title='run'</script>",
@@ -75,6 +75,9 @@ class Story:
         window = (await self._api("maintenance-windows", {"name": text, "tags": [text], **times}))["id"]
         steps = [{"after_minutes": 5, "alert_channel_ids": [channel]}]
         policy = (await self._api("escalation-policies", {"name": text, "steps": steps}))["id"]
+        template = await self._api(
+            "message-templates", {"name": text, "title": f"{text.replace('{', '')} {{{{ what }}}}"}
+        )
         turns = [{"name": text, "alert_channel_ids": [channel]}]
         rotation = (await self._api("on-call", {"name": text, "turns": turns}))["id"]
         return {
@@ -86,6 +89,8 @@ class Story:
             "edit policy": f"/escalations/{policy}/edit", "remove policy": f"/escalations/{policy}/remove",
             "rotations": "/rotations", "rotation": f"/rotations/{rotation}",
             "edit rotation": f"/rotations/{rotation}/edit", "override": f"/rotations/{rotation}/override",
+            "templates": "/templates", "edit template": f"/templates/{template['id']}/edit",
+            "remove template": f"/templates/{template['id']}/remove", "calendar": f"/rotations/{rotation}/calendar",
             "audit": f"/audit?project={project}", "projects": "/projects", "project": f"/projects/{named}",
         }  # fmt: skip
 
@@ -124,7 +129,8 @@ async def test_text_of_others_is_shown_and_nothing_else(text: str) -> None:
     ["/?q={}&tag={}&project={}&status={}&page={}", "/incidents?q={}&thing={}&status={}&page={}",
      "/checks/{}", "/monitors/{}", "/checks/{}/why?at={}", "/checks/{}/pings/{}", "/live?thing={}&x={}",
      "/channels?done={}", "/channels/{}", "/channels/{}/edit", "/channels/new?project={}&kind={}",
-     "/channels/new?kind={}", "/keys/{}/new", "/keys/{}/{}/revoke", "/maintenance?month={}&project={}",
+     "/channels/new?kind={}", "/templates/{}/edit", "/templates/new?project={}", "/rotations/{}/calendar",
+     "/keys/{}/new", "/keys/{}/{}/revoke", "/maintenance?month={}&project={}",
      "/maintenance/{}", "/maintenance/new?project={}", "/escalations/{}/edit", "/rotations/{}", "/projects/{}",
      "/audit?project={}&kind={}&thing={}&actor={}&range={}&before={}",
      "/past?at={}&q={}&range={}&tag={}&project={}&status={}&page={}", "/checks/{}/what-if?grace={}"],
