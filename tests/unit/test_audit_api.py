@@ -156,6 +156,12 @@ async def rotations(changes: Changes) -> None:
         changes.secrets.append(made.get("ping_key") or made["secret"])
 
 
+async def renamed(changes: Changes) -> None:
+    """A project has another name; the entry tells both."""
+    project = changes.harness.project
+    await changes.call("POST", "/api/v3/project/rename", "updated project", {"name": "Shop"}, thing=project)
+
+
 async def incidents(changes: Changes) -> None:
     """Acknowledged, commented on, and whom else to tell."""
     call, v1, log = changes.call, "/api/v1", changes.harness.log
@@ -278,6 +284,7 @@ async def test_no_route_that_changes_something_is_forgotten(harness: Harness) ->
     await updown_changes(changes)
     await confirmations(changes)
     await rotations(changes)
+    await renamed(changes)
     told = harness.app.openapi()["paths"]
     routes = {(verb.upper(), path) for path, verbs in told.items() for verb in verbs if verb not in ("get", "head")}
     # Versions 1 and 2 of the Management API are the same routes.
@@ -285,6 +292,7 @@ async def test_no_route_that_changes_something_is_forgotten(harness: Harness) ->
     routes = {(verb, path) for verb, path in routes if not path.startswith(repeated)}
     routes.discard(("POST", "/api/v1/what-if"))  # so does this
     routes.discard(("POST", "/api/v1/message-templates/preview"))  # it shows something, and keeps nothing
+    routes -= {("POST", "/api/v1/monitors/try"), ("POST", "/api/v1/monitors/{id}/try")}  # so do these
     assert routes == set(changes.calls)
 
 
