@@ -21,6 +21,12 @@ P = TypeVar("P", bound=msgspec.Struct)
 # Fields that nobody but the fold reads.
 _FOR_THE_FOLD = ("stamped", "last_start")
 
+# They hold no states, and take a millisecond to make.
+_packings: dict[type[Any], Packing[Any]] = {
+    kind: Packing(kind, without=_FOR_THE_FOLD) for kind in (CheckState, MonitorState)
+}
+_validity_packing = Packing(Validity, without=("parked", "warned"))
+
 _progress = msgspec.json.Decoder(Progress).decode
 
 
@@ -31,7 +37,7 @@ class States(Generic[S]):
     def __init__(self, kind: type[S]) -> None:
         self.changes = Changes()
         self._decode: Callable[[bytes], S] = msgspec.json.Decoder(kind).decode
-        self._packing: Packing[S] = Packing(kind, without=_FOR_THE_FOLD)
+        self._packing: Packing[S] = _packings[kind]
         self._parts: dict[type[Any], Callable[[bytes], Any]] = {}
         self._states: dict[int | str, bytes] = {}
         self._progress: dict[int, Progress] = {}
@@ -107,7 +113,6 @@ class MonitorStates(States[MonitorState]):
     def __init__(self) -> None:
         super().__init__(MonitorState)
         self._decode_validity = msgspec.json.Decoder(Validity).decode
-        self._pack_validity: Packing[Validity] = Packing(Validity, without=("parked", "warned"))
         self._validities: dict[int | str, bytes] = {}
 
     def apply(self, partition: int, key: str, value: bytes | None) -> None:
@@ -117,9 +122,9 @@ class MonitorStates(States[MonitorState]):
         elif value is None:
             self._validities.pop(id_key(id), None)
         else:
-            self._validities[id_key(id)] = self._pack_validity.pack(self._decode_validity(value))
+            self._validities[id_key(id)] = _validity_packing.pack(self._decode_validity(value))
 
     def validity(self, id: str) -> Validity | None:
         """What is known of a monitor's certificate and domain; None when nothing is."""
         packed = self._validities.get(id_key(id))
-        return None if packed is None else self._pack_validity.unpack(packed)
+        return None if packed is None else _validity_packing.unpack(packed)
