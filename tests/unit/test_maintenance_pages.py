@@ -174,8 +174,8 @@ async def test_windows_are_made_changed_and_removed(harness: Harness) -> None:
     assert changed is not None
     assert isinstance(changed.window, Recurring)
     assert (changed.window.duration, changed.tags, changed.name) == (900, ("web",), "Once")
-    page = await browser.get(f"/maintenance/new?copy={id}")
-    answer = await browser.post(form_of(page.text, harness.project)[0], data=fields_of(page, harness.project))
+    form = await browser.get(f"/maintenance/new?copy={id}")
+    answer = await browser.post(form_of(form.text, harness.project)[0], data=fields_of(form, harness.project))
     copy = harness.log.directory.window(answer.headers["Location"].split("?")[0].rpartition("/")[2])
     assert copy is not None
     assert (copy.window, copy.tags, copy.name, copy.id == id) == (changed.window, ("web",), "Once (copy)", False)

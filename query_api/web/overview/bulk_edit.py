@@ -106,8 +106,10 @@ async def _change(request: Request, deps: Dependencies, who: Viewer, id: str, wa
         answer = await call_api(request, who, thing.project, "DELETE", path)
     else:
         body = _told(thing, wanted) if "channel" in wanted.action else _tagged(thing, wanted)
-        if not body or isinstance(body, str):
-            return _Failed(thing.name, thing.path, body) if body else None
+        if isinstance(body, str):
+            return _Failed(thing.name, thing.path, body)
+        if not body:
+            return None
         method: Method = "POST" if thing.kind == "check" else "PATCH"
         answer = await call_api(request, who, thing.project, method, path, body)
     return None if answer.is_made else _Failed(thing.name, thing.path, told_error(answer.words, _LABELS).words)
