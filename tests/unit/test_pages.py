@@ -157,6 +157,26 @@ def test_a_page_that_is_not_what_it_says() -> None:
     assert read(other, f"<p>{other}</p>".encode(), f"{HTML}; charset=iso-8859-1").found
 
 
+WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+
+
+@pytest.mark.parametrize("codec", WIDE)
+@pytest.mark.parametrize("said", ["utf-8", "iso-8859-1", "windows-1251", "utf-16", "utf-16be", "utf-32"])
+@pytest.mark.parametrize("word", ["error", "Ошибка"])
+def test_no_word_is_absent_from_a_page_of_another_width_or_order(codec: str, said: str, word: str) -> None:
+    page = read(word, f"<p>an {word} here</p>".encode(codec), f"{HTML}; charset={said}")
+    assert page.found or page.unreadable, "it would be up for ever"
+    assert page.found == (codec_of(said) == codec)
+    other = read("nowhere", f"<p>an {word} here</p>".encode(codec), f"{HTML}; charset={codec_of(said)}")
+    assert not other.found
+
+
+def test_a_letter_of_the_other_order_is_another_letter() -> None:
+    for codec in ("utf-16-le", "utf-16-be"):
+        page = read("Ё", "<p>Ą, and nothing else</p>".encode(codec), f"{HTML}; charset={codec.replace('6-', '6')}")
+        assert (page.found, page.unreadable) == (False, "")
+
+
 def test_so_much_of_a_page_is_tried_in_all_charsets() -> None:
     word = "Ошибка"
     said = "it says no charset and is no UTF-8, and only its first 128 KB are tried in others"

@@ -98,8 +98,7 @@ class Page:
         search = self._search
         if self.found or search is None:
             return
-        if self._may_be_utf16():
-            self.found = any(form in self._bytes for form in _utf16_forms(self._keyword))
+        self._look_in_wide()
         others = [] if self.found else self._others(search.replaced)
         end = min(len(self._bytes), TRIED)
         self._tried_in_part = len(self._bytes) > TRIED and (bool(others) or self._may_be_legacy(search.replaced))
@@ -111,8 +110,24 @@ class Page:
                     self.found = True
                     return
                 await asyncio.sleep(0)
-        if self._is_declared and search.mostly_replaced:
+        if self._is_declared and search.mostly_replaced and not self._misread:
             await self._look_in_others()
+
+    def _look_in_wide(self) -> None:
+        """For the keyword in UTF-16 and UTF-32, in either order of bytes: a page of those, and no other, has NULs.
+
+        One that says another charset, or the other order, cannot be read: its letters come out as others or as NULs.
+        """
+        begins = bytes(self._bytes[:PRESCAN])
+        if b"\0" not in begins:
+            return
+        # Letters of ASCII have their NULs on one side: a letter of one order is another letter in the other one.
+        before, behind = begins[::2].count(0), begins[1::2].count(0)
+        orders = ("le", "be") if before == behind else ("le",) if behind > before else ("be",)
+        for form, codec in _wide_forms(self._keyword, orders).items():
+            if codec != self._codec and form in self._bytes:
+                self.found, self._misread = not self._is_declared, codec
+                return
 
     async def _look_in_others(self) -> None:
         """For the keyword's bytes in other charsets: another than this one is declared, and that is not true."""
@@ -189,9 +204,6 @@ class Page:
             others += [codec for codec in LEGACY if _has(codec, self._keyword)]
         return others
 
-    def _may_be_utf16(self) -> bool:
-        return not self._is_declared and b"\0" in self._bytes[:PRESCAN]
-
     def _may_be_legacy(self, replaced: bool) -> bool:
         """Whether it is in a charset that nothing tells. One that is said and known is believed, as by browsers."""
         return replaced and not self._is_declared and not self._keyword.isascii()
@@ -205,10 +217,12 @@ class Page:
         return len(begins) - len(begins.translate(None, _BINARY)) > len(begins) // _ONE_IN
 
 
-def _utf16_forms(keyword: str) -> set[bytes]:
-    """The keyword as bytes of UTF-16. They are looked for as they are: to decode a page costs more than all else."""
+def _wide_forms(keyword: str, orders: tuple[str, ...]) -> dict[bytes, str]:
+    """The keyword as bytes of UTF-16 and UTF-32, and the codec of each. They are looked for as they are: to decode a
+    page costs more than all else."""
     texts = {keyword, *(unicodedata.normalize(form, keyword) for form in ("NFC", "NFD"))}
-    return {text.encode(codec, "surrogatepass") for text in texts for codec in ("utf-16-le", "utf-16-be")}
+    codecs = [f"{name}-{order}" for name in ("utf-32", "utf-16") for order in orders]
+    return {text.encode(codec, "surrogatepass"): codec for codec in codecs for text in texts}
 
 
 def _legacy_forms(keyword: str) -> dict[bytes, str]:
