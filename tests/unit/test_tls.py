@@ -1,6 +1,7 @@
 """HTTPS: which protocol is spoken, what happens before the handshake is done, and certificates that change."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -84,6 +85,25 @@ def test_alpn_chooses_the_protocol(server: HttpServer, authority: Authority) -> 
         connection.sendall(GET)
         assert answer_of(connection).endswith(b"1.1 https ")
     assert server.ask(GET).endswith(b"1.1 http ")  # the plain port is there, too
+
+
+def test_a_request_counts_whose_client_ends_tls_behind_it(files: Path, authority: Authority) -> None:
+    """It gets no answer: the event loop has no TLS of which one side is closed. What it asked for is done."""
+    taken: list[str] = []
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        taken.append(scope["path"])
+        await app(scope, receive, send)
+
+    certificates = ServerCertificates((files, files))
+    with HttpServer(noting, PATIENT, certificate=certificates) as server:
+        for number in range(5):
+            with secured(server, authority, "http/1.1") as connection:
+                connection.sendall(GET.replace(b"/ ", b"/%d " % number))
+                with contextlib.suppress(OSError):
+                    connection.unwrap().close()
+        wait_until(lambda: len(taken) == 5)
+    assert sorted(taken) == [f"/{number}" for number in range(5)]
 
 
 def test_an_offer_to_upgrade_is_not_taken_over_tls(server: HttpServer, authority: Authority) -> None:
