@@ -8,6 +8,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from infra.embedded.ports import HOST, free_port
 from tests.chromium import DESKTOP, NEEDS_CHROMIUM, PHONE, chromium, violations, visit
 from tests.equipped_pingfold import Equipped
 from tests.pingfold_client import wait_until
