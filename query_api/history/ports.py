@@ -102,7 +102,9 @@ class PageHistoryReader(Protocol):
 
     async def days(self, things: Sequence[str], start: Micros, end: Micros) -> list[DayRow]: ...
 
-    async def ended_incidents(self, things: Sequence[str], start: Micros, limit: int) -> list[EndedIncident]: ...
+    async def ended_incidents(
+        self, things: Sequence[str], start: Micros, end: Micros, limit: int
+    ) -> list[EndedIncident]: ...
 
 
 class DeliveryHistoryReader(Protocol):

@@ -98,13 +98,13 @@ def test_axe_finds_nothing_on_any_page(pages: Pages, browser: Chromium, loop: Lo
             now[:] = [shown]
             name = f"{shown.path} {shown.answer.status_code}"
             page.emulate_media(color_scheme="light")
-            page.set_viewport_size(DESKTOP)
+            page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
             page.goto(f"{SITE}{shown.path}")
             page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
             chosen = tuple(rule for ending, rule in _CHOSEN.items() if shown.path.endswith(ending))
             wrong = [f"light, desk: {one}" for one in violations(page) if not one.startswith(chosen)]
             page.emulate_media(color_scheme="dark")
-            page.set_viewport_size(PHONE)
+            page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
             wrong += [f"dark, phone: {one}" for one in violations(page, looks=True)]
             wrong += [] if _is_within(page) else ["it is wider than the screen of a phone"]
             found |= {name: wrong} if wrong else {}
