@@ -8,12 +8,13 @@ import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from query_api.dependencies import DependenciesDep
 from query_api.http.route_index import include
 from query_api.web.people.sign_in import led_to
+from query_api.web.viewer import viewer
 
 _CONVERTER = re.compile(r":\w+\}")
 
@@ -24,7 +25,9 @@ def install(app: FastAPI) -> None:
     pages = {_CONVERTER.sub("}", route.path) for route in of if "GET" in (route.methods or ())}
     router = APIRouter(include_in_schema=False)
     for path in sorted({route.path for route in of if "POST" in (route.methods or ())} - pages):
-        router.add_api_route(path, _leading_to(page_of(path, pages)), methods=["GET"])
+        # Whoever has no session is asked to sign in first, but for the step of that itself.
+        asks = [] if path.startswith("/sign-in") else [Depends(viewer)]
+        router.add_api_route(path, _leading_to(page_of(path, pages)), methods=["GET"], dependencies=asks)
     include(app, router)
 
 
