@@ -5,7 +5,6 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.log.checks_table import ChecksTable
 from infra.log.directory import Directory
 from infra.log.names import ByToken
 from schemas.base import encode
@@ -52,18 +51,6 @@ def test_definitions_come_change_and_go(changes: list[tuple[str, dict[str, Any] 
             expected = [id for id, check in model.items() if (check.project, check.slug) == (project, slug)]
             assert sorted(found) == sorted(expected)
     assert directory.by_slug(PROJECTS[0], "") == ()
-
-
-def test_many_that_left_leave_no_room_taken() -> None:
-    table = ChecksTable()
-    for number in range(1_000):
-        id = derived_id("test", "left", str(number))
-        table.apply(0, id, Check(id=id, project="p", version=1, created=0, slug=f"s-{number}"))
-        if number >= 10:
-            table.apply(0, derived_id("test", "left", str(number - 10)), None)
-    assert len(table) == 10
-    assert len(table._members["p"].ids) <= 21
-    assert len(table._slugs["p"]) == 10
 
 
 # ---- short names
