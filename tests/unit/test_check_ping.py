@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+import httpx
 import pytest
 
 from query_api.web.checks.ping_signals import SIGNALS
@@ -40,7 +41,8 @@ async def pinged(browser: Browser, check: str, signal: str = "") -> Any:
 @pytest.mark.parametrize("signal", SIGNALS)
 async def test_a_ping_from_a_page_is_as_one_of_a_job(both: Both, signal: str) -> None:
     ann = await member(both.harness, "editor")
-    ann.headers["User-Agent"] = "Web/1 \u00fc"
+    others = [pair for pair in ann.headers.raw if pair[0].lower() != b"user-agent"]
+    ann.headers = httpx.Headers([*others, (b"User-Agent", b"Web/1 \xfc")])
     answer = await pinged(ann, both.check, signal)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/checks/{both.check}?note=pinged")
     [ping] = both.recorded()
