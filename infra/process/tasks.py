@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from infra.errors import InfraError
 from infra.process.liveness import EXIT_FAULT, end_process
 
 log = structlog.get_logger(__name__)
@@ -20,17 +21,24 @@ _AGAIN_SECONDS = 1.0
 
 def vital(work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
     """A task without which the process must not go on: an exception ends the process, to be started again."""
-    task = asyncio.create_task(asked_for(work), name=name)
+    task = begun(work, name)
     task.add_done_callback(_look)
     return task
 
 
-class _AwaitedWasCancelled(Exception):
+def begun(work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+    """A task in which a cancellation counts only if it was asked for; another one is raised as an error."""
+    task = asyncio.create_task(_asked_for(work), name=name)
+    # One that is cancelled before its first step has not begun the work, which nobody else would end.
+    task.add_done_callback(lambda _: work.close())
+    return task
+
+
+class _AwaitedWasCancelled(InfraError):
     """What a task awaited was cancelled, and not the task."""
 
 
-async def asked_for(work: Coroutine[Any, Any, None]) -> None:
-    """The work, in which a cancellation counts only if it was asked for; another one is raised as an error."""
+async def _asked_for(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
     except asyncio.CancelledError as error:
@@ -54,7 +62,7 @@ def persistent(
     async def run() -> None:
         while True:
             try:
-                return await asked_for(begin())
+                return await _asked_for(begin())
             except Exception as error:
                 log.exception("task.begun_anew", task=name)
                 failed(f"{name} failed ({error!r}); it is begun anew")

@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 import structlog
 
 from infra.clock import SYSTEM_CLOCK, Clock
-from infra.process.tasks import asked_for
+from infra.process.tasks import begun
 from processors.fold.contract import Fold
 from processors.fold.defects import Defects
 from processors.runtime.context import RuntimeContext, StateListener, TruncatedLog
@@ -59,7 +59,7 @@ class Runner:
             else:
                 owned = self._owned[number] = OwnedPartition(self._place, number)
                 name = f"{self.fold.name}/{number}"
-                self._tasks[number] = asyncio.create_task(asked_for(owned.run()), name=name)
+                self._tasks[number] = begun(owned.run(), name)
                 self._tasks[number].add_done_callback(self._ended)
 
     async def revoke(self) -> None:
