@@ -1,11 +1,15 @@
 """What prose names is there: files, sections, symbols and settings, in pages, docstrings and comments."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.documents import all_problems, problems
 from tests.prose import Prose, Tree, anchor, code_of, prose_of, repository
 
 TREE = repository()
+DECISIONS = Path(__file__).parents[2] / "docs/decisions"
 
 
 def test_everything_that_prose_names_is_there() -> None:
@@ -127,3 +131,9 @@ def test_prose_is_told_from_code() -> None:
 def test_anchors_are_those_of_markdown() -> None:
     assert anchor("Statement 3: no false alarm") == "statement-3-no-false-alarm"
     assert anchor("`create=1`") == "create1"
+
+
+def test_every_decision_is_listed() -> None:
+    pages = {page.name for page in DECISIONS.glob("[0-9]*.md")}
+    listed = re.findall(r"\]\(([0-9]{4}-[^)]+\.md)\)", (DECISIONS / "README.md").read_text("utf-8"))
+    assert sorted(listed) == sorted(pages)
