@@ -53,7 +53,7 @@ PREWHERE day IN {dates} AND {which}
 
 # To name a thousand ids costs ClickHouse as much as to sum their months. So where there are at most so many rows of
 # months for each thing that is asked for, those of others are read, too.
-_ROWS_EACH = 20
+ROWS_EACH = 20
 
 # When more of the things have changed, or more of all, all are read again.
 _MOST_CHANGED, _MOST_OF_ALL = 50, 1_000
@@ -79,7 +79,7 @@ class RolledDays:
         changed = sorted(set(things) & set(told))
         is_known = len(told) < _MOST_OF_ALL and len(changed) <= _MOST_CHANGED
         kept = self._kept.known(things, over, now) if is_known else {}
-        which = OF_ALL if many <= _ROWS_EACH * len(things) else OF_THINGS
+        which = OF_ALL if many <= ROWS_EACH * len(things) else OF_THINGS
         read, again = await asyncio.gather(
             self._layers(things, parts, [cut for cut in cuts if cut not in kept], which),
             self._layers(changed, parts, list(kept) if changed else [], OF_THINGS),

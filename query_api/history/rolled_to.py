@@ -4,7 +4,7 @@ import time
 
 from infra.clickhouse.client import ClickHouse
 
-_LOOK_SECONDS = 10.0
+LOOK_SECONDS = 10.0
 
 _ROLLED_TO = "SELECT max(toUnixTimestamp(done_to)) FROM rolled_up WHERE source = {source:String}"
 
@@ -14,12 +14,12 @@ class RolledTo:
 
     def __init__(self, clickhouse: ClickHouse, source: str) -> None:
         self._rows, self._source = clickhouse.rows, source
-        self._known, self._looked_at = 0, -_LOOK_SECONDS
+        self._known, self._looked_at = 0, -LOOK_SECONDS
 
     async def known(self) -> int:
         """Raises `infra.clickhouse.client.ClickHouseUnavailable`."""
         now = time.monotonic()
-        if now - self._looked_at >= _LOOK_SECONDS:
+        if now - self._looked_at >= LOOK_SECONDS:
             [(self._known,)] = await self._rows(_ROLLED_TO, {"source": self._source})
             self._looked_at = now
         return self._known

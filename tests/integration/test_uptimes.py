@@ -112,7 +112,7 @@ async def test_agree_with_a_count_by_hand_at_every_stage(
             things = random.sample(THINGS, random.randrange(1, 4))
             for few, rows_each in ((20, 0), (0, 0), (0, 0), (0, 1_000)):
                 monkeypatch.setattr("query_api.history.uptimes._FEW", few)
-                monkeypatch.setattr("query_api.history.rolled_days._ROWS_EACH", rows_each)
+                monkeypatch.setattr("query_api.history.rolled_days.ROWS_EACH", rows_each)
                 if rows_each:
                     history = UptimeHistory(clickhouse)
                 told = await history.read(things, cuts, known)
@@ -125,7 +125,7 @@ async def test_days_that_are_over_are_read_again_where_they_have_changed(
 ) -> None:
     """One reader sees all of it come, in random pieces: what it keeps is as right as what another reads anew."""
     monkeypatch.setattr("query_api.history.uptimes._FEW", 0)
-    monkeypatch.setattr("query_api.history.rolled_to._LOOK_SECONDS", -1.0)
+    monkeypatch.setattr("query_api.history.rolled_to.LOOK_SECONDS", -1.0)
     random = Random(seed)
     rows, shown = random_rows(random), list[Inserted]()
     random.shuffle(rows)
