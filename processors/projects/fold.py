@@ -155,8 +155,7 @@ class ProjectsPartition:
         self._pages = ProjectPages(view, self.index, self._tokens)
         self._keys = ProjectKeys(view, self.index)
         self._rotations = ProjectRotations(view, self.index)
-        self._outages = ProjectOutageNews(view)
-        self._reports = ProjectReports(view)
+        self._outages, self._reports = ProjectOutageNews(view), ProjectReports(view)
         self._notes = ProjectChannelNotes(view)
         self._channels = ProjectChannels(
             view,

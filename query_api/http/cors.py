@@ -6,11 +6,15 @@ Browsers never send API keys on their own, so any origin is allowed: a script se
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from query_api.http.versions import IF_VERSION_HEADER, VERSION_HEADER
+
 Headers = list[tuple[bytes, bytes]]
 
 # What any client may send, and what any script may want to read, beside what an API has of its own.
 _SENT = ("Content-Type", "If-None-Match")
-_READ = ("Allow", "Date", "ETag", "Retry-After")
+# What requests with a key may send beside that.
+_CHANGING = ("Idempotency-Key", IF_VERSION_HEADER)
+_READ = ("Allow", "Date", "ETag", VERSION_HEADER, "Retry-After")
 _KEYS = ("Authorization", "X-Api-Key")
 
 
@@ -24,9 +28,10 @@ class Scripts(NamedTuple):
 
     def headers(self, verbs: Iterable[str]) -> Headers:
         """Of every answer at a path that takes these verbs."""
+        sent = (*self.keys, *_SENT, *(_CHANGING if self.keys else ()))
         return [
             (b"access-control-allow-origin", b"*"),
-            (b"access-control-allow-headers", ", ".join((*self.keys, *_SENT)).encode()),
+            (b"access-control-allow-headers", ", ".join(sent).encode()),
             (b"access-control-allow-methods", ", ".join((*verbs, "OPTIONS")).encode()),
             (b"access-control-expose-headers", ", ".join((*_READ, *self.exposed)).encode()),
             (b"access-control-max-age", b"600"),

@@ -173,7 +173,9 @@ async def test_verbs(harness: Harness, path: str, verbs: str) -> None:
         answer = await harness.client.options(url)
         assert (answer.status_code, answer.content) == (204, b"")
         assert answer.headers["Access-Control-Allow-Methods"] == f"{verbs}, OPTIONS"
-        assert answer.headers["Access-Control-Allow-Headers"] == "X-Api-Key, Content-Type, If-None-Match"
+        assert answer.headers["Access-Control-Allow-Headers"] == (
+            "X-Api-Key, Content-Type, If-None-Match, Idempotency-Key, Pingfold-If-Version"
+        )
         assert answer.headers["Access-Control-Max-Age"] == "600"
         for method in ("PUT", "PATCH", "BREW", *({"GET", "POST", "DELETE"} - set(verbs.split(", ")))):
             answer = await harness.client.request(method, url)

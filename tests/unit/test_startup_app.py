@@ -80,7 +80,11 @@ async def test_preflights_are_answered_as_later() -> None:
     one, told = door(), list[int]()
     for path, methods, headers in (
         ("/ping/key/job", "GET, HEAD, POST, OPTIONS", "*"),
-        ("/api/v3/checks/", "GET, POST, PUT, PATCH, DELETE, OPTIONS", "X-Api-Key, Content-Type, If-None-Match"),
+        (
+            "/api/v3/checks/",
+            "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+            "X-Api-Key, Content-Type, If-None-Match, Idempotency-Key, Pingfold-If-Version",
+        ),
         ("/api/v1/monitors", "GET, POST, PUT, PATCH, DELETE, OPTIONS", None),
         ("/api/nothing", "GET, POST, PUT, PATCH, DELETE, OPTIONS", None),
         ("/status/x.json", "GET, POST, PUT, PATCH, DELETE, OPTIONS", "Content-Type, If-None-Match"),
