@@ -54,7 +54,7 @@ class Pages:
             await self._of_the_project(boss)
             await self._of_status_pages(boss, nobody, things)
             await self._of_links(nobody, things)
-            await self._of_people(boss, nobody)
+            await self._of_people(boss, nobody, things)
             for path in ("/docs", "/docs/updown"):
                 await self._see(nobody, path)
         return self
@@ -120,9 +120,10 @@ class Pages:
             "/", "/?status=down&q=back", "/?wall=1", "/past", f"/past?q={check}", "/incidents", "/incidents?status=all",
             f"/checks/{check}", f"/checks/{things['well']}", f"/checks/{check}/why", f"/checks/{check}/edit",
             f"/checks/{check}/delete", f"/checks/{check}/what-if?grace=10m",
-            f"/checks/new?project={self.harness.project}", "/checks/new",
+            f"/checks/new?project={self.harness.project}", "/checks/new", f"/checks/new?copy={check}",
             f"/monitors/{monitor}", f"/monitors/{monitor}/why",
             f"/monitors/{monitor}/edit", f"/monitors/{monitor}/delete", f"/monitors/{monitor}/what-if?days=7",
+            f"/monitors/new?copy={monitor}",
             f"/monitors/new?type=http&project={self.harness.project}", f"/monitors/new?project={self.harness.project}",
             f"/incidents/{things['first']}", f"/incidents/{second}", f"/downtimes/{second.replace('-', '')[:24]}",
         ):  # fmt: skip
@@ -153,7 +154,9 @@ class Pages:
             f"/escalations/new?project={project}", f"/escalations/{policy}/edit", f"/escalations/{policy}/remove",
             "/rotations", f"/rotations/new?project={project}", f"/rotations/{rotation}", f"/rotations/{rotation}/edit",
             f"/rotations/{rotation}/override", f"/rotations/{rotation}/remove", "/mutes", "/templates",
-            f"/templates/{template}/remove", f"/projects/{project}/reports", "/projects", f"/projects/{project}",
+            f"/templates/new?project={project}", f"/templates/{template}/edit", f"/templates/{template}/remove",
+            f"/rotations/{rotation}/calendar", f"/maintenance/new?copy={window}",
+            f"/projects/{project}/reports", "/projects", f"/projects/{project}",
             "/audit", f"/audit?project={project}",
         ):  # fmt: skip
             await self._see(boss, path)
@@ -214,7 +217,7 @@ class Pages:
         )
         self._keep(f"{LIST_PATH}{every}", await nobody.post(f"{LIST_PATH}{every}", data={"by": "Ada"}), 200)
 
-    async def _of_people(self, boss: Browser, nobody: Browser) -> None:
+    async def _of_people(self, boss: Browser, nobody: Browser, things: dict[str, str]) -> None:
         project = self.harness.project
         await self._see(nobody, "/sign-in")
         to_join = await invited(boss, project)
@@ -233,10 +236,12 @@ class Pages:
         fields = {"name": ANN, "password": PASSWORD}
         self._keep("/sign-in", await Browser(self.harness).send_form("/sign-in", fields), 200)
         self._keep("/sign-in", await Browser(self.harness).send_form("/sign-in", fields | {"password": "no"}), 403)
-        await self._lost(boss)
+        await self._lost(boss, things["check"])
 
-    async def _lost(self, boss: Browser) -> None:
+    async def _lost(self, boss: Browser, check: str) -> None:
         """A form that was sent after its session had ended, and many things of which some are gone."""
+        delete = {"do": "delete", "thing": check}
+        self._keep("/dashboard/bulk", await boss.send_form("/", delete, "/dashboard/bulk"), 200)
         bulk = {"do": "pause", "thing": "unknown"}
         self._keep("/dashboard/bulk", await boss.send_form("/", bulk, "/dashboard/bulk"), 409)
         late = Browser(self.harness)

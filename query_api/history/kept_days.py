@@ -24,7 +24,7 @@ _MOST = 200_000
 _NEVER = 2**32 - 1
 
 
-class Cut(NamedTuple):
+class CutDays(NamedTuple):
     """Months, or a day, and how they are cut: each by the number of its first day. last_day: the last that is in it."""
 
     last_day: int
@@ -42,10 +42,10 @@ class KeptDays:
     """Of what was asked for last, as much as there is room for."""
 
     def __init__(self) -> None:
-        self._layers: OrderedDict[tuple[tuple[str, ...], Cut], _Layer] = OrderedDict()
+        self._layers: OrderedDict[tuple[tuple[str, ...], CutDays], _Layer] = OrderedDict()
         self._size = 0
 
-    def known(self, things: Sequence[str], cuts: Iterable[Cut], now: int) -> dict[Cut, Mapping[str, Sums]]:
+    def known(self, things: Sequence[str], cuts: Iterable[CutDays], now: int) -> dict[CutDays, Mapping[str, Sums]]:
         """The layers of these things that are kept, as they were when they were read; nobody may change them."""
         found = {}
         for cut in cuts:
@@ -55,12 +55,12 @@ class KeptDays:
                 found[cut] = layer.sums
         return found
 
-    def changed_since(self, things: Sequence[str], cuts: Iterable[Cut]) -> int:
+    def changed_since(self, things: Sequence[str], cuts: Iterable[CutDays]) -> int:
         """Since when changes of those of these layers count that are kept, in seconds."""
         kept = (self._layers.get((tuple(things), cut)) for cut in cuts)
         return min((layer.since for layer in kept if layer is not None), default=_NEVER)
 
-    def put(self, things: Sequence[str], cut: Cut, since: int, sums: Mapping[str, Sums]) -> None:
+    def put(self, things: Sequence[str], cut: CutDays, since: int, sums: Mapping[str, Sums]) -> None:
         """Keep a layer, which has all changes that were written down before `since`."""
         key = tuple(things), cut
         if (before := self._layers.pop(key, None)) is not None:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from infra.clickhouse.client import ClickHouse
-from query_api.history.kept_days import Cut, KeptDays
+from query_api.history.kept_days import CutDays, KeptDays
 from query_api.history.time_parts import DAY, Parts
 from query_api.history.uptime_sums import Day, Month, Rolled, Sums, settled, summed_up
 from schemas.times import to_day
@@ -105,8 +105,8 @@ class RolledDays:
         return found
 
     async def _layers(
-        self, things: Sequence[str], parts: Parts, cuts: Sequence[Cut], which: str
-    ) -> dict[Cut, dict[str, Sums]]:
+        self, things: Sequence[str], parts: Parts, cuts: Sequence[CutDays], which: str
+    ) -> dict[CutDays, dict[str, Sums]]:
         """The layers of these cuts, as they are now."""
         has_months = any(cut.of_months for cut in cuts)
         wanted = [cut.last_day for cut in cuts if not cut.of_months]
@@ -118,7 +118,7 @@ class RolledDays:
         for one in days:
             by_day[one.place].append(one)
 
-        def summed(cut: Cut) -> dict[str, Sums]:
+        def summed(cut: CutDays) -> dict[str, Sums]:
             if cut.of_months:
                 return summed_up(parts, things, months, ())
             return summed_up(parts, things, (), by_day[cut.last_day])
@@ -138,13 +138,13 @@ async def _nothing() -> list[Month]:
     return []
 
 
-def _cuts(parts: Parts) -> list[Cut]:
+def _cuts(parts: Parts) -> list[CutDays]:
     """The whole days, if there are any, and each day that is cut."""
-    cuts = [Cut(day, False, ((day, tuple(parts.quarters(day))),)) for day in parts.cut_days]
+    cuts = [CutDays(day, False, ((day, tuple(parts.quarters(day))),)) for day in parts.cut_days]
     if months := tuple((month, tuple(slices)) for month, slices in parts.months.items()):
         month, slices = months[-1]
         last = slices[-1]
-        cuts.append(Cut(month + last.first + last.length - 2, True, months))
+        cuts.append(CutDays(month + last.first + last.length - 2, True, months))
     return cuts
 
 
