@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from msgspec.structs import fields, replace
 
 from query_api.healthchecks.check_object import badge_key
+from query_api.web.forms import form_paths
 from schemas import check_states, monitor_states
 from schemas.base import SECOND, encode
 from schemas.check_states import CheckState, Run
@@ -149,7 +150,9 @@ class World:
 
     def _routes(self) -> list[str]:
         routes = (route for route in self.harness.app.routes if isinstance(route, APIRoute))
-        found = [route.path for route in routes if "GET" in (route.methods or ())]
+        # Addresses that only take forms lead to a page by GET.
+        pages = (route for route in routes if route.endpoint.__module__ != form_paths.__name__)
+        found = [route.path for route in pages if "GET" in (route.methods or ())]
         # What goes on without an end (`tests/unit/test_live.py` follows it), and forms of what is to be made.
         return [path for path in found if path != "/live" and not path.endswith("/new")]
 

@@ -56,7 +56,7 @@ class Inventory:
                 self.projects[id] = definition
             elif isinstance(definition, ApiKey | RevokedKey):
                 self._keys[key] = definition
-        elif id and kind not in ("outages", "claim", "person"):
+        elif id and kind not in ("outages", "claim", "person", "sent-forms"):
             self._owners[key], self._places[key] = (_owned(value).project, kind), partition
 
     @property

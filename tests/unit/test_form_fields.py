@@ -66,7 +66,7 @@ def test_people_read_labels_and_no_names_of_the_api(field: str, other: str) -> N
 def test_a_field_is_described_by_the_body_of_the_api() -> None:
     late = field_of(CreateCheckBody, "late_limit", "May be late")
     assert (late.kind, late.least, late.most) == ("number", 0, 31_536_000)
-    assert late.help == "Seconds that a ping may be late; null: grace."
+    assert late.help == "Seconds by which a ping may be late; null: grace."
     assert field_of(CreateCheckBody, "name", "Name").longest == 100
     assert field_of(CreateCheckBody, "manual_resume", "Resume by hand").kind == "switch"
     assert field_of(CreateMonitorBody, "headers", "Headers").kind == "pairs"
