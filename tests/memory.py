@@ -47,6 +47,8 @@ from schemas.topics import (
 from tests.imitated_sink import ImitatedSink
 
 START: Micros = 1_750_000_000 * SECOND
+# Before this much of a long time is left, ticks come each second.
+_CLOSE = 600 * SECOND
 
 
 class Memory(ImitatedSink):
@@ -95,13 +97,14 @@ class Memory(ImitatedSink):
         return self.time
 
     def tick(self, seconds: float) -> None:
-        """Let time pass, a tick at a time: sources are never silent."""
+        """Let time pass, a tick at a time: sources are never silent. In hours that pass, ticks are 10 s apart."""
         end = self.time + round(seconds * SECOND)
         while True:
-            self.time = min(self.time + SECOND, end)
+            step = 10 * SECOND if end - self.time > _CLOSE else SECOND
+            self.time = min(self.time + step, end)
+            tick = Tick(slot="s", epoch=1, at=self.time, now=self.time, beats=True, partition_count=self.partitions)
             for topic in (PINGS, PROJECTS, PROBE_RESULTS, DELIVERIES):
                 for number in range(self.partitions):
-                    tick = Tick(slot="s", epoch=1, at=self.time, now=self.time, partition_count=self.partitions)
                     self._append(topic.name, number, "", encode(tick))
             self.fold()
             if self.time >= end:

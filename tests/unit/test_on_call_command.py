@@ -153,7 +153,7 @@ def test_a_channel_is_changed(world: World, monkeypatch: pytest.MonkeyPatch) -> 
     result, found = change("--no-quiet", "--no-repeat", "--no-digest", "--event", "monitor.down")
     assert (found.repeat_minutes, found.quiet_hours, found.digest) == (None, None, False)
     assert found.notices == ("monitor.down",)
-    for options, words in ((), "say what"), (("--quiet", "x", "--no-quiet"), "not both"):
+    for options, words in ((), "give at least one of"), (("--quiet", "x", "--no-quiet"), "not both"):
         result, _ = change(*options)
         assert result.exit_code != 0
         assert words in str(result.exception)

@@ -109,7 +109,7 @@ async def test_gaps_stand_between_pings(harness: Harness) -> None:
 
     harness.report_history.gaps = gaps  # type: ignore[method-assign,assignment]
     page = await text(harness, f"/checks/{check}")
-    assert "Not observed from 15:07 to 15:07: a ping may have been lost." in page
+    assert "Not observed from 15:07 on, for 5 s: a ping may have been lost." in page
 
 
 async def test_a_monitor(harness: Harness) -> None:
@@ -185,7 +185,7 @@ async def test_why_it_is_so(harness: Harness) -> None:
     page = await text(harness, f"/checks/{check}/why")
     assert "The job reported a failure: a check goes down at once." in page
     assert "a fail ping (exit status 3)" in page
-    assert "monitor.down to pager" in page
+    assert "pager, that it is down: pending" in page
     before = await text(harness, f"/checks/{check}/why?at=2025-06-15T15:06:55%2B00:00")
     assert '<span class="status up">up</span> at' in before
     assert "The time must be like" in await text(harness, f"/checks/{check}/why?at=soon")

@@ -21,6 +21,8 @@ _OWN = {
     "/maintenance/new",
     "/mutes/{project}",
     "/people/{project}/invite",
+    "/projects/{id}/name",
+    "/templates/new",
     "/projects/{id}/ping-key",
     "/projects/{id}/reports",
     "/projects/{id}/webhook-secret",
