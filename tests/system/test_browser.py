@@ -13,6 +13,7 @@ from tests.chromium import DESKTOP, NEEDS_CHROMIUM, PHONE, chromium, violations,
 from tests.equipped_pingfold import Equipped
 from tests.pingfold_client import wait_until
 from tests.pingfold_process import Pingfold
+from tests.probe_targets import answering, serving
 
 pytestmark = [pytest.mark.system, NEEDS_CHROMIUM]
 
@@ -125,6 +126,8 @@ def test_the_first_five_minutes(equipped: Equipped, browser: Browser) -> None:
 
 def test_a_probe_is_tried_and_a_template_previewed_before_they_are_saved(equipped: Equipped, browser: Browser) -> None:
     """What comes of it stands beside the form, which stays as typed; nothing is loaded anew, and nothing is saved."""
+    shop = equipped.servers.enter(serving(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")))
+    site = f"http://{HOST}:{shop.port}/"
     pingfold, project = equipped.pingfold, equipped.pingfold.credentials.project
     with visit(browser, _password(pingfold), PHONE) as page:
         _goto_whole(page, f"{pingfold.url}/monitors/new?type=http&project={project}")
@@ -135,10 +138,10 @@ def test_a_probe_is_tried_and_a_template_previewed_before_they_are_saved(equippe
         page.get_by_label("URL").fill(f"http://{HOST}:{free_port()}/<i>")
         page.get_by_role("button", name="Try it").click()
         expect(tried).to_contain_text("connect: connection refused")
-        page.get_by_label("URL").fill(f"{pingfold.url}/sign-in")
+        page.get_by_label("URL").fill(site)
         page.get_by_role("button", name="Try it").click()
         expect(tried.locator(".status.up")).to_have_text("Up")
-        expect(page.get_by_label("URL")).to_have_value(f"{pingfold.url}/sign-in")
+        expect(page.get_by_label("URL")).to_have_value(site)
         assert page.url.endswith(f"/monitors/new?type=http&project={project}")
         assert violations(page) == []
         assert _is_within(page)

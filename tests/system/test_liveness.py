@@ -159,7 +159,7 @@ def test_pages_say_what_they_cannot_show(pingfold: Pingfold) -> None:
             shown = browser.get(f"/checks/{check}").text
         assert NO_HISTORY in shown
         assert "exit status" in shown.lower() or "failure" in shown.lower(), "why it is down, no history must tell"
-        to, fields = form_of(browser.get("/checks/new").text, "/checks/new")
+        to, fields = form_of(browser.get(f"/checks/new?project={pingfold.credentials.project}").text, "/checks/new")
         form = fields | {"name": "typed while the log is away", "slug": "typed-meanwhile"}
         with pingfold.frozen("kafka"):
             assert_usable(well, look(browser, paths), LOG_SECONDS)

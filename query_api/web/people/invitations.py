@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 
+from infra.secrets.people_tokens import Invitation
 from query_api.actors import by_link
 from query_api.dependencies import Dependencies, DependenciesDep
-from query_api.http.refusals import ApiError
+from query_api.http.lookup import look_up
+from query_api.http.refusals import ApiError, Unavailable
 from query_api.http.route_index import include
 from query_api.web.forms.forms import must_be_ours, one, raw, read_fields
-from query_api.web.page import page
+from query_api.web.page import NoPage, page
 from query_api.web.people.identity import identities_of, password_fault
 from query_api.web.people.person_changes import NotChanged, ask_for, member_seen, person_seen
 from query_api.web.people.sessions import session_of
@@ -37,7 +39,7 @@ def install(app: FastAPI) -> None:
 @router.get("/invitations/{token}")
 async def show(request: Request, deps: DependenciesDep, token: str) -> Response:
     """The form that accepts."""
-    member = _open(deps, token)
+    member = await _open(deps, token)
     return await (_page(request, deps, token, member) if member is not None else _closed(request, deps))
 
 
@@ -46,7 +48,7 @@ async def accept(request: Request, deps: DependenciesDep, token: str) -> Respons
     """Join: with `name`, `password` and `repeated` of who is new; as who is signed in."""
     must_be_ours(request, deps)
     fields = read_fields(request, await request.body())
-    member = _open(deps, token)
+    member = await _open(deps, token)
     if member is None:
         return await _closed(request, deps)
     known = deps.directory.people.person(member.person)
@@ -83,11 +85,20 @@ async def accept(request: Request, deps: DependenciesDep, token: str) -> Respons
     return await signed_in(request, deps, person)
 
 
-def _open(deps: Dependencies, token: str) -> Member | None:
-    """What the token of an open invitation leads to."""
+async def _open(deps: Dependencies, token: str) -> Member | None:
+    """What the token of an open invitation leads to. Raises `NoPage` when this process is behind and cannot tell."""
     said = deps.people_tokens.read_invitation(token)
-    member = None if said is None else deps.directory.people.member(said.member)
-    if said is None or member is None or member.joined is not None or member.invitation != said.invitation:
+    if said is None:
+        return None
+    try:
+        return await look_up(deps, "the invitation", lambda: _invited(deps, said))
+    except Unavailable:
+        raise NoPage("Whether the invitation is open cannot be told now: try again in a moment.", 503) from None
+
+
+def _invited(deps: Dependencies, said: Invitation) -> Member | None:
+    member = deps.directory.people.member(said.member)
+    if member is None or member.joined is not None or member.invitation != said.invitation:
         return None
     is_over = member.expires is None or member.expires <= deps.clock.now()
     return None if is_over or member.project not in deps.directory.projects else member
