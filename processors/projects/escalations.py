@@ -38,7 +38,18 @@ class ProjectEscalations:
         self._view, self._index = view, index
         self._of = OfProjects(view, EscalationPolicy)
 
-    def create(self, request: EscalationCreate, project: Project, at: Micros) -> list[Effect]:
+    def decide(
+        self, request: EscalationCreate | EscalationUpdate | EscalationDelete, project: Project, at: Micros
+    ) -> list[Effect]:
+        match request:
+            case EscalationCreate():
+                return self._create(request, project, at)
+            case EscalationUpdate():
+                return self._change(request, project.id, at)
+            case EscalationDelete():
+                return self._delete(request, project.id, at)
+
+    def _create(self, request: EscalationCreate, project: Project, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, project.id)
         if "name" not in wanted:
             raise InvalidEvent("an escalation policy needs a name")
@@ -51,7 +62,7 @@ class ProjectEscalations:
         self._view.put(definition_key(policy), policy)
         return [*_told(policy, at), decision(request, "made", policy.id, 1)]
 
-    def change(self, request: EscalationUpdate, owner: str, at: Micros) -> list[Effect]:
+    def _change(self, request: EscalationUpdate, owner: str, at: Micros) -> list[Effect]:
         policy = self._index.policy(owner, request.id)
         wanted = self._wanted(request.fields, owner)
         if replace(policy, **wanted) == policy:
@@ -61,7 +72,7 @@ class ProjectEscalations:
         changed = self._put(policy, at, **wanted)
         return [*_told(changed, at), decision(request, "updated", changed.id, changed.version)]
 
-    def delete(self, request: EscalationDelete, owner: str, at: Micros) -> list[Effect]:
+    def _delete(self, request: EscalationDelete, owner: str, at: Micros) -> list[Effect]:
         policy = self._index.policy(owner, request.id)
         self._view.delete(definition_key(policy))
         removed = EscalationRemoved(at=at, id=policy.id)

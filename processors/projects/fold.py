@@ -53,14 +53,7 @@ from schemas.base import SECOND, Micros
 from schemas.calendar_feeds import CalendarFailed, CalendarRead, CalendarSet
 from schemas.decisions import Decision
 from schemas.definitions import Channel, Definition, Project, definition_key
-from schemas.on_call_requests import (
-    OnCallCreate,
-    OnCallDelete,
-    OnCallOverride,
-    OnCallOverrideDelete,
-    OnCallRenewLink,
-    OnCallUpdate,
-)
+from schemas.on_call_requests import OnCallRequest
 from schemas.people import CodeUse, MemberRequest, PersonRequest
 from schemas.rejections import Rejection, RejectionCode
 from schemas.reports import ReportMade, ReportSchedule
@@ -106,7 +99,6 @@ from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import DEFINITIONS, PROJECTS
 from schemas.transitions import JournalTruncated
 
-_MaintenanceRequest = MaintenanceCreate | MaintenanceUpdate | MaintenanceExtend | MaintenanceEnd | MaintenanceDelete
 _News = ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved
 
 AHEAD = 60 * SECOND
@@ -315,28 +307,21 @@ class ProjectsPartition:
             case (
                 MaintenanceCreate() | MaintenanceUpdate() | MaintenanceExtend() | MaintenanceEnd() | MaintenanceDelete()
             ):
-                return self._decide_maintenance(request, project, at)
+                return self._maintenance.decide(request, project, at)
             case EscalationCreate() | EscalationUpdate() | EscalationDelete():
-                return self._decide_escalation(request, project, at)
+                return self._escalations.decide(request, project, at)
             case CalendarSet() | CalendarRead() | CalendarFailed():
                 return self._calendars.decide(request, project, at)
-            case (
-                OnCallCreate()
-                | OnCallUpdate()
-                | OnCallDelete()
-                | OnCallOverride()
-                | OnCallOverrideDelete()
-                | OnCallRenewLink()
-            ):
+            case _ if isinstance(request, OnCallRequest):
                 return self._on_call.decide(request, project, at)
             case TagMuteSet():
                 return self._tag_mutes.set(request, project, at)
             case IncidentAcknowledge() | IncidentRelease() | IncidentComment():
                 return pass_on(request, self.index, owner, at)
             case ReportSchedule() | ReportMade():
-                return self._decide_report(request, project, at)
+                return self._reports.decide(request, project, at)
             case KeyCreate() | KeyRotate() | KeyRevoke():
-                return self._decide_key(request, project, at)
+                return self._keys.decide(request, project, at)
             case ProjectRename():
                 return self._rename_project(request, project, at)
             case ProjectRotatePingKey():
@@ -345,44 +330,6 @@ class ProjectsPartition:
                 return self._rotations.webhook_secret(request, project, at)
             case _:
                 return self._channels.decide(request, project, at)
-
-    def _decide_escalation(
-        self, request: EscalationCreate | EscalationUpdate | EscalationDelete, project: Project, at: Micros
-    ) -> list[Effect]:
-        match request:
-            case EscalationCreate():
-                return self._escalations.create(request, project, at)
-            case EscalationUpdate():
-                return self._escalations.change(request, project.id, at)
-            case EscalationDelete():
-                return self._escalations.delete(request, project.id, at)
-
-    def _decide_key(self, request: KeyCreate | KeyRotate | KeyRevoke, project: Project, at: Micros) -> list[Effect]:
-        match request:
-            case KeyCreate():
-                return self._keys.create(request, project, at)
-            case KeyRotate():
-                return self._keys.rotate(request, project, at)
-            case KeyRevoke():
-                return self._keys.revoke(request, self.index.key(project.id, request.id), at)
-
-    def _decide_report(self, request: ReportSchedule | ReportMade, project: Project, at: Micros) -> list[Effect]:
-        if isinstance(request, ReportMade):
-            return self._reports.made(request, project, at)
-        return self._reports.schedule(request, project, at)
-
-    def _decide_maintenance(self, request: _MaintenanceRequest, project: Project, at: Micros) -> list[Effect]:
-        match request:
-            case MaintenanceCreate():
-                return self._maintenance.create(request, project, at)
-            case MaintenanceUpdate():
-                return self._maintenance.change(request, project.id, at)
-            case MaintenanceExtend():
-                return self._maintenance.extend(request, project.id, at)
-            case MaintenanceEnd():
-                return self._maintenance.end(request, project.id, at)
-            case MaintenanceDelete():
-                return self._maintenance.delete(request, project.id, at)
 
     def _create_project(self, request: ProjectCreate, owner: str, at: Micros) -> list[Effect]:
         made: list[Definition] = [request.project, *request.keys]

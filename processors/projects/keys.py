@@ -23,14 +23,25 @@ class ProjectKeys:
     def __init__(self, view: View, index: ProjectIndex) -> None:
         self._view, self._index = view, index
 
-    def create(self, request: KeyCreate, project: Project, at: Micros) -> list[Effect]:
+    def decide(self, request: KeyCreate | KeyRotate | KeyRevoke, project: Project, at: Micros) -> list[Effect]:
+        match request:
+            case KeyCreate():
+                return self._create(request, project, at)
+            case KeyRotate():
+                return self._rotate(request, project, at)
+            case KeyRevoke():
+                key = self._index.key(project.id, request.id)
+                self._revoke(key, at)
+                return [decision(request, "removed", key.id)]
+
+    def _create(self, request: KeyCreate, project: Project, at: Micros) -> list[Effect]:
         """A new key. One that was revoked does not come back under its id."""
         if self._is_there(request.key, project):
             return [decision(request, "found", request.key.id)]
         self._view.put(definition_key(request.key), replace(request.key, created=at))
         return [decision(request, "made", request.key.id)]
 
-    def rotate(self, request: KeyRotate, project: Project, at: Micros) -> list[Effect]:
+    def _rotate(self, request: KeyRotate, project: Project, at: Micros) -> list[Effect]:
         """A new key that opens what the old one opens; the old one expires when the overlap ends, or is revoked."""
         if self._is_there(request.key, project):
             return [decision(request, "found", request.key.id)]
@@ -48,11 +59,6 @@ class ProjectKeys:
             self._view.put(definition_key(old), replace(old, expires=until))
         return [decision(request, "made", new.id)]
 
-    def revoke(self, request: KeyRevoke, key: ApiKey, at: Micros) -> list[Effect]:
-        """From now on the key opens nothing."""
-        self._revoke(key, at)
-        return [decision(request, "removed", key.id)]
-
     def _is_there(self, key: ApiKey, project: Project) -> bool:
         if key.project != project.id:
             raise InvalidEvent("keyed by another project")
@@ -65,6 +71,7 @@ class ProjectKeys:
         return isinstance(record, RevokedKey) and record.project == project.id
 
     def _revoke(self, key: ApiKey, at: Micros) -> None:
+        """From now on the key opens nothing."""
         # A record of another kind: whatever looks for keys, in an older process too, finds no key any more.
         self._view.delete(definition_key(key))
         revoked = RevokedKey(

@@ -48,6 +48,8 @@ from schemas.ticks import NEVER
 from schemas.times import LAST
 from schemas.topics import PINGS, PROBE_RESULTS, Topic
 
+_Request = MaintenanceCreate | MaintenanceUpdate | MaintenanceExtend | MaintenanceEnd | MaintenanceDelete
+
 # So long a window that is over is still shown.
 SHOWN: Micros = 90 * 86_400 * SECOND
 
@@ -97,7 +99,20 @@ class ProjectMaintenance:
                 self._view.delete(key)
         self._next = min(self._forget.values(), default=NEVER)
 
-    def create(self, request: MaintenanceCreate, project: Project, at: Micros) -> list[Effect]:
+    def decide(self, request: _Request, project: Project, at: Micros) -> list[Effect]:
+        match request:
+            case MaintenanceCreate():
+                return self._create(request, project, at)
+            case MaintenanceUpdate():
+                return self._update(request, project.id, at)
+            case MaintenanceExtend():
+                return self._extend(request, project.id, at)
+            case MaintenanceEnd():
+                return self._end(request, project.id, at)
+            case MaintenanceDelete():
+                return self._delete(request, project.id, at)
+
+    def _create(self, request: MaintenanceCreate, project: Project, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, project.id)
         if "name" not in wanted or "window" not in wanted:
             raise InvalidEvent("maintenance needs a name and a window")
@@ -121,7 +136,7 @@ class ProjectMaintenance:
                 return maintenance
         return None
 
-    def change(self, request: MaintenanceUpdate, owner: str, at: Micros) -> list[Effect]:
+    def _update(self, request: MaintenanceUpdate, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         wanted = self._wanted(request.fields, owner)
         if "window" in wanted:
@@ -133,7 +148,7 @@ class ProjectMaintenance:
             self._must_have_room(changed, at)
         return self._change(request, maintenance, at, **wanted)
 
-    def extend(self, request: MaintenanceExtend, owner: str, at: Micros) -> list[Effect]:
+    def _extend(self, request: MaintenanceExtend, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         end = open_until(maintenance.window, at)
         if end is None:
@@ -144,7 +159,7 @@ class ProjectMaintenance:
             return [decision(request, "updated", maintenance.id, maintenance.version)]
         return self._change(request, maintenance, at, window=ending_at(maintenance.window, at, request.until))
 
-    def end(self, request: MaintenanceEnd, owner: str, at: Micros) -> list[Effect]:
+    def _end(self, request: MaintenanceEnd, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         window = maintenance.window
         ended = ending_at(window, at, at)
@@ -165,7 +180,7 @@ class ProjectMaintenance:
         self._view.put(definition_key(changed), changed)
         return [*_told(changed, maintenance, at), decision(request, "updated", changed.id, changed.version)]
 
-    def delete(self, request: MaintenanceDelete, owner: str, at: Micros) -> list[Effect]:
+    def _delete(self, request: MaintenanceDelete, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         self._view.delete(definition_key(maintenance))
         removed = MaintenanceRemoved(at=at, id=maintenance.id)

@@ -90,7 +90,12 @@ class ProjectReports:
         self._next = min(self._due.values(), default=NEVER)
         return effects
 
-    def schedule(self, request: ReportSchedule, project: Project, at: Micros) -> list[Effect]:
+    def decide(self, request: ReportSchedule | ReportMade, project: Project, at: Micros) -> list[Effect]:
+        if isinstance(request, ReportMade):
+            return self._made(request, project, at)
+        return self._schedule(request, project, at)
+
+    def _schedule(self, request: ReportSchedule, project: Project, at: Micros) -> list[Effect]:
         """Change the settings. Periods that have ended by now are not told."""
         known: ReportSettings | None = self._view.get(settings_key(project.id))
         wanted = self._wanted(request.fields, project.id)
@@ -112,7 +117,7 @@ class ProjectReports:
         self._view.put(definition_key(changed), changed)
         return [decision(request, "made" if known is None else "updated", changed.id, changed.version)]
 
-    def made(self, request: ReportMade, project: Project, at: Micros) -> list[Effect]:
+    def _made(self, request: ReportMade, project: Project, at: Micros) -> list[Effect]:
         """A report was computed: request it, if it is still pending."""
         if len(msgspec.json.encode(request.content)) > MOST_CONTENT:
             raise InvalidEvent(f"the report is larger than {MOST_CONTENT} bytes")
