@@ -90,3 +90,11 @@ class Driver:
             if not dues or min(dues) > end:
                 return effects
             effects += self.tick(min(dues))
+
+
+def with_channel() -> Driver:
+    """A driver at `T0` whose channel is defined."""
+    driver = Driver()
+    driver.tick(T0)
+    driver.define()
+    return driver

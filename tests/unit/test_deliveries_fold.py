@@ -11,13 +11,8 @@ from processors.deliveries.fold import DeliveriesFold
 from processors.deliveries.pending import PendingDeliveries
 from processors.deliveries.retry_policy import (
     ATTEMPTS,
-    MAX_AGE,
-    MOST_PENDING,
-    MOST_PENDING_SIZE,
-    MOST_UNTRIED,
     retry_delay,
 )
-from processors.fold.contract import Session
 from processors.fold.view import View
 from processors.sender.notice_body import BODY_LIMIT
 from schemas.base import SECOND, Micros, encode
@@ -25,7 +20,6 @@ from schemas.dead_letters import DeadLetter
 from schemas.deliveries import (
     Delivery,
     DeliveryAttempted,
-    DeliveryReplayed,
     DeliveryRequested,
     Endpoint,
     EndpointDefined,
@@ -40,18 +34,15 @@ from schemas.message_templates import Wording
 from schemas.notices import NOTICES
 from schemas.requests import ChannelDisabled
 from schemas.ticks import Tick
-from schemas.transitions import ChannelTroubled, DeliveryFinished, ThingChanged
-from tests.deliveries_driver import DATA, T0, Driver
+from schemas.transitions import ChannelTroubled, DeliveryFinished
+from tests.deliveries_driver import DATA, T0, Driver, with_channel
 
 DAY: Micros = 86_400 * SECOND
 
 
 @pytest.fixture
 def driver() -> Driver:
-    driver = Driver()
-    driver.tick(T0)
-    driver.define()
-    return driver
+    return with_channel()
 
 
 def test_a_request_becomes_one_outstanding_delivery_per_notice_that_the_channel_takes() -> None:
@@ -275,80 +266,6 @@ def test_of_dead_letters_put_back_only_a_request_counts(driver: Driver) -> None:
     assert driver.pending() == [delivery]
 
 
-def test_what_is_finished_is_sent_again_as_it_was(driver: Driver) -> None:
-    driver.request("t1")
-    [first] = driver.pending()
-    [finished] = driver.attempt(first, 200)
-    [told] = driver.replay(finished)
-    assert isinstance(told, ThingChanged)
-    [again] = driver.pending()
-    assert (again.id, again.event, again.body, again.attempt, again.due) == (first.id, first.event, first.body, 1, None)
-    # A late report on the sending before counts for nothing.
-    assert driver.attempt(first, 200) == []
-    assert driver.pending() == [again]
-    [sent] = driver.attempt(again, 200, replay="r1")
-    assert (sent.id, sent.outcome, sent.replay, finished.replay) == (finished.id, "delivered", "r1", "")
-
-
-def test_a_replay_has_all_attempts_anew(driver: Driver) -> None:
-    driver.request("t1")
-    [finished] = driver.fail_until(T0 + 4 * DAY)[-1:]
-    assert finished.outcome == "exhausted"
-    driver.replay(finished)
-    [again] = driver.pending()
-    driver.attempt(again, replay="r1")
-    [waiting] = driver.pending()
-    assert (waiting.attempt, waiting.error) == (1, "HTTP 500")
-    assert driver.now + 4 * SECOND <= (waiting.due or 0) <= driver.now + 6 * SECOND
-
-
-def test_a_replay_of_what_is_pending_only_hurries_it(driver: Driver) -> None:
-    driver.request("t1")
-    [outstanding] = driver.pending()
-    name = DeliveryFinished(
-        id="",
-        channel="c",
-        notice="monitor.down",
-        outcome="removed",
-        attempts=0,
-        at=0,
-        event=outstanding.event,
-        body="x",
-    )
-    assert driver.replay(name) == []
-    assert driver.pending() == [outstanding]
-    driver.attempt(outstanding)
-    driver.replay(name)
-    [hurried] = driver.pending()
-    assert (hurried.attempt, hurried.due, hurried.replay, hurried.body) == (2, None, "", outstanding.body)
-    driver.tick(driver.now + DAY)
-    assert driver.pending() == [hurried]
-
-
-def test_a_replay_to_a_channel_that_is_not_served_ends_at_once(driver: Driver) -> None:
-    driver.request("t1")
-    [finished, troubled, _] = driver.attempt(driver.pending()[0], 410)
-    assert isinstance(troubled, ChannelTroubled)
-    [removed] = driver.replay(finished)
-    assert (removed.outcome, removed.detail, removed.replay) == ("removed", "the channel is disabled", "r1")
-    assert removed.body == finished.body
-    driver.feed("c", EndpointRemoved(at=T0))
-    [removed] = driver.replay(finished, "r2")
-    assert removed.detail == "the channel does not exist"
-    [letter] = driver.replay(finished, "r3", body="x" * (BODY_LIMIT + 1))
-    assert isinstance(letter, DeadLetter)
-
-
-def test_what_a_disabled_channel_missed_can_be_sent_when_it_is_enabled(driver: Driver) -> None:
-    driver.request("t1")
-    driver.attempt(driver.pending()[0], 410)
-    [missed] = driver.request("t2")
-    assert json.loads(missed.body)["data"] == DATA
-    driver.define()
-    driver.replay(missed, retried=True)
-    assert [delivery.body for delivery in driver.pending()] == [missed.body]
-
-
 def test_recipients_that_were_refused_for_now_are_tried_again_and_no_others(driver: Driver) -> None:
     driver.request("t1")
     [first] = driver.pending()
@@ -363,86 +280,6 @@ def test_recipients_that_were_refused_for_now_are_tried_again_and_no_others(driv
     driver.tick(waiting.due or 0)
     [finished] = driver.attempt(driver.pending()[0], 250, error="c@x: 550 unknown")
     assert (finished.outcome, finished.attempts, finished.detail) == ("delivered", 3, "c@x: 550 unknown")
-
-
-def test_what_waits_behind_a_receiver_that_times_out_ends_by_age(driver: Driver) -> None:
-    for n in range(3):
-        driver.request(f"t{n}")
-    first, *waiting = driver.pending()
-    driver.tick(T0 + DAY)
-    driver.attempt(first, None, timed_out=True, error="no answer within 10 s")
-    # Four days from the first failure on nothing came through; before that it was not the receiver that was asked.
-    assert driver.tick(T0 + DAY + MAX_AGE - 1) == []
-    ended = driver.tick(T0 + DAY + MAX_AGE)
-    assert {(one.id, one.outcome, one.at) for one in ended} == {
-        (one.id, "exhausted", T0 + DAY + MAX_AGE) for one in (first, *waiting)
-    }
-    details = {one.id: (one.attempts, one.detail) for one in ended}
-    assert details[first.id] == (1, "not delivered within 4 days; last: no answer within 10 s")
-    assert details[waiting[0].id] == (0, "not delivered within 4 days")
-    assert not driver.health().disabled
-    # A late report counts for nothing.
-    assert driver.attempt(waiting[0], 200) == []
-    driver.request("t4")
-    driver.tick(T0 + 5 * DAY)
-    driver.tick(T0 + 5 * DAY + MAX_AGE - SECOND)
-    assert len(driver.pending()) == 1
-    finished, troubled, told = driver.tick(T0 + 5 * DAY + MAX_AGE)
-    assert isinstance(told, ChannelDisabled)
-    assert (finished.outcome, troubled.disabled) == ("exhausted", True)
-    health = driver.health()
-    assert (health.disabled, health.disabled_at) == (True, T0 + 5 * DAY + MAX_AGE)
-    assert health.disabled_because == troubled.detail == "nothing delivered for 5 days"
-    driver.define()
-    assert driver.health() == EndpointHealth()
-
-
-def test_a_success_gives_what_waits_its_time_again_and_without_failures_nothing_is_too_old(driver: Driver) -> None:
-    driver.request("t1")
-    driver.request("t2")
-    first, second = driver.pending()
-    driver.attempt(first, 500)
-    driver.tick(T0 + DAY)
-    driver.attempt(second, 200)
-    assert driver.tick(T0 + MAX_AGE + SECOND) == []
-    # The worker was away for weeks: what it owes is still sent.
-    assert driver.tick(T0 + 30 * DAY) == []
-    [pending] = driver.pending()
-    assert (pending.id, pending.due) == (first.id, None)
-    driver.attempt(pending, 500)
-    assert driver.tick(T0 + 30 * DAY + MAX_AGE - SECOND) == []
-    [finished] = driver.tick(T0 + 30 * DAY + MAX_AGE)
-    assert finished.outcome == "exhausted"
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_no_answer_keeps_a_delivery_for_ever(driver: Driver, status: int) -> None:
-    driver.request("t1")
-    effects: list[Any] = []
-    for _ in range(40):
-        for delivery in driver.pending():
-            if delivery.due is None:
-                effects += driver.attempt(delivery, status, retry_after=10**9)
-        effects += driver.tick(driver.now + DAY // 4)
-    [finished] = [effect for effect in effects if isinstance(effect, DeliveryFinished)]
-    assert (finished.outcome, finished.attempts < ATTEMPTS) == ("exhausted", True)
-    assert finished.at <= T0 + MAX_AGE + DAY // 4
-
-
-def test_a_storm_is_no_failure_of_a_healthy_channel(driver: Driver) -> None:
-    """A mass outage tells one channel of more than it may owe: its receiver has not had its turn yet."""
-    for n in range(MOST_UNTRIED):
-        assert driver.request(f"t{n}") == []
-    assert (len(driver.pending()), driver.health().failing_since) == (MOST_UNTRIED, None)
-    # Without any bound a sender that is away would fill the memory; that is not the receiver's fault either.
-    [ended] = driver.request("one more")
-    assert (ended.outcome, ended.attempts) == ("exhausted", 0)
-    assert driver.health().failing_since is None
-    # One that was tried and failed shows who does not keep up: now the channel's bound holds.
-    oldest = min(driver.pending(), key=lambda delivery: (delivery.first_due, delivery.id))
-    driver.attempt(oldest, 500)
-    assert len([one for one in driver.request("two more") if isinstance(one, DeliveryFinished)]) == 1_000
-    assert driver.health().failing_since is not None
 
 
 def test_a_tick_that_fails_loses_nothing_that_was_due(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -462,56 +299,6 @@ def test_a_tick_that_fails_loses_nothing_that_was_due(driver: Driver, monkeypatc
 
 def _raise(*_: Any) -> None:
     raise RuntimeError("a defect")
-
-
-def test_of_too_many_the_oldest_end_and_are_told(driver: Driver) -> None:
-    driver.define("other")
-    driver.request("other", "other")
-    driver.request("first")
-    driver.attempt(driver.pending()[0], 500)
-    for n in range(1, MOST_PENDING):
-        if n % 100 == 0:
-            driver.tick(T0 + n * SECOND)
-        assert driver.request(f"t{n}") == []
-    # The oldest, whatever order the states come in after a restart.
-    driver.view = View({key: msgspec.structs.replace(record) for key, record in sorted(driver.view.items())})
-    driver.session = Session(DeliveriesFold(), 0, driver.view)
-    oldest = min(driver.pending(), key=lambda delivery: (delivery.first_due, delivery.id))
-    [ended] = driver.request("one more")
-    assert (ended.id, ended.outcome) == (oldest.id, "exhausted")
-    assert ended.detail.startswith("too many deliveries were pending, and this was the oldest")
-    assert ended.body == oldest.body
-    assert len(driver.pending()) == MOST_PENDING
-    assert len(driver.pending("other")) == 1
-    assert driver.health().failing_since == T0
-    # That goes on for days: the channel is given up.
-    effects = driver.tick(driver.now + 5 * DAY + SECOND)
-    assert [effect.disabled for effect in effects if isinstance(effect, ChannelTroubled)] == [True]
-    outcomes = [effect.outcome for effect in effects if isinstance(effect, DeliveryFinished)]
-    assert (outcomes.count("exhausted"), outcomes.count("removed")) == (1_000, MOST_PENDING - 1_000)
-    assert driver.pending() == []
-
-
-def test_bodies_are_bounded_too(driver: Driver) -> None:
-    body = "x" * BODY_LIMIT
-    for n in range(2 * MOST_PENDING_SIZE // BODY_LIMIT):
-        again = DeliveryReplayed(replay=f"r{n}", at=T0, event=f"e{n}", notice="monitor.down", body=body)
-        driver.feed("c", again)
-    assert sum(len(delivery.body) for delivery in driver.pending()) == MOST_PENDING_SIZE
-
-
-def test_states_of_a_version_that_knew_no_bound_are_brought_down_by_steps(driver: Driver) -> None:
-    many: dict[str, msgspec.Struct] = {
-        delivery_key(f"d{n}"): Delivery(
-            id=f"d{n}", event=f"d{n}", channel="c", notice="monitor.down", body="", first_due=T0 - 1
-        )
-        for n in range(MOST_UNTRIED + 2_500)
-    }
-    driver.view = View(dict(driver.view.items()) | many)
-    driver.session = Session(DeliveriesFold(), 0, driver.view)
-    ended = [len(driver.request(f"t{n}")) for n in range(4)]
-    assert ended == [1_000, 1_000, 503, 1]
-    assert len(driver.pending()) == MOST_UNTRIED
 
 
 def test_states_and_events_of_older_versions_are_read() -> None:
