@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from pingfold.declared import project
@@ -13,11 +14,14 @@ from pingfold.declared.executing import execute
 from pingfold.declared.exporting import Exported, choose, export
 from pingfold.declared.loading import loaded
 from pingfold.declared.planning import PLAIN, Options, Plan, plan
+from pingfold.declared.problems import InvalidDeclarations
 from pingfold.declared.showing import lines, summary
 from pingfold.declared.things import Declarations, Present
 from schemas.times import iso
 from tests.given_settings import settings_of
 from tests.harness import POP_KEY, WRITE_KEY, Harness
+
+PRUNE, ADOPT = Options(prune=True), Options(adopt=True)
 
 
 class _InMemory(httpx.BaseTransport):
@@ -87,3 +91,10 @@ class World:
     def fields(self, section: str, key: str) -> dict[str, Any]:
         [found] = [one for one in self.present() if (one.section, one.key) == (section, key)]
         return found.fields
+
+
+def problems(world: World, *files: Any, **more: Any) -> str:
+    """Why files are refused before anything is asked for."""
+    with pytest.raises(InvalidDeclarations) as refused:
+        world.plan(*files, **more)
+    return str(refused.value)
