@@ -128,7 +128,6 @@ LEFT: dict[str, set[str]] = {
     "unit/test_hosted.py": {"_BEAT_SECONDS", "_checks"},
     "unit/test_openapi_fuzz.py": {"_nodeid"},  # schemathesis looks for it, and the newest pytest has none
     "unit/test_runtime_partition_stalls.py": {"_checks"},
-    "unit/test_source.py": {"_round"},
     "unit/test_start_up.py": {"_LONGEST_PAUSE"},
     "unit/test_startup_app.py": {"_AGAIN_SECONDS"},
     "unit/test_stream.py": {"_consumer", "_position", "_thread"},
