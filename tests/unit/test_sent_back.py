@@ -4,30 +4,16 @@ types of the bodies, so that a new one without a sample here fails."""
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
-import msgspec
 import pytest
 
 from query_api.healthchecks.check_bodies import UpdateCheckBody
-from query_api.poppaping.maintenance_bodies import UpdateMaintenanceWindowBody
 from query_api.poppaping.monitor_fields import UpdateMonitorBody
-from query_api.poppaping.status_pages import UpdateStatusPageBody
 from query_api.updown.check_bodies import UpdateUpdownCheckBody
-from schemas.channels.kinds import CHANNEL_KINDS
-from schemas.ids import is_uuid
 from schemas.probe_kinds import PROBE_KINDS
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.poppaping_client import V1
-from tests.services import SERVICES, config_of
+from tests.sending_back import SETTINGS, Api, but, data
 from tests.updown_client import CHECKS, UPDOWN_KEY, with_updown_keys
-
-SETTINGS: dict[str, Any] = {
-    "private_targets": "192.0.2.0/24",
-    "smtp_host": "mail.example.org",
-    "smtp_from": "a@b.example",
-    "mail_confirmation": "off",
-    "regions": "local,far",
-}
 
 
 @pytest.fixture
@@ -35,57 +21,6 @@ def harness() -> Harness:
     made = with_updown_keys(Harness(**SETTINGS))
     del made.client.headers["X-Api-Key"]
     return made
-
-
-def data(answer: httpx.Response, status: int = 200) -> Any:
-    assert answer.status_code == status, answer.text
-    body = answer.json()
-    return body["data"] if isinstance(body, dict) and "data" in body else body
-
-
-def but(thing: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in thing.items() if name not in names}
-
-
-class Api:
-    """One API: where things are, and the verb that changes them."""
-
-    def __init__(self, harness: Harness, key: str, verb: str = "PATCH") -> None:
-        self._harness, self._verb = harness, verb
-        self._headers = {"Authorization": f"Bearer {key}"} if key == POP_KEY else {"X-Api-Key": key}
-
-    async def call(self, verb: str, path: str, body: Any = None) -> httpx.Response:
-        return await self._harness.client.request(verb, path, json=body, headers=self._headers)
-
-    async def made(self, path: str, body: Any) -> dict[str, Any]:
-        made: dict[str, Any] = data(await self.call("POST", path, body), 201)
-        return made
-
-    async def read(self, path: str) -> dict[str, Any]:
-        read: dict[str, Any] = data(await self.call("GET", path))
-        return read
-
-    async def change(self, path: str, body: Any) -> httpx.Response:
-        return await self.call(self._verb, path, body)
-
-    async def sent_back(self, path: str, *moving: str) -> dict[str, Any]:
-        """A thing is the same after it was sent back, but for the fields that move."""
-        read = await self.read(path)
-        data(await self.change(path, read))
-        assert but(await self.read(path), *moving) == but(read, *moving)
-        return read
-
-    async def read_only(self, path: str, settable: type[msgspec.Struct], *drifting: str) -> None:
-        """Each field that cannot be set is refused with a word when it is changed, alone and in a copy."""
-        read = await self.read(path)
-        for name in read.keys() - set(settable.__struct_fields__):
-            other = not read[name] if isinstance(read[name], bool) else "2001-01-01T00:00:00+00:00"
-            alone = await self.change(path, {name: other})
-            assert (alone.status_code, f"'{name}' cannot be set" in alone.text) == (400, True), alone.text
-            if name not in drifting:
-                data(await self.change(path, {name: read[name]}))
-            if name not in drifting and not name.endswith(("_at", "_until")):
-                assert (await self.change(path, await self.read(path) | {name: other})).status_code == 400
 
 
 # ---- monitors of the PoppaPing API
@@ -197,93 +132,6 @@ async def test_null_is_the_default_of_every_field_of_a_monitor(harness: Harness)
             data(await api.change(path, dict.fromkeys(changed, None)))
             hidden = ("id", "created_at", "updated_at", "last_checked_at", "alert_channel_ids", "current_status")
             assert but(await api.read(path), *hidden) == but(fresh, *hidden), changed
-
-
-# ---- channels, pages, windows
-
-CHANNELS: dict[str, dict[str, Any]] = {
-    "webhook": {"url": "https://hooks.example/x?sp=%2Fa&x=()", "secret": "a secret of mine"},
-    "email": {"addresses": ["ops@example.org", "night@example.org"]},
-    "ntfy": {"server": "https://ntfy.example", "topic": "alerts", "token": "tk_1"},
-    "updown": {"url": "https://hooks.example/u", "timezone": "Europe/Paris"},
-    "apprise": {"apprise_url": "gotifys://push.example.org/AbCdEfGhIjKlMnO"},
-    **{kind: config_of(kind) for kind in SERVICES},
-}
-
-
-@pytest.mark.parametrize("kind", CHANNEL_KINDS)
-async def test_a_channel(harness: Harness, kind: str) -> None:
-    api = Api(harness, POP_KEY)
-    for events in (None, ["monitor.down"]):
-        body = {"channel_type": kind, "name": "Ops", "events": events} | CHANNELS[kind]
-        path = f"{V1}/alert-channels/{(await api.made(f'{V1}/alert-channels', body))['id']}"
-        await api.sent_back(path)
-        read = await api.read(path)
-        for name, value in read.items():
-            if name not in ("name", "events", "digest", "quiet_hours", "mute_until", "repeat_minutes"):
-                other = not value if isinstance(value, bool) else "2001-01-01T00:00:00+00:00"
-                answer = await api.change(path, {name: other})
-                assert (answer.status_code, f"'{name}' cannot be set" in answer.text) == (400, True), answer.text
-        assert "by themselves" in (await api.change(path, {"config": {}})).json()["message"]
-
-
-async def test_a_status_page(harness: Harness) -> None:
-    api = Api(harness, POP_KEY)
-    monitor = await api.made(f"{V1}/monitors", {"name": "Shop", "url": "https://shop.test/"})
-    check = data(
-        await harness.client.post("/api/v3/checks/", json={"name": "Backup"}, headers={"X-Api-Key": WRITE_KEY}), 201
-    )
-    assert is_uuid(check["uuid"])
-    samples: dict[str, Any] = {
-        "title": "Our services",
-        "slug": "ours",
-        "description": "How they are",
-        "components": [
-            {"type": "monitor", "id": monitor["id"], "name": "The shop", "group": "Web"},
-            {"type": "check", "id": check["uuid"]},
-        ],
-        "password": "open sesame",
-        "managed_by": "billing",
-        "sections": [{"title": "Web", "description": "What customers see", "collapsed": True}],
-        "logo": "data:image/png;base64,iVBORw0KGgoAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
-        "accent": "#1b5e9b",
-        "domain": "status.example.org",
-    }
-    assert set(samples) == set(UpdateStatusPageBody.__struct_fields__)
-    for name in samples:
-        body = {"title": "Status", "slug": f"of-{name.replace('_', '-')}"} | {name: samples[name]}
-        path = f"{V1}/status-pages/{(await api.made(f'{V1}/status-pages', body))['id']}"
-        read = await api.sent_back(path, "updated_at")
-        await api.read_only(path, UpdateStatusPageBody, "status")
-        for component in read["components"]:
-            odd = [component | {"shown_as": "Something else"}]
-            assert (await api.change(path, {"components": odd})).status_code == 400
-            renamed = [component | {"name": "New", "current_status": "down"}]
-            assert data(await api.change(path, read | {"components": renamed}))["components"][0]["shown_as"] == "New"
-            data(await api.change(path, read))
-
-
-@pytest.mark.parametrize(
-    "times",
-    [
-        {"starts_at": "2030-01-01T00:00:00+00:00", "ends_at": "2030-01-01T01:00:00+00:00"},
-        {"starts_at": "2020-01-01T00:00:00+00:00", "ends_at": "2020-01-01T01:00:00+00:00"},
-        {"schedule": "0 2 * * *", "duration_minutes": 30},
-        {"schedule": "Mon..Fri 02:00", "duration_minutes": 30, "timezone": "Europe/Berlin"},
-    ],
-)
-async def test_a_window(harness: Harness, times: dict[str, Any]) -> None:
-    api = Api(harness, POP_KEY)
-    monitor = await api.made(f"{V1}/monitors", {"name": "Shop", "url": "https://shop.test/"})
-    for monitors in ([], [monitor["id"]]):
-        path = f"{V1}/maintenance-windows"
-        path += f"/{(await api.made(path, {'name': 'Upgrade', 'monitor_ids': monitors} | times))['id']}"
-        read = await api.sent_back(path, "updated_at")
-        # Whose it is shows only of what a set of declarations has made.
-        assert set(read) >= {*UpdateMaintenanceWindowBody.__struct_fields__} - {"managed_by"}
-        await api.read_only(path, UpdateMaintenanceWindowBody, "active")
-        data(await api.change(path, {"monitor_ids": None}))
-        assert (await api.read(path))["monitor_ids"] == []
 
 
 # ---- checks of the Management API
