@@ -125,15 +125,16 @@ class WebWorld:
 
     def forms(self) -> list[Filled]:
         """A form for each POST route of whoever is signed in, those that remove something last."""
+        return [Filled(*one) for one in (*self._of_things(), *self._of_projects(), *self._removals())]
+
+    def _of_things(self) -> list[tuple[str, str, str, dict[str, Any]]]:
+        """What is watched, who is told, and when not."""
         ids = self.ids
         project, channel, check, monitor = ids["project"], ids["channel"], ids["check"], ids["monitor"]
-        incident, page, post, rotation = ids["incident"], ids["page"], ids["post"], ids["rotation"]
-        window, policy = ids["window"], ids["policy"]
-        of_page, of_rotation, of_channel = f"/status-pages/{page}", f"/rotations/{rotation}", f"/channels/{channel}"
-        span = {"starts_at": "2026-03-01T00:00", "ends_at": "2026-03-02T00:00"}
-        given = {"name": "new", "project": project}
+        incident, window, policy = ids["incident"], ids["window"], ids["policy"]
+        of_channel, given = f"/channels/{channel}", {"name": "new", "project": project}
         webhook = f"/channels/new?project={project}&kind=webhook"
-        found: list[tuple[str, str, str, dict[str, Any]]] = [
+        return [
             ("/incidents/{id}/mute", f"/incidents/{incident}/mute", "", {"mute_until": "forever"}),
             ("/incidents/{id}/act", f"/incidents/{incident}/act", "", {"do": "comment", "comment": "a new disk"}),
             ("/account/name", "/account/name", "/account", {"name": "Other"}),
@@ -163,6 +164,17 @@ class WebWorld:
             ("/maintenance/{id}/extend", f"/maintenance/{window}/extend", "", {"minutes": "30"}),
             ("/maintenance/{id}/end", f"/maintenance/{window}/end", "", {}),
             ("/mutes/{project}", f"/mutes/{project}", "", {"tag": "web", "minutes": "60"}),
+        ]  # fmt: skip
+
+    def _of_projects(self) -> list[tuple[str, str, str, dict[str, Any]]]:
+        """People, projects, rotations, templates, pages and keys."""
+        ids = self.ids
+        project, channel, page, post, rotation = (
+            ids[one] for one in ("project", "channel", "page", "post", "rotation")
+        )
+        of_page, of_rotation = f"/status-pages/{page}", f"/rotations/{rotation}"
+        span = {"starts_at": "2026-03-01T00:00", "ends_at": "2026-03-02T00:00"}
+        return [
             ("/people/{project}/invite", f"/people/{project}/invite", "",
              {"mail": EVE, "role": "viewer", "language": "en"}),
             ("/projects", "/projects", "", {"id": new_id(), "name": "new"}),
@@ -192,9 +204,7 @@ class WebWorld:
             ("/keys/{project}/new", f"/keys/{project}/new", "",
              {"id": new_id(), "kind": "healthchecks", "name": "script", "days": ""}),
             ("/people/{project}/{member}/role", f"/people/{project}/{ids['member']}/role", "", {"role": "editor"}),
-            *self._removals(),
         ]  # fmt: skip
-        return [Filled(*one) for one in found]
 
     def _removals(self) -> list[tuple[str, str, str, dict[str, Any]]]:
         ids = self.ids

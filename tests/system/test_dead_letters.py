@@ -43,15 +43,13 @@ def test_an_operator_pings_with_kafka_tools(pingfold: Pingfold, receiver: Receiv
     assert [ping["type"] for ping in pingfold.pings(check)] == ["fail", "success"]
 
 
-def test_bad_events_become_dead_letters_and_stop_no_partition(pingfold: Pingfold) -> None:
-    """Statement 6: malformed, unknown, oversized and future-dated events, in every partition of every journal."""
-    check = pingfold.create("poisoned", timeout=86_400)
+def bad_events(pingfold: Pingfold, check: str) -> dict[Topic, list[tuple[str, bytes]]]:
+    """Keys and values of records that no journal can take; some are of this check."""
     future = pingfold.now + HOUR
     request = {"request": str(uuid.uuid4()), "at": pingfold.now}
     project = pingfold.credentials.project
-    body = "x" * 3_000_000
     fresh = {"id": str(uuid.uuid4())}
-    bad: dict[Topic, list[tuple[str, bytes]]] = {
+    return {
         PINGS: [
             ("bad-bytes", b"\xff\xfe\x00"),
             ("bad-empty", b""),
@@ -100,6 +98,12 @@ def test_bad_events_become_dead_letters_and_stop_no_partition(pingfold: Pingfold
             ("bad-large", b"[" + b"0," * 1_950_000),
         ],
     }
+
+
+def test_bad_events_become_dead_letters_and_stop_no_partition(pingfold: Pingfold) -> None:
+    """Statement 6: malformed, unknown, oversized and future-dated events, in every partition of every journal."""
+    check = pingfold.create("poisoned", timeout=86_400)
+    bad = bad_events(pingfold, check)
     before = len(letters(pingfold))
     for topic, records in bad.items():
         pingfold.produce(topic, [(key.encode(), value) for key, value in records])
@@ -124,7 +128,7 @@ def test_bad_events_become_dead_letters_and_stop_no_partition(pingfold: Pingfold
     assert "dated 3" in told["pings", check, bad[PINGS][-1][1]]
     # Pings of that check and everything else go on; what was refused has moved nothing.
     assert pingfold.status(check) == "new"
-    pingfold.good_ping(check, method="POST", content=body[:200_000].encode())
+    pingfold.good_ping(check, method="POST", content=b"x" * 200_000)
     shown = pingfold.check(check)
     assert (shown["status"], shown["n_pings"]) == ("up", 1)
     pingfold.create("after-poison")

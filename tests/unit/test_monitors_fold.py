@@ -1,5 +1,7 @@
 """The fold of monitors: the first result, confirmations, several regions, and what is told."""
 
+from typing import Any
+
 import pytest
 
 from processors.fold.contract import SAME
@@ -56,6 +58,45 @@ def test_a_first_failing_result_that_is_not_confirmed_is_up() -> None:
     assert notices(effects) == []
 
 
+TOLD: dict[str, Any] = {
+    "monitor": {
+        "id": MONITOR,
+        "name": "Production API",
+        "url": "https://api.example.com/health",
+        "kind": "http",
+        "current_status": "down",
+        "response_time_ms": None,
+        "last_results": [
+            {
+                "checked_at": "2024-01-01T00:01:00+00:00",
+                "status": "down",
+                "region": "a",
+                "response_time_ms": 30_000.0,
+                "status_code": None,
+                "error": "Connection timed out: after 30 s",
+                "confirmation": 0,
+            },
+            {
+                "checked_at": "2024-01-01T00:01:35+00:00",
+                "status": "down",
+                "region": "a",
+                "response_time_ms": 100.0,
+                "status_code": 503,
+                "error": "Unexpected status: 503",
+                "confirmation": 1,
+            },
+        ],
+    },
+    "incident": {
+        "id": derived_id(MONITOR, "incident", 2),
+        "started_at": "2024-01-01T00:01:00+00:00",
+        "resolved_at": None,
+        "cause": "Connection timed out: after 30 s",
+        "status": "open",
+    },
+}
+
+
 def test_the_change_and_its_notices() -> None:
     story = Story(confirmations=2, channels=("one", "two"))
     story.probe(0)
@@ -78,43 +119,7 @@ def test_the_change_and_its_notices() -> None:
     first, second = of_type(effects, DeliveryRequested)
     assert first == second
     assert (first.transition, first.at, list(first.notices)) == (change.id, t(first_failing), DOWN)
-    assert first.data == {
-        "monitor": {
-            "id": MONITOR,
-            "name": "Production API",
-            "url": "https://api.example.com/health",
-            "kind": "http",
-            "current_status": "down",
-            "response_time_ms": None,
-            "last_results": [
-                {
-                    "checked_at": "2024-01-01T00:01:00+00:00",
-                    "status": "down",
-                    "region": "a",
-                    "response_time_ms": 30_000.0,
-                    "status_code": None,
-                    "error": "Connection timed out: after 30 s",
-                    "confirmation": 0,
-                },
-                {
-                    "checked_at": "2024-01-01T00:01:35+00:00",
-                    "status": "down",
-                    "region": "a",
-                    "response_time_ms": 100.0,
-                    "status_code": 503,
-                    "error": "Unexpected status: 503",
-                    "confirmation": 1,
-                },
-            ],
-        },
-        "incident": {
-            "id": change.incident,
-            "started_at": "2024-01-01T00:01:00+00:00",
-            "resolved_at": None,
-            "cause": "Connection timed out: after 30 s",
-            "status": "open",
-        },
-    }
+    assert first.data == TOLD
     effects = story.probe(2, took=142_300)
     [change] = of_type(effects, StatusChanged)
     recovery = of_type(effects, DeliveryRequested)[0]
