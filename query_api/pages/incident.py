@@ -13,7 +13,7 @@ from query_api.commands import Late
 from query_api.dependencies import Dependencies
 from query_api.incidents import OpenIncident, acknowledge, open_incident
 from query_api.pages import link_pages
-from query_api.pages.link_pages import LinkPages, NothingToAnswer, moment, reading_of, said_in, told
+from query_api.pages.link_pages import LinkPages, NothingToAnswer, moment, reading_of, said_in, told, who_has
 from schemas.definitions import Channel
 from schemas.incidents import Acknowledged
 
@@ -80,7 +80,7 @@ class IncidentPages(LinkPages[_Told]):
         """first: whoever sees it has just acknowledged it."""
         reading = reading_of(found.channel)
         said = acknowledged and {
-            "by": acknowledged.by or reading.says("page.somebody"),
+            "by": who_has(acknowledged, reading),
             "at": moment(acknowledged.at, reading),
             "until": "" if acknowledged.until is None else moment(acknowledged.until, reading),
             "comment": acknowledged.comment,

@@ -21,7 +21,7 @@ from query_api.commands import Late
 from query_api.dependencies import Dependencies
 from query_api.incidents import OpenIncident, acknowledge, open_of_channel
 from query_api.pages import link_pages
-from query_api.pages.link_pages import LinkPages, NothingToAnswer, reading_of, said_in, told
+from query_api.pages.link_pages import LinkPages, NothingToAnswer, reading_of, said_in, told, who_has
 from schemas.base import Micros
 from schemas.definitions import Channel
 
@@ -102,9 +102,7 @@ class IncidentListPages(LinkPages[_List]):
         rows = [
             told(incident, reading)
             | {
-                "by": ""
-                if incident.acknowledged is None
-                else incident.acknowledged.by or reading.says("page.somebody"),
+                "by": "" if incident.acknowledged is None else who_has(incident.acknowledged, reading),
                 "link": self._link(incident, found.channel),
             }
             for incident in found.first[:_SHOWN]

@@ -27,6 +27,7 @@ from query_api.incidents import OpenIncident
 from schemas.base import SECOND, Micros
 from schemas.channels.reading import reading_in
 from schemas.definitions import Channel
+from schemas.incidents import Acknowledged
 from schemas.languages.catalogues import ENGLISH, LANGUAGES
 from schemas.languages.reading import ENGLISH_UTC, Reading
 from schemas.times import iso
@@ -155,6 +156,11 @@ def told(incident: OpenIncident, reading: Reading) -> dict[str, str]:
         "started": moment(incident.started, reading),
         "cause": reading.cause(incident.cause),
     }
+
+
+def who_has(acknowledged: Acknowledged, reading: Reading) -> str:
+    """Who acknowledged an incident, also where they gave no name."""
+    return acknowledged.by or reading.says("page.somebody")
 
 
 def moment(at: Micros, reading: Reading) -> str:
