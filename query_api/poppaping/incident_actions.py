@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from msgspec import Meta, Struct
 
-from query_api.commands import Late
 from query_api.http.field_types import Time, Uuid
 from query_api.http.openapi import body_of
 from query_api.incidents import OpenIncident, acknowledge, comment_on, release, wrong_snooze
@@ -18,11 +17,9 @@ from query_api.poppaping.bodies import judged
 from query_api.poppaping.incident_lookup import find_incident, row_of
 from query_api.poppaping.incident_object import IncidentObject, IncidentObjects
 from query_api.poppaping.openapi import ERRORS, errors, one_of
-from query_api.poppaping.rejections import fault_of
 from query_api.poppaping.responses import PoppaPingApiError, one, time
-from query_api.poppaping.service import Service, ServiceDep, late_answer
+from query_api.poppaping.service import Service, ServiceDep, late_is_answered, must_not_be_rejected
 from schemas.base import Micros
-from schemas.decisions import Decision
 from schemas.definitions import ApiKey
 from schemas.incidents import Acknowledged
 from schemas.times import iso, read_iso
@@ -90,11 +87,10 @@ async def acknowledge_incident(
     until = _until(wanted.until, service.deps.clock.now())
     incident = await _open(request, service, key, id)
     by = _by(wanted.by, key)
-    try:
+    with late_is_answered():
         taken = await acknowledge(service.deps, incident, service.actor(key), by, wanted.comment or "", until)
-    except Late as late:
-        raise late_answer(late) from None
-    _must_not_be_refused(taken.rejected)
+    if taken.rejected is not None:
+        must_not_be_rejected(taken.rejected)
     if taken.acknowledged is None:
         raise PoppaPingApiError(409, "The incident was resolved a moment ago.", "incident_resolved")
     if taken.acknowledged.by != by:
@@ -115,11 +111,8 @@ async def release_incident(
     after the request as after the previous step. Without an acknowledgement nothing changes."""
     wanted = judged(body, ReleaseIncidentBody)
     incident, by = await _open(request, service, key, id), _by(wanted.by, key)
-    try:
-        decision = await release(service.deps, incident, service.actor(key), by, wanted.comment or "")
-    except Late as late:
-        raise late_answer(late) from None
-    _must_not_be_refused(decision)
+    with late_is_answered():
+        must_not_be_rejected(await release(service.deps, incident, service.actor(key), by, wanted.comment or ""))
     return _answer(service, incident)
 
 
@@ -136,11 +129,8 @@ async def comment_on_incident(
     """Comment on an open incident; its `log` contains the comment. `id`: as for acknowledging."""
     wanted = judged(body, CommentOnIncidentBody)
     incident, by = await _open(request, service, key, id), _by(wanted.by, key)
-    try:
-        decision = await comment_on(service.deps, incident, service.actor(key), by, wanted.comment)
-    except Late as late:
-        raise late_answer(late) from None
-    _must_not_be_refused(decision)
+    with late_is_answered():
+        must_not_be_rejected(await comment_on(service.deps, incident, service.actor(key), by, wanted.comment))
     at = service.deps.clock.now()
     return one(CommentTaken(incident_id=incident.id, by=by, comment=wanted.comment, commented_at=time(at)), 201)
 
@@ -176,11 +166,6 @@ def _until(given: str | None, now: Micros) -> Micros | None:
 def _acknowledged(by: Acknowledged) -> PoppaPingApiError:
     who = by.by or "Somebody"
     return PoppaPingApiError(409, f"{who} acknowledged the incident at {iso(by.at)}.", "already_acknowledged")
-
-
-def _must_not_be_refused(decision: Decision | None) -> None:
-    if decision is not None and (rejection := decision.rejection) is not None:
-        raise fault_of(rejection)
 
 
 def _answer(service: Service, incident: OpenIncident) -> Response:

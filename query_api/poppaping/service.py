@@ -4,7 +4,8 @@ A monitor is called unknown only when the directory has seen everything committe
 answered when what it made can be read back through this process, its running state among it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
@@ -137,10 +138,8 @@ class Service:
 
     async def read_back(self, decision: Decision, find: Callable[[str], D | None]) -> D:
         """The definition that a decision names."""
-        try:
+        with late_is_answered():
             found = await commands.read_back(self.deps, decision, find)
-        except Late as late:
-            raise late_answer(late) from None
         show_version(self._request, found)
         return found
 
@@ -173,12 +172,9 @@ class Service:
         """What the `projects` fold decides. A rejection ends the request in the form of the API."""
         if (version := self.version_asked) is not None:
             request = replace(request, based_on=version)
-        try:
+        with late_is_answered():
             decision = await commands.ask(self.deps, key.project, request, self.actor(key))
-        except Late as late:
-            raise late_answer(late) from None
-        if (rejection := decision.rejection) is not None:
-            raise fault_of(rejection)
+        must_not_be_rejected(decision)
         return decision
 
     def id_for(self, key: ApiKey, kind: str, idempotency_key: str | None) -> str:
@@ -237,6 +233,16 @@ def _not_now(what: str) -> PoppaPingApiError:
     return PoppaPingApiError(503, f"The {what} cannot be looked up now.", headers={"Retry-After": "1"})
 
 
-def late_answer(late: Late) -> PoppaPingApiError:
-    """The answer to a command of which nothing certain can be told in time."""
-    return PoppaPingApiError(503, f"{str(late).capitalize()}.", headers={"Retry-After": "1"})
+@contextmanager
+def late_is_answered() -> Iterator[None]:
+    """Ends the request with 503 when nothing certain can be told of a command in time."""
+    try:
+        yield
+    except Late as late:
+        raise PoppaPingApiError(503, f"{str(late).capitalize()}.", headers={"Retry-After": "1"}) from None
+
+
+def must_not_be_rejected(decision: Decision) -> None:
+    """Ends the request in the form of the API when the `projects` fold rejected it."""
+    if (rejection := decision.rejection) is not None:
+        raise fault_of(rejection)
