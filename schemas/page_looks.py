@@ -21,6 +21,7 @@ Accent = Annotated[str, Meta(pattern=r"^(#[0-9a-fA-F]{6})?\Z")]
 Domain = Annotated[str, Meta(max_length=253)]
 
 _DATA = re.compile(r"data:image/(png|jpeg|webp);base64,([A-Za-z0-9+/]+={0,2})\Z")
+_HEX = re.compile(r"0x[0-9a-f]*\Z")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+\Z")
 
 
@@ -76,7 +77,12 @@ def written_domain(domain: str) -> str:
         name = encoded_host(domain).removesuffix(".") if domain else ""
     except InvalidHost as error:
         raise InvalidLook(str(error)) from None
-    return checked_domain(name)
+    last = checked_domain(name).rpartition(".")[2]
+    if last == "localhost":  # every name below it is this host (RFC 6761)
+        raise InvalidLook("must be a host name that others reach, which no name below localhost is")
+    if _HEX.match(last):  # browsers take it for an IPv4 address, as they do 192.0.2.0x1
+        raise InvalidLook("must be a host name, and not an IP address")
+    return name
 
 
 def contrast(one: str, other: str) -> float:

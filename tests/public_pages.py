@@ -13,8 +13,10 @@ PAGES = "/api/v1/status-pages"
 PASSWORD = "open: sésame"
 
 
-async def ask(harness: Harness, method: str, path: str, body: Any = None, key: str = POP_KEY) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {key}"}
+async def ask(
+    harness: Harness, method: str, path: str, body: Any = None, key: str = POP_KEY, host: str = ""
+) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {key}"} | ({"Host": host} if host else {})
     return await harness.client.request(method, path, json=body, headers=headers)
 
 

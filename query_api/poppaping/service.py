@@ -19,6 +19,7 @@ from query_api import commands
 from query_api.actors import with_key
 from query_api.commands import Late, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
+from query_api.http.host_asked import host_asked
 from query_api.http.idempotency import InvalidIdempotencyKey, id_for
 from query_api.http.versions import InvalidVersion, show_version, version_asked
 from query_api.plans import PLANS, Plan
@@ -99,6 +100,11 @@ class Service:
     def __init__(self, request: Request, deps: Dependencies, uptimes: RecentUptimes) -> None:
         self._request = request
         self.deps, self.uptimes = deps, uptimes
+
+    @property
+    def host_asked(self) -> str:
+        """The host name that the request was sent to; empty: it is not known."""
+        return host_asked(self._request.headers.raw)
 
     @property
     def plan(self) -> Plan:

@@ -284,6 +284,9 @@ def _free(service: Service, domain: str, page: str) -> str:
         raise PoppaPingApiError(400, f"Field 'domain': another status page is shown at '{domain}'.")
     if domain and domain == urlsplit(service.deps.settings.base_url).hostname:
         raise PoppaPingApiError(400, "Field 'domain': that is the address of this Pingfold itself.")
+    if domain and domain == service.host_asked and (taken is None or taken.id != page):
+        words = f"you reach this Pingfold at '{domain}' yourself, so it cannot be that of a page: take another name"
+        raise PoppaPingApiError(400, f"Field 'domain': {words}.")
     return domain
 
 

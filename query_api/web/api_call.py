@@ -13,6 +13,7 @@ import msgspec
 from fastapi import Request
 
 from query_api.dependencies import dependencies_of
+from query_api.http.host_asked import host_asked
 from query_api.http.versions import IF_VERSION_HEADER
 from query_api.sent_form import SentForm, sending
 from query_api.web.viewer import Viewer
@@ -72,6 +73,8 @@ async def call_api(
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             sent = None if body is None else msgspec.json.encode(body)
             shown = {"X-Api-Key": key, "Content-Type": "application/json", **headers}
+            if host := host_asked(request.headers.raw):  # what the person asked, the API is asked at
+                shown["Host"] = host
             if based_on is not None:
                 shown[IF_VERSION_HEADER] = str(based_on)
             with sending(form):

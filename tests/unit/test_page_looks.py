@@ -1,6 +1,7 @@
 """How status pages look, and the host names they have: what is taken, what is shown, what is refused."""
 
 from base64 import b64encode
+from html import unescape
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from schemas.requests import StatusPageFields, StatusPageUpdate
 from schemas.topics import PROJECTS
 from tests.harness import Harness
 from tests.public_pages import PAGES, ask, component, later, make, make_check, shown
+from tests.web_browser import Browser
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 DAY = 86_400 * SECOND
@@ -106,6 +108,9 @@ async def test_a_page_has_a_look_and_sections(harness: Harness) -> None:
         ({"accent": "red; background: url(x)"}, "accent"),
         ({"domain": "localhost"}, "Field 'domain' must be a host name with a dot"),
         ({"domain": "192.0.2.1"}, "Field 'domain' must be a host name with a dot"),
+        ({"domain": "[2001:db8::1]"}, "Field 'domain' must be a host name with a dot"),
+        ({"domain": "192.0.2.0x1"}, "Field 'domain' must be a host name, and not an IP address"),
+        ({"domain": "Status.localhost."}, "Field 'domain' must be a host name that others reach"),
         ({"domain": "https://status.example.org/"}, "Field 'domain' must be a host name"),
         ({"sections": [{"title": "a"}, {"title": "a"}]}, "Field 'sections': two have the title 'a'"),
     ],
@@ -135,6 +140,54 @@ async def test_a_page_is_shown_at_its_host_name(harness: Harness) -> None:
     assert (await ask(harness, "PATCH", f"{PAGES}/{page['id']}", {"domain": ""})).status_code == 200
     mine = await ask(harness, "POST", PAGES, {"title": "Mine", "domain": "status.bücher.example"}, key="p" * 32)
     assert mine.status_code == 201
+
+
+async def test_no_page_takes_the_overview_from_people(harness: Harness) -> None:
+    """Whoever has named their host as that of a page."""
+    page = await make(harness, title="Shop", domain="up.example.org")
+    visitor, boss = (Browser(harness, site="http://up.example.org") for _ in range(2))
+    await boss.sign_in()
+    for browser, is_page in ((visitor, True), (boss, False)):
+        answer = await browser.get("/")
+        assert (answer.status_code, "<bdi>Shop</bdi>" in answer.text) == (200, is_page)
+        assert "Cookie" in answer.headers["Vary"]
+    assert (await visitor.get("/", headers={"Authorization": "Basic eDp5"})).status_code == 200
+    # A session that has ended is asked for again.
+    boss.cookies.update({name: "x" for name in boss.cookies})
+    assert (await boss.get("/")).headers["Location"] == "/sign-in?next=/"
+    assert (await harness.client.get("/", headers={"Host": "other.example"})).status_code == 303
+    assert (await ask(harness, "DELETE", f"{PAGES}/{page['id']}")).status_code == 200
+
+
+async def test_a_page_is_not_shown_at_the_base_url() -> None:
+    """Though it was named before that was set."""
+    harness = Harness(public_url="https://up.example.org")
+    page = await make(harness)
+    change = StatusPageUpdate(
+        request=new_id(), at=harness.log.time, id=page["id"], fields=StatusPageFields(domain="up.example.org")
+    )
+    harness.log.send(PROJECTS.name, harness.project, encode(change))
+    assert (await harness.client.get("/", headers={"Host": "up.example.org"})).status_code == 303
+    refused = await ask(harness, "PATCH", f"{PAGES}/{page['id']}", {"domain": "UP.example.org."})
+    assert (refused.status_code, "the address of this Pingfold" in refused.json()["message"]) == (400, True)
+
+
+async def test_no_page_has_the_host_by_which_it_was_asked_for(harness: Harness) -> None:
+    boss, words = Browser(harness, site="http://up.example.org:8000"), "you reach this Pingfold at"
+    await boss.sign_in()
+    page = await make(harness, title="Shop", domain="status.example.org")
+    for path in (f"/status-pages/new/{harness.project}", f"/status-pages/{page['id']}"):
+        fields = {"title": "Mine", "domain": "Up.example.org", "do": "save"}
+        answer = await boss.send_form(path, fields, path)
+        assert (answer.status_code, words in unescape(answer.text)) == (400, True)
+    for method, path in (("POST", PAGES), ("PATCH", f"{PAGES}/{page['id']}")):
+        body = {"title": "Mine", "domain": "up.example.org"}
+        refused = await ask(harness, method, path, body, host="UP.example.org.:8000")
+        assert (refused.status_code, words in refused.json()["message"]) == (400, True)
+    # Whoever reaches it by the name that the page has, may send that again.
+    same = {"title": "Shop 2", "domain": "status.example.org"}
+    kept = await ask(harness, "PATCH", f"{PAGES}/{page['id']}", same, host="status.example.org")
+    assert kept.status_code == 200
 
 
 async def test_the_first_of_two_pages_has_the_host_name(harness: Harness) -> None:
