@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
+from infra.secrets.secrets import Vault
 from schemas.ids import new_id
 from schemas.page_subscribers import subscriber_id
 from schemas.people import member_id, person_id
@@ -72,10 +73,11 @@ def plain(route: str) -> str:
 
 
 class WebWorld:
-    """All of it, in the project `harness.project`, and a project of somebody else with as much."""
+    """All of it, in the project `harness.project`, and a project of somebody else with as much. vault: None: what is
+    sealed can be read in a test."""
 
-    def __init__(self) -> None:
-        self.harness = Harness(smtp_host="mail.example", smtp_from="watch@example.org")
+    def __init__(self, vault: Vault | None = None) -> None:
+        self.harness = Harness(vault=vault, smtp_host="mail.example", smtp_from="watch@example.org")
         self.ids: dict[str, str] = {}
 
     async def fill(self) -> "WebWorld":

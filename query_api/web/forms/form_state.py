@@ -20,7 +20,7 @@ from query_api.web.forms.forms import PostedForm
 from schemas.ids import new_id
 
 # Inputs that are no fields: the key of a new thing; of one that is there the version, and what its fields were.
-ONCE, VERSION, WAS = "once", "version", "was"
+VERSION, WAS = "version", "was"
 _LONGEST_NOTE = 300
 
 
@@ -98,7 +98,7 @@ def typed_form(groups: tuple[Group, ...], posted: PostedForm, zone: tzinfo) -> F
         groups=groups,
         inputs=known,
         zone=zone,
-        once=posted.one(ONCE)[:100],
+        once=posted.once,
         version=posted.one(VERSION),
         was=_was(posted.one(WAS)),
     )

@@ -22,6 +22,7 @@ from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.refusals import ApiError
 from query_api.web.forms.taken_forms import must_be_new
 from query_api.web.viewer import Viewer, ViewerDep
+from schemas.ids import is_uuid
 from schemas.origins import origin_of
 
 TOKEN = "form_token"
@@ -55,6 +56,12 @@ class PostedForm:
     def all(self, name: str) -> list[str]:
         """All values of a field."""
         return [value for other, value in self.fields if other == name]
+
+    @property
+    def once(self) -> str:
+        """The key of what the form makes, as its page gave it; empty: it has none, or one that no page gives."""
+        key = self.one("once")
+        return key if is_uuid(key) else ""
 
 
 async def posted_form(request: Request, deps: DependenciesDep, viewer: ViewerDep) -> PostedForm:

@@ -71,7 +71,7 @@ def posted(form: PostedForm) -> PageForm:
         form.raw("sections"),
         rows,
         int(based_on) if based_on.isascii() and based_on.isdigit() and len(based_on) < 12 else 0,
-        form.one("once")[:100],
+        form.once,
     )
 
 

@@ -43,7 +43,7 @@ async def write_post(request: Request, deps: DependenciesDep, form: PostedFormDe
     """Write a post."""
     found = seen_page(deps, form.viewer, id)
     body = {"title": form.one("title"), "affected": form.all("affected")} | _said(form)
-    return await _ask(request, deps, form, found, "POST", "posts", body, once=form.one("once") or new_id())
+    return await _ask(request, deps, form, found, "POST", "posts", body, once=form.once or new_id())
 
 
 @router.post("/status-pages/{id}/posts/{post}/updates")
