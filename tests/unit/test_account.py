@@ -39,13 +39,17 @@ class Phone:
         return self._codes.generate_otp(self._log.time // SECOND // WINDOW_SECONDS + windows)
 
 
+def recovery_of(page: str) -> list[str]:
+    return re.findall(r"<li><code>([a-z0-9-]+)</code></li>", page)
+
+
 async def with_codes(harness: Harness, browser: Browser, password: str = PASSWORD) -> tuple[Phone, list[str]]:
     """Ask for codes from now on; the phone, and the recovery codes."""
     page = await browser.get("/account/codes")
     phone = Phone(harness, page.text)
     answer = await browser.send_form_of(page, {"code": phone.code(), "password": password}, "/codes")
     assert answer.status_code == 200, answer.text
-    return phone, re.findall(r"<li><code>([a-z0-9-]+)</code></li>", answer.text)
+    return phone, recovery_of(answer.text)
 
 
 async def half_way(harness: Harness, next: str = "/") -> tuple[Browser, httpx.Response]:
@@ -273,6 +277,61 @@ async def test_a_key_counts_when_its_code_and_the_password_are_shown(harness: Ha
         assert (answer.status_code, person(harness).totp) == (status, "")
         if status != 400 or "sealed" not in fields:
             assert Phone(harness, answer.text).code() == phone.code()  # it may be tried again
+
+
+async def test_codes_that_are_asked_for_twice_are_the_same(harness: Harness) -> None:
+    """Whether the second form comes at the same moment, to another process, or after a sign-in."""
+    ann = await member(harness, "viewer")
+    joined = person(harness).version
+    page = await ann.get("/account/codes")
+    phone = Phone(harness, page.text)
+    to, fields = form_of(page.text, "/codes")
+    fields |= {"code": phone.code(), "password": PASSWORD}
+    headers = {"Cookie": "; ".join(map("=".join, ann.cookies.items()))}
+    answers = await asyncio.gather(*(Browser(harness).post(to, data=fields, headers=headers) for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200] * 3
+    [codes] = {tuple(recovery_of(answer.text)) for answer in answers}
+    assert (len(codes), person(harness).version) == (10, joined + 1)
+    assert person(harness).recovery == tuple(map(hash_recovery_code, codes))
+    # Each of them has given the browser a session.
+    for answer in answers:
+        browser = Browser(harness)
+        browser.cookies.update(answer.cookies)
+        assert await is_signed_in(browser)
+    # That in which it was asked for has ended: a form that comes later is kept through a sign-in.
+    late = await Browser(harness).post(to, data=fields, headers=headers)
+    assert (late.status_code, "what you entered is kept" in late.text) == (403, True)
+    browser, half = await half_way(harness)
+    assert (await browser.send_form_of(half, {"code": codes[0]})).status_code == 303
+    before = person(harness)
+    again = form_of((await browser.get("/account/codes")).text, "/codes")[1] | {"sealed": fields["sealed"]}
+    shown = await browser.post(to, data=again | {"code": phone.code(), "password": PASSWORD})
+    assert (shown.status_code, recovery_of(shown.text)) == (200, list(codes[1:]))  # the one that was used is gone
+    assert person(harness) == before
+    wrong = await browser.post(to, data=again | {"code": phone.code(), "password": "wrong"})
+    assert (wrong.status_code, recovery_of(wrong.text)) == (403, [])
+
+
+@pytest.mark.parametrize("action", ["/password", "/sign-out-everywhere", "/sign-out", "/off"])
+async def test_what_ends_a_session_is_harmless_twice(harness: Harness, action: str) -> None:
+    """Sent at the same moment, and once more when the session has ended."""
+    ann = await member(harness, "viewer")
+    if action == "/off":
+        await with_codes(harness, ann)
+    path = {"/sign-out": "/sign-out", "/off": "/account/codes"}.get(action, "/account")
+    to, fields = form_of((await ann.get(path)).text, action)
+    old = {"old_password": PASSWORD} if action == "/password" else {}
+    password = NEW if action == "/password" else PASSWORD
+    fields |= {"password": password, "repeated": password} | old
+    headers = {"Cookie": "; ".join(map("=".join, ann.cookies.items()))}
+    answers = await asyncio.gather(*(Browser(harness).post(to, data=fields, headers=headers) for _ in range(2)))
+    assert {answer.status_code for answer in answers} <= {303, 403, 409}
+    assert 303 in {answer.status_code for answer in answers}
+    before = person(harness)
+    late = await Browser(harness).post(to, data=fields, headers=headers)
+    assert (late.status_code, "Your session has ended" in late.text) == (403, True)
+    assert person(harness) == before
+    assert (await Browser(harness).sign_in(ANN, password)).status_code == 303
 
 
 async def test_without_codes_again(harness: Harness) -> None:
