@@ -28,8 +28,13 @@ async def owned(deps: Dependencies, who: Viewer, what: str, find: Callable[[str]
     except Unavailable:
         raise NoPage(f"Whether there is such a {what} cannot be told now.", 503) from None
     if found is None or not who.may_see(found.project):
-        raise NoPage(f"There is no such {what}.")
+        raise no_such(what)
     return found
+
+
+def no_such(what: str) -> NoPage:
+    """The error for what is not there for a viewer; also for a form that was sent twice, whose thing is deleted."""
+    return NoPage(f"There is no such {what}: it was deleted, or the address is wrong.")
 
 
 def seen_projects(deps: Dependencies, who: Viewer) -> list[Project]:

@@ -15,14 +15,13 @@ from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.healthchecks.check_object import badge_key
 from query_api.history.checks import PingRow, Transition
 from query_api.history.reports import Span3
-from query_api.http.lookup import look_up
-from query_api.http.refusals import Unavailable
 from query_api.http.route_index import include
 from query_api.state.freshness import Freshness
 from query_api.web.asking import told
 from query_api.web.checks.check_pings import BODY_START, Gap, duration_points, ping_rows, run_bars
 from query_api.web.checks.ping_signals import SIGNALS
 from query_api.web.checks.snippets import snippets
+from query_api.web.owned import owned
 from query_api.web.page import NoPage, page
 from query_api.web.reader import reader_of
 from query_api.web.shown.changes_shown import change_rows, sent_of
@@ -35,7 +34,6 @@ from query_api.web.viewer import Viewer, ViewerDep, viewer
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
 from schemas.definitions import Check
-from schemas.ids import is_uuid
 from schemas.schedules import Simple, next_after
 
 router = APIRouter(include_in_schema=False)
@@ -120,13 +118,7 @@ async def _body(deps: Dependencies, check: str, serial: int, state: CheckState) 
 
 async def seen_check(deps: Dependencies, who: Viewer, code: str) -> Check:
     """The check with this id, if the viewer may see it. Raises `NoPage`."""
-    try:
-        check = await look_up(deps, "the check", lambda: deps.directory.check(code)) if is_uuid(code) else None
-    except Unavailable:
-        raise NoPage("Whether there is such a check cannot be told now.", 503) from None
-    if check is None or not who.may_see(check.project):
-        raise NoPage("There is no such check.")
-    return check
+    return await owned(deps, who, "check", deps.directory.check, code)
 
 
 def page_of(request: Request) -> int:

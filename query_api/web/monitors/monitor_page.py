@@ -13,14 +13,13 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.history.checks import Transition
 from query_api.history.monitors import Observed, ResultRow, View
-from query_api.http.lookup import look_up
-from query_api.http.refusals import Unavailable
 from query_api.http.route_index import include
 from query_api.web.asking import told
 from query_api.web.monitors.answers import answers
 from query_api.web.monitors.availability import DAYS, Availability, availability
 from query_api.web.monitors.monitor_forms import healthy_words
-from query_api.web.page import NoPage, page
+from query_api.web.owned import owned
+from query_api.web.page import page
 from query_api.web.reader import reader_of
 from query_api.web.shown.changes_shown import change_rows, sent_of
 from query_api.web.shown.plots import bars
@@ -33,7 +32,6 @@ from query_api.web.viewer import Viewer, ViewerDep, viewer
 from schemas.base import SECOND, Micros
 from schemas.certificates import days_left
 from schemas.duration_words import duration_words
-from schemas.ids import is_uuid
 from schemas.monitor_states import MonitorState, Validity
 from schemas.monitors import Monitor
 from schemas.probe_kinds import FAILURE_WORDS, PROBE_KINDS
@@ -99,13 +97,7 @@ async def monitor_page(request: Request, deps: DependenciesDep, who: ViewerDep, 
 
 async def seen_monitor(deps: Dependencies, who: Viewer, id: str) -> Monitor:
     """The monitor with this id, if the viewer may see it. Raises `NoPage`."""
-    try:
-        found = await look_up(deps, "the monitor", lambda: deps.directory.monitor(id)) if is_uuid(id) else None
-    except Unavailable:
-        raise NoPage("Whether there is such a monitor cannot be told now.", 503) from None
-    if found is None or not who.may_see(found.project):
-        raise NoPage("There is no such monitor.")
-    return found
+    return await owned(deps, who, "monitor", deps.directory.monitor, id)
 
 
 def _name(deps: Dependencies, who: Viewer, id: str) -> str:

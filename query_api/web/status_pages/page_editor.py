@@ -19,6 +19,7 @@ from query_api.pages.status_board import address, board_of
 from query_api.web.api_call import call_api
 from query_api.web.forms.forms import PostedFormDep
 from query_api.web.forms.saving import must_edit, saved
+from query_api.web.owned import no_such
 from query_api.web.page import NoPage, page
 from query_api.web.people.sign_in import led_to
 from query_api.web.status_pages.page_form import PageForm, of_page, posted, with_row
@@ -107,7 +108,7 @@ def seen_page(deps: Dependencies, viewer: Viewer, id: str) -> StatusPage:
     """A page of a project that he sees. Raises `NoPage`."""
     found = deps.directory.page(id)
     if found is None or not viewer.may_see(found.project):
-        raise NoPage("There is no such status page.")
+        raise no_such("status page")
     return found
 
 
