@@ -22,12 +22,12 @@ _OWN = {
     "/mutes/{project}",
     "/people/{project}/invite",
     "/projects/{id}/name",
-    "/templates/new",
     "/projects/{id}/ping-key",
     "/projects/{id}/reports",
     "/projects/{id}/webhook-secret",
     "/rotations/new",
     "/status-pages/new/{project}",
+    "/templates/new",
 }
 _ALL = (DEFINITIONS, DELIVERIES, PINGS, PROBE_RESULTS, TRANSITIONS)
 
