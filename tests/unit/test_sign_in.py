@@ -273,7 +273,7 @@ def test_every_other_page_asks_who_looks() -> None:
         if not getattr(getattr(route, "endpoint", None), "__module__", "").startswith(_PAGES):
             continue
         assert isinstance(route, APIRoute), f"{route} cannot be looked into"
-        for method in route.methods:
+        for method in route.methods or ():
             address = f"{method} {route.path}"
             asking[address] = asking.get(address, True) and _asks(route.dependant)
     assert {address for address, asks in asking.items() if not asks} == _OPEN
