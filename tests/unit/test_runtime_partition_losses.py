@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -220,4 +220,19 @@ async def test_what_a_journal_has_lost_is_no_fault(world: World) -> None:
     world.kafka.first_offset = 40
     await world.add(2, start=40)
     await world.until(lambda: world.kafka.commits == [41])
+    assert world.failures == []
+
+
+async def test_a_future_that_somebody_else_gives_up_is_a_fault_of_the_partition(kafka: Kafka, world: World) -> None:
+    """Such as that of a producer: the partition was not given back, so nobody else would fold it."""
+    kafka.error = CancelledError()
+    await world.add()
+    await world.until(lambda: world.failures)
+    assert [str(error) for error in world.failures] == ["what it awaited was cancelled"]
+
+
+async def test_a_partition_that_is_given_back_is_no_fault(kafka: Kafka, world: World) -> None:
+    await world.add()
+    await world.until(lambda: kafka.commits)
+    await world.runner.assign(set())
     assert world.failures == []

@@ -8,10 +8,20 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from processors.sender import attempts
 from processors.sender.channels.sending import Services
+from processors.sender.own_links import OwnLinks
 from processors.sender.sender import Sender
 from processors.sender.webhooks import DeliveryResult, Exchange
-from schemas.deliveries import Delivery, DeliveryAttempted, EndpointHealth, delivery_key, endpoint_key, health_key
+from schemas.deliveries import (
+    Delivery,
+    DeliveryAttempted,
+    Endpoint,
+    EndpointHealth,
+    delivery_key,
+    endpoint_key,
+    health_key,
+)
 from schemas.message_templates import Wording
 from tests.chats import SlackService
 from tests.deliveries_driver import Driver
@@ -28,7 +38,7 @@ def _secret(*_: str) -> str:
 class Desk:
     """A sender, and what it sends and reports."""
 
-    def __init__(self, *statuses: int) -> None:
+    def __init__(self, *statuses: int, links: OwnLinks | None = None) -> None:
         self.statuses = list(statuses)
         self.sent: list[dict[str, Any]] = []
         self.reports: list[DeliveryAttempted] = []
@@ -38,6 +48,7 @@ class Desk:
             self.report,
             lambda *_: "https://hooks.slack.test/services/T/B/X",
             services=Services(self.exchange),
+            links=links,
         )
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False) -> DeliveryResult:
@@ -63,8 +74,8 @@ def delivery(text: str, title: str = "{{ what }}!") -> Delivery:
     return replace(delivery_of("monitor.down"), wording=wording)
 
 
-async def desk(*statuses: int) -> Desk:
-    made = Desk(*statuses)
+async def desk(*statuses: int, links: OwnLinks | None = None) -> Desk:
+    made = Desk(*statuses, links=links)
     endpoint, _ = endpoint_to(SlackService(), secret="sealed")
     made.sender.assigned(0, {endpoint_key("c"): endpoint, health_key("c"): EndpointHealth()})
     return made
@@ -122,3 +133,35 @@ async def test_a_template_of_a_title_leaves_the_rest(text: str) -> None:
     facts = made.sent[0]["attachments"][0]
     assert facts["title"] == "Shop"
     assert facts["fields"][0] == {"title": "Cause", "value": "HTTP 500", "short": True}
+
+
+class _BrokenLinks(OwnLinks):
+    """Links that cannot be put into any notice."""
+
+    def of_delivery(self, delivery: Delivery, endpoint: Endpoint) -> Delivery:
+        raise RecursionError("deeper than anybody thought")
+
+
+async def _ends_as_failed(made: Desk, error: str) -> None:
+    """Each delivery is reported, none is outstanding, and the next one has the lane."""
+    await made.told(delivery("{{ why }}"))
+    await made.told(replace(delivery("{{ why }}"), id="d-2"))
+    await made.sender.close()
+    assert made.sent == []
+    assert [(report.delivery, report.status, report.error) for report in made.reports] == [
+        (delivery("").id, None, error),
+        ("d-2", None, error),
+    ]
+
+
+async def test_links_that_cannot_be_put_in_are_a_failed_attempt() -> None:
+    made = await desk(links=_BrokenLinks("https://pingfold.test", "https://pingfold.test/p"))
+    await _ends_as_failed(made, "the attempt failed (RecursionError)")
+
+
+async def test_words_that_cannot_be_put_in_are_a_failed_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("words")
+
+    monkeypatch.setattr(attempts, "worded", fail)
+    await _ends_as_failed(await desk(), "the attempt failed (KeyError)")
