@@ -5,11 +5,11 @@ All that is wrong is told at once. A thing with a wrong field is not judged furt
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, structs
+from msgspec import UNSET, inspect, structs
 
 from pingfold.declared.environment import path_text
 from pingfold.declared.kinds import KINDS
@@ -34,6 +34,13 @@ _NAMES = {
     "str": "a text", "bool": "true or false", "int": "a number", "float": "a number", "array": "a list",
     "object": "a mapping", "null": "nothing",
 }  # fmt: skip
+# Fields of the APIs that files do not have.
+_ELSEWHERE = {
+    "name": "a thing is named by its key",
+    "slug": "a thing is named by its key",
+    "mute_until": "mutes are not declared, and applying leaves them as they are",
+    "managed_by": "the set stands at the top of the file",
+}
 _SWITCHES = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 
@@ -133,6 +140,10 @@ class _Judge:
             found = _TOLD.fullmatch(str(error))
             more: Path = () if found is None else _steps(found["path"])
             words = str(error) if found is None else found["words"]
+            if (stranger := _UNKNOWN.fullmatch(words)) is not None:
+                name = stranger["field"]
+                self._tell((*path, *more, name), _no_such(name, _fields_at(expected, more)))
+                return False
             self._tell((*path, *more), what + _in_words(words, _at(value, more)))
             return False
         return True
@@ -140,8 +151,7 @@ class _Judge:
     def _unknown(self, path: Path, given: Mapping[str, object], known: list[str]) -> bool:
         strangers = [name for name in given if name not in known]
         for name in strangers:
-            near = difflib.get_close_matches(name, known, 1)
-            self._tell((*path, name), f"there is no such field{f': is {near[0]} meant?' if near else ''}")
+            self._tell((*path, name), _no_such(name, known))
         return not strangers
 
     def _tell(self, path: Path, words: str) -> None:
@@ -158,6 +168,37 @@ def _twice(things: Iterable[Declared]) -> list[Problem]:
             words = f"is declared twice (first in {there.place}): remove one of them"
             problems.append(Problem(thing.place, f"{thing.section}.{thing.key}", words))
     return problems
+
+
+def _no_such(name: str, known: Sequence[str]) -> str:
+    """What is told of a field that there is not."""
+    if name in _ELSEWHERE:
+        return f"there is no such field: {_ELSEWHERE[name]}"
+    near = difflib.get_close_matches(name, known, 1)
+    return f"there is no such field{f': is {near[0]} meant?' if near else ''}"
+
+
+def _fields_at(expected: Any, path: Path) -> list[str]:
+    """The names of the fields of what stands at a place of a type."""
+    here = _plain_types(inspect.type_info(expected))
+    for step in path:
+        inner: list[inspect.Type] = []
+        for one in here:
+            if isinstance(one, inspect.ListType | inspect.VarTupleType) and isinstance(step, int):
+                inner += _plain_types(one.item_type)
+            elif isinstance(one, inspect.StructType):
+                inner += [
+                    kind for field in one.fields if field.encode_name == step for kind in _plain_types(field.type)
+                ]
+        here = inner
+    return [field.encode_name for one in here if isinstance(one, inspect.StructType) for field in one.fields]
+
+
+def _plain_types(one: inspect.Type) -> list[inspect.Type]:
+    """A type without its descriptions, the types of a union apart."""
+    if isinstance(one, inspect.Metadata):
+        return _plain_types(one.type)
+    return [kind for each in one.types for kind in _plain_types(each)] if isinstance(one, inspect.UnionType) else [one]
 
 
 def _steps(path: str) -> tuple[str | int, ...]:
@@ -188,8 +229,6 @@ def _what(value: object) -> str:
 
 def _in_words(words: str, value: object) -> str:
     """What msgspec says, with what to do."""
-    if (found := _UNKNOWN.fullmatch(words)) is not None:
-        return f"there is no such field: {found['field']}"
     if "matching regex" in words:
         pattern = _PATTERN.search(words)
         allowed = f"a-z, 0-9, -{' and _' if pattern and pattern['more'] else ''}" if pattern else ""

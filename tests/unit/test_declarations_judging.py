@@ -76,13 +76,27 @@ def test_a_text_that_was_not_filled_is_told_once() -> None:
         ),
         (
             "status_pages: {p: {title: t, components: [{x: 1}]}}",
-            "status_pages.p.components[0]: there is no such field: x",
+            "0.yml:1:44: status_pages.p.components[0].x: there is no such field",
+        ),
+        (
+            "status_pages: {p: {title: t, components: [{monitr: a}]}}",
+            "status_pages.p.components[0].monitr: there is no such field: is monitor meant?",
         ),
         (
             "status_pages: {p: {title: t, components: [{check: a}, {check: a}]}}",
             "0.yml:1:55: status_pages.p.components[1]: names what the page has already",
         ),
         ("maintenance: {w: {}}", "0.yml:1:15: maintenance.w: give 'starts_at' and 'ends_at', or 'schedule' and"),
+        (
+            "maintenance: {w: {duration_minuts: 5}}",
+            "maintenance.w.duration_minuts: there is no such field: is duration_mi",
+        ),
+        (
+            "maintenance: {w: {mute_until: x}}",
+            "maintenance.w.mute_until: there is no such field: mutes are not declared",
+        ),
+        ("checks: {c: {mute_until: x}}", "checks.c.mute_until: there is no such field: mutes are not declared"),
+        ("channels: {o: {type: webhook, url: 'https://a/', quiet_hours: {form: '1:00'}}}", "is from meant?"),
         ("maintenance: {w: {duration: 5m}}", "maintenance.w.duration: there is no such field"),
         (
             "maintenance: {w: {starts_at: '2026-01-01', ends_at: x}}",

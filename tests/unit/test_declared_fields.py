@@ -190,7 +190,12 @@ def key_of(world: World, key: str) -> str:
         ("domain: 'https://status.example.org/'", "status_pages.p.domain: "),
         ("domain: localhost", "status_pages.p.domain: must be a host name with a dot"),
         ("sections: [{title: A}, {title: A}]", "status_pages.p.sections: two have the title 'A'"),
-        ("sections: [{title: A, words: b}]", "status_pages.p.sections[0]: there is no such field: words"),
+        ("sections: [{title: A, words: b}]", "status_pages.p.sections[0].words: there is no such field"),
+        (
+            "sections: [{title: A, colapsed: true}]",
+            "status_pages.p.sections[0].colapsed: there is no such field: is collap",
+        ),
+        ("slug: q", "status_pages.p.slug: there is no such field: a thing is named by its key"),
     ],
 )
 def test_a_page_that_cannot_look_so_is_refused_with_its_place(page: str, words: str) -> None:
@@ -214,6 +219,10 @@ def test_a_page_that_cannot_look_so_is_refused_with_its_place(page: str, words: 
             "escalations.p.steps: each step must come later than the one before",
         ),
         ("{steps: [], repeat: -1}", "escalations.p.repeat: must be at least 0"),
+        (
+            "{steps: [{after_minutes: 5, own_chanels: true}]}",
+            "escalations.p.steps[0].own_chanels: there is no such field: is own_channels meant?",
+        ),
         ("{steps: [], monitor_ids: []}", "escalations.p.monitor_ids: there is no such field: is monitors meant?"),
     ],
 )
