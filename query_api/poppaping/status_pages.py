@@ -1,6 +1,6 @@
 """Status pages: list and read, as PoppaPing has it; making, changing and deleting them is Pingfold's own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -270,6 +270,11 @@ def _sections(wanted: Sequence[PageSectionBody]) -> tuple[Section, ...]:
     return tuple(Section(section.title, section.description, section.collapsed) for section in wanted)
 
 
+def sections_shown(sections: Iterable[Section]) -> list[PageSectionBody]:
+    """Sections as answers have them, with every field."""
+    return [PageSectionBody(section.title, section.description, section.collapsed) for section in sections]
+
+
 def _checked(field: str, check: Callable[[str], str], value: str) -> str:
     try:
         return check(value)
@@ -333,7 +338,7 @@ def _object(service: Service, page: StatusPage) -> StatusPageDetails:
             )
             for component in components
         ],
-        sections=[PageSectionBody(section.title, section.description, section.collapsed) for section in page.sections],
+        sections=sections_shown(page.sections),
         logo=page.logo,
         accent=page.accent,
         domain=page.domain,

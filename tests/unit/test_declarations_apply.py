@@ -66,6 +66,17 @@ def test_an_export_applied_changes_nothing(world: World) -> None:
     assert again.text == exported.text
 
 
+@pytest.mark.parametrize(
+    "section", ["{title: G, collapsed: true}", "{title: G, description: '', collapsed: false}", "{title: G}"]
+)
+def test_defaults_that_are_written_out_are_no_change(world: World, section: str) -> None:
+    file = f"status_pages: {{p: {{title: P, logo: '', accent: '', domain: '', sections: [{section}]}}}}"
+    world.apply(file)
+    assert world.apply(file) == []
+    assert world.apply(world.export().text) == []
+    assert ("collapsed: true" in world.export().text) == ("collapsed: true" in section)
+
+
 HOSTILE = [
     "<<", "=", "a\nb", "a\r\nb", "\x1b[2Jx", "\x85", "\u2028", "\x9b31m", "\ufeffx", "x\u202ey", "\t", " lead",
     "trail ",

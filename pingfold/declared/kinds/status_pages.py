@@ -9,7 +9,7 @@ from pingfold.declared.kinds.kind import Fault, Faults, Judged, Kind, Rules, as_
 from pingfold.declared.kinds.poppaping import judging
 from pingfold.declared.things import COMPONENT_SECTIONS, HIDDEN, Fields
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.status_pages import CreateStatusPageBody, looks_of
+from query_api.poppaping.status_pages import CreateStatusPageBody, looks_of, sections_shown
 
 # How a page looks where nothing is said of it.
 _LOOKS: Mapping[str, Any] = {"sections": [], "logo": "", "accent": "", "domain": ""}
@@ -40,13 +40,17 @@ class StatusPages(Kind):
         with judging():
             body = {name: value for name, value in given.items() if name not in ("components", "formerly")}
             looks = looks_of(judged(body | {"slug": key}, CreateStatusPageBody))
+        given_looks = {name: value for name, value in looks._asdict().items() if value is not UNSET}
+        if looks.sections is not UNSET:
+            given_looks["sections"] = as_answered(sections_shown(looks.sections))
         fields = {
             "slug": key,
             "title": given["title"],
             "description": given.get("description", ""),
             "components": parts,
-        } | {name: as_answered(usual if (value := getattr(looks, name)) is UNSET else value)
-             for name, usual in _LOOKS.items()}  # fmt: skip
+            **_LOOKS,
+            **given_looks,
+        }
         if "password" in given:
             fields["password"] = HIDDEN if given["password"] else None
         return Judged(fields, {"password": given["password"]} if given.get("password") else {})
