@@ -5,12 +5,14 @@
   changed by hand is put back. Of what is secret nothing is known: it is sent with each change of its thing.
 - A thing belongs to the set that made it. One that nobody's set made is changed and stays nobody's; one of another set
   is refused; `adopt` takes both over. Only what belongs to a set of the files is pruned.
+- What has a value that only one thing may have gives it up before another takes it.
 - Applied once more, the same declarations give an empty plan.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
@@ -18,6 +20,7 @@ from msgspec.structs import replace
 from pingfold.declared.kinds import KINDS, TITLES
 from pingfold.declared.problems import InvalidDeclarations, Problem
 from pingfold.declared.things import HIDDEN, Declarations, Declared, Fields, Present, with_references
+from pingfold.declared.unique_values import UniqueValues
 
 Sign = Literal["+", "~", "-"]
 
@@ -114,6 +117,7 @@ class _Planner:
             one for one in present if options.prune and one.id not in matched and one.managed_by in self._sets
         ]
         self._gone = {one.id for one in self._pruned}
+        self._unique = UniqueValues(self._declared, present, self._there, self._gone)
         self._names = self._named()
         self._ids = {(section, name): id for (section, id), name in self._names.items()}
         self._keys = {(one.section, one.key) for one in self._declared}
@@ -121,11 +125,16 @@ class _Planner:
         self._all_channels = sorted(kept | {key for section, key in self._keys if section == "channels"})
 
     def plan(self) -> Plan:
+        for fault in self._unique.faults():
+            self._tell(*fault)
         things = [self._resolved(thing) for thing in self._in_order()]
-        steps = [step for thing in things if (step := self._step(thing)) is not None]
+        changed = [step for thing in things if (step := self._step(thing)) is not None]
         order = list(KINDS)
         removed = sorted(self._pruned, key=lambda one: (-order.index(one.section), one.key))
-        steps += [Step("-", None, one) for one in removed]
+        freed = self._unique.freed
+        steps = [Step("-", None, one) for one in removed if one.id in freed]
+        steps += changed
+        steps += [Step("-", None, one) for one in removed if one.id not in freed]
         if self._problems:
             raise InvalidDeclarations(self._problems)
         return Plan(tuple(steps), tuple(self._notes()), self._ids)
@@ -188,7 +197,7 @@ class _Planner:
         return named
 
     def _in_order(self) -> Iterator[Declared]:
-        """The things in the order in which they are made: monitors behind those that they depend on."""
+        """The things in the order in which they are made: behind what they depend on, and what has their values."""
         for section in KINDS:
             things = {one.key: one for one in self._declared if one.section == section}
             done: set[str] = set()
@@ -196,8 +205,8 @@ class _Planner:
                 yield from self._behind(thing, things, done)
 
     def _behind(self, first: Declared, things: dict[str, Declared], done: set[str]) -> Iterator[Declared]:
-        """A thing behind what it depends on. Without recursion: a chain may be as long as there are monitors."""
-        waiting = {first.key: iter(first.fields.get("depends_on") or ())}
+        """A thing behind what it waits for. Without recursion: a chain may be as long as there are things."""
+        waiting = {first.key: self._waits_for(first)}
         while waiting:
             key = next(reversed(waiting))
             name = next((name for name in waiting[key] if name in things and name not in done), None)
@@ -207,11 +216,20 @@ class _Planner:
                     done.add(key)
                     yield things[key]
             elif name in waiting:
-                chain = list(waiting)
-                loop = " -> ".join([*chain[chain.index(name) :], name])
-                self._tell(things[name], "depends_on", f"monitors wait for each other: {loop}")
+                waits = list(waiting)
+                loop = " -> ".join([*waits[waits.index(name) :], name])
+                if name in (things[key].fields.get("depends_on") or ()):
+                    self._tell(things[name], "depends_on", f"monitors wait for each other: {loop}")
+                else:
+                    field = KINDS[first.section].unique[0]
+                    words = f"is exchanged ({loop}), which one request cannot do: apply once without it in '{name}'"
+                    self._tell(things[name], field, f"{words}, then once more with it")
             else:
-                waiting[name] = iter(things[name].fields.get("depends_on") or ())
+                waiting[name] = self._waits_for(things[name])
+
+    def _waits_for(self, thing: Declared) -> Iterator[str]:
+        """The keys of what is made before it."""
+        return chain(thing.fields.get("depends_on") or (), self._unique.given_up_by(thing))
 
     def _step(self, thing: Declared) -> Step | None:
         kind, there = KINDS[thing.section], self._there.get((thing.section, thing.key))

@@ -59,6 +59,7 @@ class Kind(ABC):
     section: as files have it. title: one of them, in sentences. key_field: the field of `fields` that is its key.
     api: whose key is needed; scope: which one it needs in order to change them, where keys have scopes.
     path: of the collection; paged: its answers are. details: a list does not tell all.
+    unique: fields whose value, if there is one, only one thing may have.
     """
 
     section: ClassVar[str]
@@ -68,6 +69,7 @@ class Kind(ABC):
     scope: ClassVar[KeyScope] = "monitors:write"
     path: ClassVar[str]
     details: ClassVar[bool] = False
+    unique: ClassVar[tuple[str, ...]] = ()
     update: ClassVar[Literal["PATCH", "POST"]] = "PATCH"
 
     @abstractmethod

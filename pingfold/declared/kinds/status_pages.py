@@ -20,6 +20,7 @@ class StatusPages(Kind):
     key_field = "slug"
     path, scope = "/api/v1/status-pages", "status-pages:write"
     details = True
+    unique = ("domain",)
 
     def judged(self, key: str, given: Fields, rules: Rules) -> Judged:
         parts, faults = [], []
