@@ -15,13 +15,16 @@ from query_api.pages.status_board import Overall, Status
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
-from schemas.status_pages import Component
+from schemas.status_pages import Component, Section
 from tests.every_status import ALIEN, World
 from tests.memory import START
 
 # What shows a thing, at least: a look that finds fewer looks at nothing.
 FORMS_OF_MONITORS, FORMS_OF_CHECKS = 10, 20
-PAGE_FORMS = ("", ".json", ".atom", "/badge.svg")
+PAGE_FORMS = ("", ".json", ".atom", "/badge.svg", "/history")
+# Of a page: open and collapsed, with words above them or none; the rest is in a group of none of them.
+SECTIONS = (Section("open", "Words"), Section("collapsed", "", True), Section("told", "Words", True), Section("empty"))
+GROUPS = ("", "open", "collapsed", "told", "other")
 
 HOSTILE = {
     "markup": "<script>alert(1)</script>\"'&]]><!--",
@@ -93,10 +96,10 @@ async def test_all_of_them_together(world: World) -> None:
             assert answer.status_code in (200, 400, 404), (path, answer.text)  # it wants to be told of what
     for first in range(0, len(world.things), 100):
         components = [
-            Component("monitor" if isinstance(one, Monitor) else "check", one.id)
-            for one in world.things[first : first + 100]
+            Component("monitor" if isinstance(one, Monitor) else "check", one.id, group=GROUPS[number % len(GROUPS)])
+            for number, one in enumerate(world.things[first : first + 100], first // 100)
         ]
-        page = world.add_page(f"all from {first}", "All", *components)
+        page = world.add_page(f"all from {first}", "All", *components, sections=SECTIONS)
         told = await show(world, page)
         assert {one["status"] for one in told["components"]} <= set(get_args(Status))
         assert told["status"] in get_args(Overall)
