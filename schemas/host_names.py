@@ -79,7 +79,8 @@ def host_in(parts: SplitResult) -> str:
 
 def ascii_url(url: str) -> str:
     """An http URL as it is requested: the host encoded, everything else that is not ASCII percent-encoded. User and
-    fragment are left out. Raises `ValueError`, which is an `InvalidHost` when the host is to blame."""
+    fragment are left out, an empty query stays. Raises `ValueError`, an `InvalidHost` when the host is to blame.
+    """
     return _ascii_url(url) if len(url) > _LONGEST_REMEMBERED else _remembered_ascii_url(url)
 
 
@@ -87,7 +88,13 @@ def _ascii_url(url: str) -> str:
     parts = urlsplit(url)
     host, port = encoded_host(host_in(parts)), parts.port
     netloc = (f"[{host}]" if ":" in host else host) + ("" if port is None else f":{port}")
-    return urlunsplit((parts.scheme, netloc, escaped(parts.path), escaped(parts.query), ""))
+    return urlunsplit((parts.scheme, netloc, escaped(parts.path), escaped(parts.query), "")) + empty_query(url)
+
+
+def empty_query(url: str) -> str:
+    """The question mark of a URL whose query is empty, or "": servers see it, and the standard library drops it."""
+    _, mark, query = url.partition("#")[0].partition("?")
+    return mark if not query else ""
 
 
 _remembered_ascii_url = lru_cache(_REMEMBERED)(_ascii_url)

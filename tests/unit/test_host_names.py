@@ -133,6 +133,10 @@ URLS = [
     ("http://[2001:DB8::1]:80/", "http://[2001:db8::1]:80/"),
     ("http://user:word@ΒΌΛΟΣ.test/", "http://xn--nxasmq6b.test/"),
     ("http://h/a/../b?%2F=%zz", "http://h/a/../b?%2F=%zz"),
+    ("http://h/ä?#x?", "http://h/%C3%A4?"),
+    ("http://h?", "http://h?"),
+    ("http://h/??", "http://h/??"),
+    ("http://h/#?", "http://h/"),
 ]
 
 

@@ -21,7 +21,7 @@ from ingest.prober.probes.http_response import Exchange, HttpResponse
 from ingest.prober.probes.outcome import ProbeFailed, Trace
 from ingest.prober.probes.page import Page
 from ingest.prober.probes.redirects import ChainCookies, harmless, resolved, without_credentials
-from schemas.host_names import ascii_url
+from schemas.host_names import ascii_url, empty_query
 from schemas.monitors import FRAMING_HEADERS, ProbeTarget, Sealed
 from schemas.origins import may_be_sent_to, origin_of
 from schemas.percent_encoding import escaped
@@ -186,7 +186,7 @@ def _place(url: str) -> _Place:
         tls=default == 443,
         host=host,
         port=port or default,
-        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else empty_query(url)),
         name=name if port in (None, default) else f"{name}:{port}",
     )
 

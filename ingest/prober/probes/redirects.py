@@ -13,11 +13,12 @@ from base64 import b64encode
 from collections.abc import Mapping
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
 from ingest.prober.probes.http_head import Head
+from schemas.host_names import empty_query
 
 # Everything else may be a credential.
 _HARMLESS = frozenset(
@@ -56,8 +57,8 @@ def harmless(headers: Mapping[str, str]) -> dict[str, str]:
 def resolved(url: str, location: str) -> str:
     """Where a Location of `url` leads, as RFC 3986 says it; what the standard library reads otherwise is spelled out.
 
-    Slashes that follow each other in a path stay. `http:///host/` and `///host/` lead to the host, as in browsers and
-    curl, and so does `https:/host/` from http. Raises ValueError where it leads to no URL.
+    Slashes that follow each other in a path stay, and so does an empty query. `http:///host/` and `///host/` lead to
+    the host, as in browsers and curl, and so does `https:/host/` from http. Raises ValueError where it leads to no URL.
     """
     base = urlsplit(url)
     if found := _HOST_FOLLOWS.match(location):
@@ -67,7 +68,11 @@ def resolved(url: str, location: str) -> str:
     parts = urlsplit(location)
     if parts.path and not parts.scheme and not parts.netloc and not parts.path.startswith("/"):
         location = (base.path or "/").rpartition("/")[0] + "/" + location
-    return urljoin(url, location)
+    joined = urljoin(url, location)
+    if not empty_query(location):
+        return joined
+    before, mark, fragment = joined.partition("#")
+    return f"{before.partition('?')[0]}?{mark}{fragment}"
 
 
 def without_credentials(url: str) -> tuple[str, str]:
@@ -77,7 +82,7 @@ def without_credentials(url: str) -> tuple[str, str]:
         return url, ""
     given, _, place = parts.netloc.rpartition("@")
     said = b64encode(unquote(given).encode()).decode()
-    return urlunsplit(parts._replace(netloc=place)), f"Basic {said}" if given else ""
+    return url.replace(parts.netloc, place, 1), f"Basic {said}" if given else ""
 
 
 class ChainCookies:
