@@ -33,6 +33,17 @@ def metrics_key(settings: Settings) -> str:
     return key
 
 
+def metrics_key_at_hand(settings: Settings) -> str | None:
+    """The key for a command, which makes none; None: there is none that this user can read, or that can be shown."""
+    if settings.metrics_key is not None:
+        return settings.metrics_key
+    try:
+        key = (settings.data / KEY_FILE).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return key if key.isascii() and key.isprintable() and key else None
+
+
 def bearer(key: str) -> dict[str, str]:
     """The header that shows a key."""
     return {"Authorization": f"Bearer {key}"}

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import typer
 
-from infra.secrets.metrics_key import KEY_FILE, bearer
+from infra.secrets.metrics_key import bearer, metrics_key_at_hand
 from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.client import ask_api, request
@@ -112,9 +112,7 @@ def _keys(settings: Settings) -> tuple[str | None, str | None]:
 
 def _readiness(settings: Settings) -> dict[str, Any]:
     """What `/readyz` tells; with details where the key for them is at hand, and is this Pingfold's."""
-    key, file = settings.metrics_key, settings.data / KEY_FILE
-    if key is None and settings.url is None and file.exists():
-        key = file.read_text(errors="replace").strip()
+    key = metrics_key_at_hand(settings) if settings.url is None else settings.metrics_key
     answer = request(settings, "GET", "/readyz", headers=bearer(key) if key else None)
     try:
         told = answer.json()

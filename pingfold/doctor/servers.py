@@ -13,7 +13,7 @@ from infra.embedded.ports import SETTABLE, chosen, is_free
 from infra.http_server.listening import CannotListen
 from infra.log.admin import admin_client
 from infra.process.role_files import supervisor_runs
-from infra.secrets.metrics_key import KEY_FILE, bearer
+from infra.secrets.metrics_key import bearer, metrics_key_at_hand
 from infra.settings.settings import Settings
 from pingfold.addresses import clickhouse_of, kafka_of, what_to_do
 from pingfold.credentials import NoCredentials
@@ -53,17 +53,20 @@ def place_of(settings: Settings) -> Place:
 
 def running(settings: Settings) -> tuple[bool, list[Finding]]:
     """Whether Pingfold runs here, and what it says of itself."""
-    file = settings.data / KEY_FILE
-    key = settings.metrics_key or (file.read_text(errors="replace").strip() if file.exists() else None)
     url, origin = place_of(settings)
-    told = answer_of(f"{url}/readyz", key, local=True)
-    if isinstance(told, str) and supervisor_runs(settings.data):
+    told = answer_of(f"{url}/readyz", metrics_key_at_hand(settings), local=True)
+    try:
+        is_supervised = supervisor_runs(settings.data)
+    except OSError as error:
+        found = f"whether it runs on {settings.data} is not known: {error.strerror or error}"
+        return not isinstance(told, str), [Finding("problem", "Pingfold", found, "mend that, and run this again")]
+    if isinstance(told, str) and is_supervised:
         where = f"runs on {settings.data}, and does not answer at {url} yet ({told}; address from {origin})"
         return True, [Finding("warning", "Pingfold", where, "wait; its lines tell what it waits for")]
     if isinstance(told, str):
         found = f"does not answer at {url} ({told}; address from {origin})"
         return False, [Finding("warning", "Pingfold", found, _START)]
-    if not ("problems" in told or supervisor_runs(settings.data) or settings.kafka_bootstrap_servers):
+    if not ("problems" in told or is_supervised or settings.kafka_bootstrap_servers):
         found = f"another one than that of {settings.data} answers at {url}"
         return False, [
             Finding("warning", "Pingfold", found, "set PINGFOLD_PORT to another port, or PINGFOLD_DATA to its data")

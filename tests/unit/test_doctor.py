@@ -272,6 +272,38 @@ def test_a_pingfold_that_is_starting_is_not_taken_for_another_program(
         assert ("yet" in found.found) == runs
 
 
+def test_roles_whose_files_cannot_be_read_are_not_called_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is the examination given up: as where no file descriptor is free."""
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: httpx.Response(200, json={"status": "ready"}))
+    far = tmp_path / ("x" * 300)
+    is_running, [found] = servers.running(settings(far))
+    assert is_running
+    assert found[:2] == ("problem", "Pingfold")
+    assert found.found == f"whether it runs on {far} is not known: File name too long"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", "schlüssel".encode(), b"two\nlines", b"a\x00b"])
+def test_a_key_of_metrics_that_cannot_be_shown_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    shown: list[dict[str, str] | None] = []
+
+    def get(url: str, headers: dict[str, str] | None, **_: Any) -> httpx.Response:
+        shown.append(headers)
+        return httpx.Response(200, json={"status": "ready", "problems": []})
+
+    monkeypatch.setattr(httpx, "get", get)
+    file = tmp_path / "metrics.key"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    assert servers.running(settings(tmp_path))[0]
+    assert shown == [None]
+    assert servers.running(settings(tmp_path, metrics_key="k" * 16))[0]
+    assert shown[1] == {"Authorization": f"Bearer {'k' * 16}"}
+
+
 def test_a_running_pingfold_is_asked_where_it_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

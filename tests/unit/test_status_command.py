@@ -148,3 +148,10 @@ def test_a_refusal_is_told_in_the_words_of_the_api(server: Server, monkeypatch: 
     monkeypatch.setattr(httpx, "request", refuse)
     result = CliRunner().invoke(app, ["status"])
     assert str(result.exception) == "401 no such key"
+
+
+def test_a_key_of_metrics_that_cannot_be_read_costs_only_details(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "metrics.key").write_bytes(b"\xff")
+    code, shown = status()
+    assert (code, "/readyz" in dict(server.asked)) == (0, True), shown
+    assert dict(server.asked)["/readyz"] == ""
