@@ -46,6 +46,15 @@ async def test_options_names_what_a_path_takes(world: World) -> None:
         assert allowed == KEY_HEADERS[place.api] | {"content-type", "if-none-match"} | changing, place
 
 
+async def test_a_filter_that_there_is_not_is_refused_by_every_route_of_our_own_api(world: World) -> None:
+    """Before anything is changed; the compatible APIs ignore it, as their clients expect."""
+    asked = [(place, verb) for place in world.places() if place.api == "poppaping" for verb in sorted(place.verbs)]
+    assert len(asked) > 60
+    for place, verb in asked:
+        answer = await ask(world.app, verb, f"{place.path}?page=1&stauts=down", place.key, b"{}")
+        assert (answer.status, b"Unknown query parameter '" in answer.body) == (400, True), (place, verb, answer.body)
+
+
 async def test_options_of_the_whole_server(world: World) -> None:
     answer = await ask(world.app, "OPTIONS", "*")
     assert (answer.status, answer.body) == (204, b"")
