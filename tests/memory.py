@@ -99,16 +99,18 @@ class Memory(ImitatedSink):
     def tick(self, seconds: float) -> None:
         """Let time pass, a tick at a time: sources are never silent. In hours that pass, ticks are 10 s apart."""
         end = self.time + round(seconds * SECOND)
-        while True:
-            step = 10 * SECOND if end - self.time > _CLOSE else SECOND
-            self.time = min(self.time + step, end)
-            tick = Tick(slot="s", epoch=1, at=self.time, now=self.time, beats=True, partition_count=self.partitions)
-            for topic in (PINGS, PROJECTS, PROBE_RESULTS, DELIVERIES):
-                for number in range(self.partitions):
-                    self._append(topic.name, number, "", encode(tick))
-            self.fold()
-            if self.time >= end:
-                return
+        self._tick_once(min(SECOND, end - self.time))
+        while self.time < end:
+            is_long = end - self.time > _CLOSE
+            self._tick_once(min(10 * SECOND if is_long else SECOND, end - self.time), beats=is_long)
+
+    def _tick_once(self, step: Micros, *, beats: bool = False) -> None:
+        self.time += step
+        tick = Tick(slot="s", epoch=1, at=self.time, now=self.time, beats=beats, partition_count=self.partitions)
+        for topic in (PINGS, PROJECTS, PROBE_RESULTS, DELIVERIES):
+            for number in range(self.partitions):
+                self._append(topic.name, number, "", encode(tick))
+        self.fold()
 
     # ---- the log
 

@@ -22,8 +22,13 @@ _PATTERNS = {
     "probe_user_agent": "2 to 200 ASCII characters are expected, such as Pingfold (https://status.example.org)",
     "regions": "a name of at most 40 lower-case letters, digits and hyphens is expected",
 }
-# Kubernetes gives these to every container beside a service that is called pingfold.
+# Kubernetes gives these to every container beside a service that is called pingfold; it gives the like of any other
+# service, of which `_SERVICE` is one.
 _LINKS = ("PINGFOLD_SERVICE_", "PINGFOLD_PORT_")
+_SERVICE = "_SERVICE_HOST"
+_PREFIX = "PINGFOLD_"
+# How near a name must be to a setting's: to suggest that, and to be a misspelt one though it begins otherwise.
+_LIKELY, _CERTAIN = 0.6, 0.9
 # Of the container tests, which start Pingfold in their own environment.
 _OTHERS = frozenset({"PINGFOLD_TEST_KAFKA_IMAGE", "PINGFOLD_TEST_CLICKHOUSE_IMAGE"})
 
@@ -36,13 +41,26 @@ def wrong_settings(error: ValidationError) -> list[str]:
 def unknown_settings(names: Iterable[str]) -> list[str]:
     """A line for each variable that looks like a setting and is none. Names count in any case, as they are read."""
     known = {_variable(name, field) for name, field in Settings.model_fields.items()}
+    own = [name for name in known if name.startswith(_PREFIX)]
+    links = _links(names := sorted(set(names)))
     lines = []
-    for name in sorted(set(names)):
+    for name in names:
         upper = name.upper()
-        if upper.startswith("PINGFOLD_") and not upper.startswith(_LINKS) and upper not in known | _OTHERS:
-            near = difflib.get_close_matches(upper, known, 1)
+        if upper in known | _OTHERS or upper.startswith(links):
+            continue
+        is_meant = upper.startswith(_PREFIX)
+        if not is_meant and upper[:1] != _PREFIX[0]:
+            continue
+        near = difflib.get_close_matches(upper, known if is_meant else own, 1, _LIKELY if is_meant else _CERTAIN)
+        if is_meant or near:
             lines.append(f"{name} is no setting" + (f"; is {near[0]} meant?" if near else " (see docs/operations.md)"))
     return lines
+
+
+def _links(names: Iterable[str]) -> tuple[str, ...]:
+    """What the names begin with that Kubernetes gives a container for the services beside it."""
+    services = [name.removesuffix(_SERVICE) for name in names if name.endswith(_SERVICE)]
+    return (*_LINKS, *(f"{service}_{part}" for service in services for part in ("SERVICE_", "PORT")))
 
 
 def misread_settings(environment: Mapping[str, str]) -> list[str]:

@@ -132,6 +132,13 @@ def test_no_setting_is_refused_in_the_words_of_a_library(given: Given, monkeypat
         ("PINGFOLD_BASE_URL", None),
         ("PINGFOLD_INSTANCE", None),
         ("PINGFOLD_TEST_KAFKA_IMAGE", None),
+        ("PINGFLOD_PORT", "PINGFLOD_PORT is no setting; is PINGFOLD_PORT meant?"),
+        ("pnigfold_base_url", "pnigfold_base_url is no setting; is PINGFOLD_BASE_URL meant?"),
+        ("PINGFOLDPORT", "PINGFOLDPORT is no setting; is PINGFOLD_PORT meant?"),
+        ("PINGFOLD-PORT", "PINGFOLD-PORT is no setting; is PINGFOLD_PORT meant?"),
+        ("PINGDOM_PORT", None),
+        ("PORT", None),
+        ("PINGFOLD", None),
         ("PINGFOLD_PORT_8000_TCP_ADDR", None),
         ("PINGFOLD_SERVICE_HOST", None),
         ("PATH", None),
@@ -140,6 +147,20 @@ def test_no_setting_is_refused_in_the_words_of_a_library(given: Given, monkeypat
 def test_a_name_that_is_no_setting_is_told_with_the_nearest_one(name: str, line: str | None) -> None:
     told = unknown_settings([name, "PINGFOLD_PORT", "KAFKA_BOOTSTRAP_SERVERS"])
     assert [one[: len(line or "")] for one in told] == ([] if line is None else [line])
+
+
+def test_what_kubernetes_tells_of_services_beside_it_is_no_setting() -> None:
+    links = [
+        f"{service}_{part}"
+        for service in ("PINGFOLD_WEB", "PINGFOLD2")
+        for part in ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_80_TCP", "PORT_80_TCP_ADDR")
+    ]
+    assert unknown_settings(links) == []
+    assert unknown_settings([*links, "PINGFOLD_WEB_HOST"]) == [
+        "PINGFOLD_WEB_HOST is no setting; is PINGFOLD_HOST meant?"
+    ]
+    # Without such a service it is one that is misspelt.
+    assert unknown_settings(["PINGFOLD2_PORT"]) == ["PINGFOLD2_PORT is no setting; is PINGFOLD_PORT meant?"]
 
 
 @pytest.mark.parametrize(
