@@ -24,6 +24,7 @@ _SHOWN = 60
 _TAKEN = re.compile(r"[!\"$&'()*+,;=_`{}~a-z0-9-]+")
 # Names in the DNS may hold a slash as well (RFC 2317), in the reverse zones of small networks.
 _TAKEN_IN_DNS = re.compile(r"[!\"$&'()*+,;=_`{}~a-z0-9/-]+")
+_PORT, _LAST_PORT = re.compile("(:[0-9]{0,5})?"), 65_535
 _JOINERS = "\u200c\u200d"
 
 
@@ -62,6 +63,17 @@ def encoded_host(text: str, in_dns: bool = False) -> str:
 def certificate_name(text: str) -> str:
     """The same without a dot at its end, which is for the DNS only: it stands in no certificate."""
     return encoded_host(text).removesuffix(".")
+
+
+def must_be_host_header(value: str) -> None:
+    """Raises `InvalidHost` for what no server takes as a Host header. Empty is one: a host that has no name."""
+    text = value.strip()
+    host = host_in(SplitResult("", text, "", "", ""))
+    port = text.removeprefix(host)
+    if "@" in text or not _PORT.fullmatch(port) or int(port[1:] or 0) > _LAST_PORT:
+        raise InvalidHost("must be a host name or an IP address, with or without a port")
+    if text:
+        encoded_host(host)
 
 
 def bare_host(text: str) -> str:

@@ -21,6 +21,7 @@ from query_api.poppaping.monitor_object import HIDDEN, PoppaPingMethod, ShownFam
 from query_api.poppaping.monitor_places import places_of
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import encode
+from schemas.host_names import InvalidHost, must_be_host_header
 from schemas.managed import ManagedBy
 from schemas.monitors import (
     DEFAULT_INTERVAL,
@@ -313,9 +314,14 @@ def _resealed(
 ) -> str:
     """What probes send, encrypted: bound to the origin of `url`. What is stored is kept for the origin it has."""
     given = wanted.headers if isinstance(wanted.headers, dict) else {}
-    for name in given:
+    for name, value in given.items():
         if name.lower() in FRAMING_HEADERS:
             raise PoppaPingApiError(400, f"Field 'headers' must not hold {name}: Pingfold sets it itself.")
+        if name.lower() == "host" and value != HIDDEN:
+            try:
+                must_be_host_header(value)
+            except InvalidHost as error:
+                raise PoppaPingApiError(400, f"Field 'headers': {name} {error}.") from None
     stored = {name.lower() for name in sealed.headers}
     keeps_headers = sealed.headers and wanted.headers is UNSET and before.sealed
     keeps_one = any(value == HIDDEN and name.lower() in stored for name, value in given.items())

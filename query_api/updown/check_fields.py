@@ -21,6 +21,7 @@ from query_api.updown.recipient_ids import named
 from query_api.updown.targets import LONGEST, InvalidUrl, Wanted, wanted_of, without_credentials
 from schemas.base import Micros, encode
 from schemas.definitions import Channel
+from schemas.host_names import InvalidHost, must_be_host_header
 from schemas.monitors import DEFAULT_APDEX_THRESHOLD, FRAMING_HEADERS, Method, Monitor, ProbeTarget, Sealed
 from schemas.origins import origin_of
 from schemas.probe_kinds import PROBE_KINDS
@@ -160,6 +161,8 @@ def _sealed(judge: Judge, before: Sealed) -> Sealed:
                 judge.wrong("custom_headers", "must not hold this name", name)
             elif not _HEADER.fullmatch(value):
                 judge.wrong("custom_headers", f"has a value that no header can have, of {name}", value)
+            elif name.lower() == "host" and (why := _host_fault(value)):
+                judge.wrong("custom_headers", f"has a {name} that {why}", value)
         if len(headers) > MOST_HEADERS:
             judge.wrong("custom_headers", f"has more than {MOST_HEADERS} entries", len(headers))
     return replace(
@@ -167,6 +170,15 @@ def _sealed(judge: Judge, before: Sealed) -> Sealed:
         headers=before.headers if headers is UNSET else headers,
         body=before.body if body is UNSET else body or "",
     )
+
+
+def _host_fault(value: str) -> str:
+    """What is wrong with the value of a Host header; "": nothing."""
+    try:
+        must_be_host_header(value)
+    except InvalidHost as error:
+        return str(error)
+    return ""
 
 
 def _places(judge: Judge, account: Account, said: dict[str, Any]) -> None:

@@ -1,13 +1,21 @@
 """Names of hosts, as people write them and as they are looked up."""
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.egress.guard import Guard, TargetRefused
-from schemas.host_names import InvalidHost, _remembered_ascii_url, ascii_url, certificate_name, encoded_host, host_in
+from schemas.host_names import (
+    InvalidHost,
+    _remembered_ascii_url,
+    ascii_url,
+    certificate_name,
+    encoded_host,
+    host_in,
+    must_be_host_header,
+)
 from schemas.origins import may_be_sent_to, origin_of
 
 NAMES = [
@@ -166,3 +174,42 @@ def test_both_forms_of_a_name_are_one_origin() -> None:
 def test_no_way_of_writing_it_leads_to_a_private_address(host: str) -> None:
     with pytest.raises(TargetRefused):
         Guard().check_host(host)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["site.test", "Bücher.test:8443", "site.test.:", "a_b.test", "192.0.2.1:80", "[2001:db8::1]:80", "", " a.test "],
+)
+def test_what_a_host_header_may_hold(value: str) -> None:
+    must_be_host_header(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a b",
+        "a/b",
+        "http://a.test/",
+        "u@a.test",
+        "a.test:99999",
+        "a.test:http",
+        "a.test:80:80",
+        "[::1",
+        "[::1]x",
+        "a..b",
+        ":80",
+    ],
+)
+def test_what_no_host_header_holds(value: str) -> None:
+    with pytest.raises(InvalidHost, match=r"must be a host name|IP address"):
+        must_be_host_header(value)
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_host_header_or_refused(value: str) -> None:
+    """And what is taken names a host that certificates can be asked for, or none."""
+    try:
+        must_be_host_header(value)
+    except InvalidHost:
+        return
+    assert value.strip() == "" or encoded_host(host_in(SplitResult("", value.strip(), "", "", "")))

@@ -297,6 +297,7 @@ async def test_nobody_sees_the_monitors_of_others(harness: Harness) -> None:
         ({"headers": {"X-A": "b\r\nX-B: c"}}, "'headers"),
         ({"headers": {"Transfer-Encoding": "chunked"}}, "must not hold Transfer-Encoding"),
         ({"headers": {"content-length": "5"}}, "must not hold content-length"),
+        ({"headers": {"host": "a b"}}, "Field 'headers': host must be a host name"),
         ({"regions": ["mars"]}, "Unknown region 'mars'"),
         ({"expected_statuses": [42]}, "'expected_statuses"),
         ({"alert_channel_ids": ["nobody"]}, "'alert_channel_ids'"),

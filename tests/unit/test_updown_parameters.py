@@ -85,6 +85,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"url": URL, "recipients": ["email:9"]}, 'Recipients is not included in the list (given: ["email:9"])'),
     ({"url": URL, "custom_headers": "x"}, 'Custom headers is not an object of texts (given: "x")'),
     ({"url": URL, "custom_headers": {"a b": "c"}}, 'Custom headers must not hold this name (given: "a b")'),
+    ({"url": URL, "custom_headers": {"Host": "a:99999"}}, "Custom headers has a Host that must be a host name or an"),
     ({"url": URL, "custom_headers": {"Expect": "c"}}, 'Custom headers must not hold this name (given: "Expect")'),
     ({"url": URL, "custom_headers": {"a": "b\n"}}, "Custom headers has a value that no header can have, of a"),
     ({"url": URL, "alias": "x" * 201}, "Alias is too long (maximum is 200 characters)"),
