@@ -3,7 +3,6 @@
 None of them holds the moment at which it was made; the headers tell it. `base`: the address of this Pingfold.
 """
 
-from fractions import Fraction
 from itertools import groupby
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader
 
 from query_api.history.uptime import format_percent
+from query_api.pages.day_bars import day_words, down_share, percent_words
 from query_api.pages.drawing import AMBER, GREEN, GREY, RED, drawn
 from query_api.pages.lettering import plain
 from query_api.pages.maintenance import Planned
@@ -23,8 +23,8 @@ from schemas.page_looks import ink_on
 from schemas.status_pages import Section, StatusPage
 from schemas.times import iso, iso_or_none, to_day, to_minute
 
-# The height of a bar, and the least of it that is red where there was an outage.
-_BAR, _LEAST_DOWN = 32, 4
+# The height of a bar.
+_BAR = 32
 
 _ATOM = "http://www.w3.org/2005/Atom"
 
@@ -267,7 +267,7 @@ def _row(line: Line) -> dict[str, Any]:
         "name": line.name,
         "status": line.status,
         "word": _WORDS[line.status],
-        "uptime": "" if share is None else _percent(share),
+        "uptime": "" if share is None else percent_words(share),
         "bars": [
             {"class": "n" if day.uptime is None else "g", "down": down_height(day), "title": _dated(day)}
             for day in line.days
@@ -277,26 +277,12 @@ def _row(line: Line) -> dict[str, Any]:
 
 
 def down_height(day: Day) -> int:
-    """How much of a bar is red: its share of the day that was observed, seen however short it was."""
-    share = day.uptime
-    if share is None or not day.down:
-        return 0
-    return max(_LEAST_DOWN, round(_BAR * float(1 - share)))
+    """How much of a bar is red, in units of its height."""
+    return round(_BAR * down_share(day.uptime, day.down))
 
 
 def _dated(day: Day) -> str:
-    return f"{day.date}: {_day_words(day)}"
-
-
-def _day_words(day: Day) -> str:
-    share = day.uptime
-    if share is None:
-        return "not observed"
-    return f"{_percent(share)} up" + (f", down {lasted(day.down)}" if day.down else "")
-
-
-def _percent(share: Fraction) -> str:
-    return "100 %" if share == 1 else f"{format_percent(share, 2)} %"
+    return day_words(day.date, day.uptime, day.down)
 
 
 def _number(of: Line | Day) -> float | None:

@@ -60,10 +60,12 @@ def test_a_short_outage_does_not_paint_a_whole_day_red() -> None:
     ]
     found = availability(spans, "up", NOW - hour, NOW)
     assert len(found.bars) == DAYS
-    assert [bar.look for bar in found.bars[-4:]] == ["none", "down", "part", "up"]
+    assert [bar.look for bar in found.bars[-4:]] == ["none", "up", "up", "up"]
+    assert [round(bar.down, 3) for bar in found.bars[-4:]] == [0, 1 / 2, 1 / 8, 0]
     assert found.bars[-2].title == "2026-03-01: 99.93 % up, down 1 min"
     assert (found.uptime, found.down) == ("75.48 %", "12 h 1 min")
-    assert availability([], "down", NOW - 2 * DAY, NOW).bars[-1].look == "down"
+    assert found.bad_days == [found.bars[-2].title, found.bars[-3].title]
+    assert availability([], "down", NOW - 2 * DAY, NOW).bars[-1].down == 1
     assert availability([], "new", 0, NOW).uptime == ""
 
 
@@ -86,6 +88,7 @@ def test_each_day_has_what_its_spans_say_of_it(lengths: list[tuple[VisibleStatus
         share = of_observed(whole, day, min(day + DAY, NOW))
         assert (bar.look == "none") == (share is None), bar
         if share is not None:
+            assert bar.down == (0 if share == 1 else pytest.approx(max(1 / 8, float(1 - share))))
             assert bar.title.startswith(f"{iso(day)[:10]}: {'100' if share == 1 else format_percent(share, 2)} % up")
 
 
@@ -152,3 +155,12 @@ def test_a_moment_in_an_input_is_read_as_it_was(at: Micros, name: str) -> None:
     # Of the hour that a clock shows twice, the earlier one is read.
     assert read == at or (times.typed(read) == times.typed(at) and read < at)
     assert read_local(exact_iso(at), times.zone) == at
+
+
+def test_the_red_part_of_a_bar_stands_at_its_foot() -> None:
+    root = ElementTree.fromstring(bars([Bar("up", "a day", down=0.25), Bar("none", "", 0.5)], "two days", 32))
+    (day, other) = root
+    drawn = [(one.get("class"), one.get("y"), one.get("height")) for one in day.findall("rect")]
+    assert drawn == [("up", "0", "32"), ("down", "24", "8")]
+    assert day.findtext("title") == "a day"
+    assert [one.get("class") for one in other] == ["none"]

@@ -5,7 +5,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from query_api.history.status_pages import DAY
-from query_api.history.uptime import UP, Span, apart, format_percent, of_times
+from query_api.history.uptime import UP, Span, apart, of_times
+from query_api.pages.day_bars import day_words, down_share, percent_words
 from query_api.web.shown.plots import Bar
 from schemas.base import SECOND, Micros
 from schemas.duration_words import duration_words
@@ -16,11 +17,13 @@ DAYS = 90
 
 
 class Availability(NamedTuple):
-    """bars: one a day, oldest first. uptime: of all days, in percent; empty: nothing was observed."""
+    """bars: one a day, oldest first. uptime: of all days, in percent; empty: nothing was observed. down: how long in
+    all; empty: never. bad_days: in words, those with an outage, newest first."""
 
     bars: list[Bar]
     uptime: str
     down: str
+    bad_days: list[str]
 
 
 def availability(closed: Sequence[Span], status: VisibleStatus, since: Micros, now: Micros) -> Availability:
@@ -38,20 +41,11 @@ def availability(closed: Sequence[Span], status: VisibleStatus, since: Micros, n
     days = range(last - DAYS + 1, last + 1)
     bars = [_bar(to_day(day * DAY), of_times(up, down), down) for day, up, down in zip(days, ups, downs, strict=True)]
     whole, down = of_times(sum(ups), sum(downs)), sum(downs)
-    uptime = "" if whole is None else _percent(whole)
-    return Availability(bars, uptime, duration_words(down / SECOND) if down else "")
+    uptime = "" if whole is None else percent_words(whole)
+    bad_days = [bar.title for bar in reversed(bars) if bar.down]
+    return Availability(bars, uptime, duration_words(down / SECOND) if down else "", bad_days)
 
 
 def _bar(date: str, share: Fraction | None, down: Micros) -> Bar:
-    if share is None:
-        return Bar("none", f"{date}: not observed", 0.3)
-    words = f"{date}: {_percent(share)} up"
-    if not down:
-        return Bar("up", words)
-    # A short outage does not paint a whole day red.
-    look = "down" if share < Fraction(95, 100) else "part"
-    return Bar(look, f"{words}, down {duration_words(down / SECOND)}")
-
-
-def _percent(share: Fraction) -> str:
-    return "100 %" if share == 1 else f"{format_percent(share, 2)} %"
+    words = day_words(date, share, down)
+    return Bar("none", words, 0.3) if share is None else Bar("up", words, down=down_share(share, down))

@@ -17,11 +17,13 @@ _LINE, _NARROWEST = 36, 2.0
 
 
 class Bar(NamedTuple):
-    """One mark. look: its class. share: of the height, 0 to 1. title: what it means."""
+    """One mark. look: its class. share: of the height, 0 to 1. title: what it means. down: the part of the mark, from
+    below, that has the class `down`, 0 to 1."""
 
     look: str
     title: str
     share: float = 1.0
+    down: float = 0.0
 
 
 class Point(NamedTuple):
@@ -47,8 +49,13 @@ def bars(of: Sequence[Bar], label: str, height: int = 32) -> Markup:
     svg = _svg(width, height, label, "bars")
     for number, bar in enumerate(of):
         tall = max(2.0, bar.share * height)
-        spot = {"x": str(number * 8), "y": _number(height - tall), "width": "6", "height": _number(tall), "rx": "1"}
-        _titled(svg, "rect", bar.title, {"class": bar.look, **spot})
+        group = ElementTree.SubElement(svg, "g")
+        if bar.title:
+            ElementTree.SubElement(group, "title").text = bar.title
+        for look, high in ((bar.look, tall), ("down", bar.down * tall)):
+            if high:
+                spot = {"x": str(number * 8), "y": _number(height - high), "height": _number(high)}
+                ElementTree.SubElement(group, "rect", {"class": look, "width": "6", "rx": "1", **spot})
     return _markup(svg)
 
 
