@@ -58,6 +58,8 @@ def state(**fields: object) -> CheckState:
             "No ping yet, expected 2026-03-01 11:50.",
         ),
         (state(status="down", cause="Exit status 3", down_since=PING), "Exit status 3, since 10:50."),
+        (state(status="down", cause="The disk is full.", down_since=PING), "The disk is full, since 10:50."),
+        (state(status="down", cause="The disk is full."), "The disk is full."),
         (
             state(
                 status="down",
@@ -72,6 +74,10 @@ def state(**fields: object) -> CheckState:
         (
             state(maintained=True, failing=Failing(at=NOW, cause="Exit status 1")),
             "In maintenance: no deadline is judged. The job reported a failure: Exit status 1.",
+        ),
+        (
+            state(maintained=True, failing=Failing(at=NOW, cause="The disk is full.")),
+            "In maintenance: no deadline is judged. The job reported a failure: The disk is full.",
         ),
     ],
 )
@@ -102,6 +108,7 @@ def seen(**fields: object) -> MonitorState:
             ),
             "Connection timed out: after 30 s, since 10:50, found from oslo, riga.",
         ),
+        (seen(status="down", cause="Unexpected status: 503.", down_since=PING), "Unexpected status: 503, since 10:50."),
         (seen(unobserved=True), "No result since 10:50; no prober has reported."),
         (seen(unobserved=True, unprobed="no sockets left"), "No result since 10:50: no sockets left."),
         (seen(maintained=True), "In maintenance: results are recorded and change nothing."),

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from query_api.web.shown.notice_words import NOTICE_WORDS as NOTICE_WORDS
+from query_api.web.shown.sentences import clause
 from query_api.web.shown.shown_times import ShownTimes
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.reading import shown
@@ -28,8 +29,8 @@ def state_of(channel: Channel, health: EndpointHealth, times: ShownTimes) -> Cha
     """How a channel does now."""
     if health.disabled:
         since = "" if health.disabled_at is None else f" since {times.clock(health.disabled_at)}"
-        because = f": {health.disabled_because}" if health.disabled_because else ""
-        return ChannelState("down", "disabled", f"Nothing is sent{since}{because}")
+        because = f": {clause(health.disabled_because)}" if health.disabled_because else ""
+        return ChannelState("down", "disabled", f"Nothing is sent{since}{because}.")
     if channel.mute_until is not None and is_muted(channel.mute_until, times.now):
         until = "" if channel.mute_until == "forever" else f" until {times.clock(channel.mute_until)}"
         return ChannelState("none", "muted", f"Nothing is sent{until or ', until somebody ends it'}.")

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from query_api.web.shown.sentences import sentence
+
 _HEALTHCHECKS = "json validation error: "
 _PLACE = re.compile(r"(?P<what>.*) - at (?:`key` in )?`\$\.?(?P<field>\w+).*?`", re.DOTALL)
 _ITEM = re.compile(r"an item in '(?P<field>\w+)' (?P<what>.*)", re.DOTALL)
@@ -73,4 +75,4 @@ def _sentence(words: str) -> str:
     for said, spoken in _SPOKEN:
         if found := said.fullmatch(words):
             words = found.expand(spoken)
-    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('.', '!', '?')) else '.'}"
+    return sentence(words)

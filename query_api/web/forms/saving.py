@@ -15,6 +15,7 @@ from query_api.web.api_call import ApiAnswer, Method, call_api
 from query_api.web.forms.form_state import Form, Shape, Valued, changes, merged, refused, said
 from query_api.web.page import NoPage, page
 from query_api.web.people.sign_in import led_to
+from query_api.web.shown.sentences import sentence
 from query_api.web.viewer import Viewer
 
 # The key of a new thing, and the version of one that is there, make it safe to send a form again.
@@ -133,7 +134,7 @@ def must_be_made(answer: ApiAnswer) -> None:
     """Raises `NoPage` with the API's words for what it refused."""
     if not answer.is_made:
         words = answer.words
-        raise NoPage(f"Nothing was changed: {words[:1].lower()}{words[1:].rstrip('.')}.", answer.status)
+        raise NoPage(sentence(f"Nothing was changed: {words[:1].lower()}{words[1:]}"), answer.status)
 
 
 def saved(deps: Dependencies, path: str, note: str = "saved") -> Response:

@@ -21,11 +21,12 @@ from query_api.web.reader import reader_of
 from query_api.web.shown.changes_shown import OUTCOME_WORDS
 from query_api.web.shown.notice_words import notice_words
 from query_api.web.shown.reasons import in_reach, status_word
+from query_api.web.shown.sentences import sentence
 from query_api.web.shown.shown_times import ShownTimes
 from query_api.web.shown.things import Thing, check_thing, monitor_thing
 from query_api.web.viewer import ViewerDep, viewer
 from schemas.base import SECOND, Micros
-from schemas.explanations import DeadlinePart, ExplainedChange, ExplainedEvent, Explanation, RequestedNotice
+from schemas.explanations import DeadlinePart, ExplainedChange, Explanation, RequestedNotice
 from schemas.times import exact_iso, read_local
 
 router = APIRouter(include_in_schema=False)
@@ -99,7 +100,7 @@ async def _explanation(deps: Dependencies, thing: Thing, at: Micros) -> tuple[Ex
     try:
         return await deps.explaining.explain(thing.kind, thing.id, at), ""
     except NotExplained as fault:
-        words = f"{str(fault)[:1].upper()}{str(fault)[1:]}."
+        words = sentence(str(fault))
         return None, words if fault.why in ("unknown", "cut") else f"{_BUSY}{words}"
 
 
@@ -156,11 +157,6 @@ def _change(one: ExplainedChange, thing: Thing, times: ShownTimes, sent: dict[st
         "sent": [sent[each.delivery] for each in one.requested if each.delivery in sent],
         "before": f"{thing.path}/why?at={quote(exact_iso(max(0, one.at - 1)))}",
     }
-
-
-def _event(event: ExplainedEvent, times: ShownTimes) -> dict[str, Any]:
-    place = f"{event.topic} {event.partition} {event.offset}"
-    return {"at": times.at(event.at), "what": in_reach(event.what, times), "place": place}
 
 
 def _part(part: DeadlinePart, times: ShownTimes) -> dict[str, Any]:

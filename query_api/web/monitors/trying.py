@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from query_api.poppaping.monitor_fields import UpdateMonitorBody
 from query_api.web.forms.form_state import Shape
 from query_api.web.forms.saving import Sent
+from query_api.web.shown.sentences import clause
 from query_api.web.shown.shown_times import ShownTimes
 from schemas.times import read_iso
 
@@ -56,7 +57,7 @@ def try_shown(sent: Sent, times: ShownTimes) -> TryShown | None:
 def _sentence(told: dict[str, Any]) -> str:
     took = f"{told['response_time_ms']:g} ms"
     if told["error"]:
-        return f"{told['error']}, after {took}"
+        return f"{clause(told['error'])}, after {took}"
     code = told["status_code"]
     return f"answered {code} in {took}" if code is not None else f"answered in {took}"
 

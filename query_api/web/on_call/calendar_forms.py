@@ -17,6 +17,7 @@ from query_api.web.forms.saving import act, form_page, must_be_made, must_edit, 
 from query_api.web.owned import owned
 from query_api.web.people.sign_in import led_to
 from query_api.web.reader import reader_of
+from query_api.web.shown.sentences import clause
 from query_api.web.shown.shown_times import ShownTimes
 from query_api.web.viewer import Viewer, ViewerDep, viewer
 from schemas.on_call import OnCallRotation
@@ -78,7 +79,7 @@ def feed_shown(deps: Dependencies, rotation: OnCallRotation, times: ShownTimes) 
         "changed": times.at(feed.changed),
         "left_out": feed.left_out,
         "failing": times.at(feed.failing_since),
-        "error": feed.error,
+        "error": clause(feed.error),
     }
 
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from infra.settings.durations import format_duration
 from query_api.web.shown.plots import Stretch, timelines
+from query_api.web.shown.sentences import sentence
 from query_api.web.shown.shown_times import ShownTimes
 from query_api.what_if.objects import AlertObject, CaseObject, ComparedObject, WhatIfObject
 from schemas.base import Micros
@@ -35,12 +36,13 @@ def shown(answer: object, is_sweep: bool, times: ShownTimes) -> Shown:
     """How an answer is shown. is_sweep: several values were asked about. Raises `msgspec.ValidationError` when it is no
     answer."""
     told = msgspec.convert(answer, WhatIfObject)
+    notes = [sentence(note) for note in told.notes]
     if is_sweep:
-        return Shown([], None, [], 0, [_as_it_was(told.cases[0]), *map(_case_row, told.cases)], told.notes)
+        return Shown([], None, [], 0, [_as_it_was(told.cases[0]), *map(_case_row, told.cases)], notes)
     others = [one for one in reversed(told.alerts) if one.verdict != "kept"]
     rows = [_alert_row(one, times) for one in others[:MOST_LISTED]]
     left_out = max(0, len(others) - MOST_LISTED) + told.alerts_left_out
-    return Shown(_summary(told, told.cases[0]), _plot(told, times), rows, left_out, [], told.notes)
+    return Shown(_summary(told, told.cases[0]), _plot(told, times), rows, left_out, [], notes)
 
 
 def settings_words(settings: Mapping[str, Any]) -> str:

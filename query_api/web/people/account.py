@@ -17,7 +17,7 @@ from query_api.web.page import page
 from query_api.web.people.identity import identities_of, password_fault
 from query_api.web.people.person_changes import NotChanged, ask_for, person_seen
 from query_api.web.people.sessions import begin_session, cookie
-from query_api.web.people.sign_in import led_to, sentence, with_cookie
+from query_api.web.people.sign_in import error_words, led_to, with_cookie
 from query_api.web.viewer import Viewer, ViewerDep, guess_admin_password, stamp_of
 from schemas.duration_words import duration_words
 from schemas.ids import new_id
@@ -95,7 +95,7 @@ async def change_password(request: Request, deps: DependenciesDep, own: OwnForm)
         hashed = await identities.hashed(request, password)
         changed = await change_person(deps, form.viewer, person, password=hashed)
     except ApiError as slowed:
-        return await _page(request, deps, form.viewer, slowed.status, old_problem=sentence(slowed))
+        return await _page(request, deps, form.viewer, slowed.status, old_problem=error_words(slowed))
     except NotChanged as refused:
         return await _page(request, deps, form.viewer, refused.status, problem=refused.words)
     return with_cookie(led_to(deps, "/account"), renewed(deps, changed))

@@ -21,7 +21,7 @@ from query_api.web.page import NoPage, page
 from query_api.web.people.identity import identities_of, password_fault
 from query_api.web.people.person_changes import NotChanged, ask_for, member_seen, person_seen
 from query_api.web.people.sessions import session_of
-from query_api.web.people.sign_in import led_to, sentence, signed_in
+from query_api.web.people.sign_in import error_words, led_to, signed_in
 from query_api.web.viewer import Viewer, viewer_of
 from schemas.ids import new_id
 from schemas.people import Member, MemberAccept, PersonName
@@ -69,7 +69,7 @@ async def accept(request: Request, deps: DependenciesDep, token: str) -> Respons
         try:
             hashed = await identities_of(request).hashed(request, password)
         except ApiError as busy:
-            return await _page(request, deps, token, member, busy.status, name=name, problem=sentence(busy))
+            return await _page(request, deps, token, member, busy.status, name=name, problem=error_words(busy))
     asked = MemberAccept(
         request=new_id(), at=deps.clock.now(), id=member.id, invitation=member.invitation, name=name, password=hashed
     )

@@ -29,7 +29,7 @@ from query_api.web.page import page
 from query_api.web.people.account import WRONG_PASSWORD, OwnForm, change_person, has_password, own_person, renewed
 from query_api.web.people.identity import totp_place
 from query_api.web.people.person_changes import NotChanged, person_seen
-from query_api.web.people.sign_in import led_to, sentence, with_cookie
+from query_api.web.people.sign_in import error_words, led_to, with_cookie
 from query_api.web.viewer import ADMIN, Viewer, ViewerDep
 from schemas.people import Person
 
@@ -69,7 +69,7 @@ async def ask_for_codes(request: Request, deps: DependenciesDep, own: OwnForm) -
             return await _page(request, deps, person, new, 403, password_problem=WRONG_PASSWORD)
         changed = await _with_key(deps, form.viewer, person, new, window)
     except ApiError as slowed:
-        return await _page(request, deps, person, new, slowed.status, password_problem=sentence(slowed))
+        return await _page(request, deps, person, new, slowed.status, password_problem=error_words(slowed))
     except NotChanged as refused:
         return await _page(request, deps, person, new, refused.status, problem=refused.words)
     codes = [code for code in new.recovery if hash_recovery_code(code) in changed.recovery]
@@ -86,7 +86,7 @@ async def ask_for_no_codes(request: Request, deps: DependenciesDep, own: OwnForm
             return await _page(request, deps, person, _new_key(), 403, off_problem=WRONG_PASSWORD)
         changed = await change_person(deps, form.viewer, person, totp="", recovery=())
     except ApiError as slowed:
-        return await _page(request, deps, person, _new_key(), slowed.status, off_problem=sentence(slowed))
+        return await _page(request, deps, person, _new_key(), slowed.status, off_problem=error_words(slowed))
     except NotChanged as refused:
         return await _page(request, deps, person, _new_key(), refused.status, problem=refused.words)
     return with_cookie(led_to(deps, "/account"), renewed(deps, changed))

@@ -4,6 +4,7 @@ from query_api.commands import Late, ask, wait_until
 from query_api.dependencies import Dependencies
 from query_api.errors import QueryApiError
 from query_api.sent_form import SentForm, sending
+from query_api.web.shown.sentences import sentence
 from schemas.actors import Actor
 from schemas.decisions import Decision
 from schemas.rejections import RejectionCode
@@ -39,7 +40,8 @@ async def ask_for(deps: Dependencies, key: str, request: ProjectsRequest, actor:
     if rejection is None:
         return decision
     status = 503 if rejection.code in (RejectionCode.WRONG_TIME, RejectionCode.UNKNOWN) else 409
-    raise NotChanged(status, _WORDS.get(rejection.code, f"Nothing was changed: {rejection.reason}."), rejection.code)
+    words = _WORDS.get(rejection.code, sentence(f"Nothing was changed: {rejection.reason}"))
+    raise NotChanged(status, words, rejection.code)
 
 
 async def person_seen(deps: Dependencies, id: str, version: int) -> None:

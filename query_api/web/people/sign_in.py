@@ -29,6 +29,7 @@ from query_api.web.page import page
 from query_api.web.people.identity import Identities, identities_of
 from query_api.web.people.person_changes import NotChanged, ask_for, person_seen
 from query_api.web.people.sessions import begin_session, cookie, session_of
+from query_api.web.shown.sentences import sentence
 from query_api.web.viewer import (
     ADMIN,
     SignInNeeded,
@@ -86,7 +87,7 @@ async def sign_in(request: Request, deps: DependenciesDep) -> Response:
             person = await identities_of(request).with_password(request, name, password)
     except ApiError as slowed:
         return await sign_in_form(
-            request, deps, slowed.status, **shown, problem=sentence(slowed), headers=slowed.headers
+            request, deps, slowed.status, **shown, problem=error_words(slowed), headers=slowed.headers
         )
     if person is None:
         return await sign_in_form(request, deps, 403, **shown, problem=_WRONG)
@@ -112,7 +113,7 @@ async def second_step(request: Request, deps: DependenciesDep) -> Response:
         right = await identities_of(request).is_code(request, person, one(fields, "code"))
     except ApiError as slowed:
         return await _code_form(
-            request, deps, slowed.status, token, **after, problem=sentence(slowed), headers=slowed.headers
+            request, deps, slowed.status, token, **after, problem=error_words(slowed), headers=slowed.headers
         )
     except NotChanged:
         words = "The code cannot be checked now. Please try again in a moment."
@@ -221,7 +222,6 @@ def _after(shown: dict[str, Any]) -> dict[str, Any]:
     return {"next": shown["next"], "packed": shown["carried"]}
 
 
-def sentence(error: ApiError) -> str:
+def error_words(error: ApiError) -> str:
     """An error as a page tells it."""
-    words = error.error or ""
-    return f"{words[:1].upper()}{words[1:]}."
+    return sentence(error.error or "")

@@ -8,6 +8,7 @@ fold wrote.
 import re
 
 from query_api.web.shown.schedule_words import period_words, schedule_words, span_words
+from query_api.web.shown.sentences import clause, sentence
 from query_api.web.shown.shown_times import ShownTimes
 from schemas import check_states, monitor_states
 from schemas.base import SECOND, Micros
@@ -51,13 +52,13 @@ def check_reason(check: Check, state: CheckState | None, times: ShownTimes) -> s
         return f"No ping yet; one is expected {schedule_words(check.schedule)}." if state else "It was just made."
     match check_states.visible_status(state):
         case "down":
-            return _sentence(_missed(state, times) or _failed(state, times))
+            return sentence(_missed(state, times) or _failed(state, times))
         case "late":
             return _late(check, state, times)
         case "not_observed":
             return f"A run was due while Pingfold could not be reached; {_silence(state, times)}."
         case "maintenance":
-            failing = "" if state.failing is None else f" The job reported a failure: {state.failing.cause}."
+            failing = "" if state.failing is None else f" The job reported a failure: {clause(state.failing.cause)}."
             return f"In maintenance: no deadline is judged.{in_reach(failing, times)}"
         case "paused":
             return "Paused: nothing is expected until it is resumed or pinged."
@@ -72,13 +73,14 @@ def monitor_reason(monitor: Monitor, state: MonitorState | None, times: ShownTim
     match monitor_states.visible_status(state):
         case "down":
             regions = sorted({one.region for one in state.confirmed_by if not one.ok})
+            cause = clause(in_reach(state.cause or "It does not answer as it should", times))
             where = f", found from {', '.join(regions)}" if regions else ""
             since = "" if state.down_since is None else f", since {times.clock(state.down_since)}"
-            return _sentence(f"{in_reach(state.cause or 'It does not answer as it should', times)}{since}{where}")
+            return sentence(f"{cause}{since}{where}")
         case "not_observed":
             known = "no result yet" if state.last_at is None else f"no result since {times.clock(state.last_at)}"
             why = f": {state.unprobed}" if state.unprobed else "; no prober has reported"
-            return _sentence(f"{known}{in_reach(why, times)}")
+            return sentence(f"{known}{in_reach(why, times)}")
         case "maintenance":
             return "In maintenance: results are recorded and change nothing."
         case "paused":
@@ -135,17 +137,17 @@ def _missed(state: CheckState, times: ShownTimes) -> str:
 def _failed(state: CheckState, times: ShownTimes) -> str:
     cause = in_reach(state.cause or "It is down", times)
     since = "" if state.down_since is None else f", since {times.clock(state.down_since)}"
-    return f"{cause}{since}"
+    return f"{clause(cause)}{since}"
 
 
 def _late(check: Check, state: CheckState, times: ShownTimes) -> str:
     expected = None if state.base is None else next_after(check.schedule, state.base)
     if expected is None:
-        return _sentence(_silence(state, times))
+        return sentence(_silence(state, times))
     limit = check.grace if check.late_limit is None else check.late_limit
     deadline: Micros = expected + limit * SECOND
     told = f"{_silence(state, times)}, expected {times.clock(expected)}"
-    return _sentence(f"{told}; down at {times.clock(deadline)} if none comes")
+    return sentence(f"{told}; down at {times.clock(deadline)} if none comes")
 
 
 def _well(check: Check, state: CheckState, times: ShownTimes) -> str:
@@ -159,7 +161,7 @@ def _well(check: Check, state: CheckState, times: ShownTimes) -> str:
 def _answering(state: MonitorState, times: ShownTimes) -> str:
     if state.pending_change is not None:
         cause = in_reach(state.pending_change.cause or state.last_detail or "A result disagrees", times)
-        return _sentence(f"Being confirmed since {times.clock(state.pending_change.at)}: {cause}")
+        return sentence(f"Being confirmed since {times.clock(state.pending_change.at)}: {cause}")
     if state.last_at is None:
         return "No result yet."
     took = "" if state.last_ms is None else f" in {round(state.last_ms)} ms"
@@ -169,12 +171,6 @@ def _answering(state: MonitorState, times: ShownTimes) -> str:
 
 def _silence(state: CheckState, times: ShownTimes) -> str:
     return "no ping yet" if state.last_ping is None else f"no ping since {times.clock(state.last_ping)}"
-
-
-def _sentence(words: str) -> str:
-    words = words.strip()
-    end = "" if words.endswith((".", "!", "?", "…")) else "."
-    return f"{words[:1].upper()}{words[1:]}{end}"
 
 
 def for_how_long(since: Micros, times: ShownTimes) -> str:
