@@ -96,7 +96,7 @@ def ready(settings: Settings, seconds: float) -> str:
     )
     here = "" if settings.base_url == settings.local_url else f", on this host {settings.local_url}/"
     return (
-        f"ready after {seconds:.1f} s: dashboard {settings.base_url}/{here} (any user name, password: {password}); "
+        f"ready after {seconds:.1f} s: dashboard {settings.base_url}/{here} (user name admin, password: {password}); "
         f"reference of the APIs {settings.base_url}/docs"
     )
 

@@ -236,7 +236,7 @@ def test_what_to_try_is_for_a_shell_to_take_as_it_stands(data: str) -> None:
 
 def test_what_is_said_when_all_is_ready_names_dashboard_password_and_reference() -> None:
     assert ready(Settings(data=Path("data")), 7.94) == (
-        "ready after 7.9 s: dashboard http://127.0.0.1:8000/ (any user name, password: admin_password in "
+        "ready after 7.9 s: dashboard http://127.0.0.1:8000/ (user name admin, password: admin_password in "
         "data/credentials.json); reference of the APIs http://127.0.0.1:8000/docs"
     )
     told = ready(Settings(PINGFOLD_BASE_URL="https://up.example.org/watch", admin_password="a password"), 1.0)
