@@ -100,7 +100,9 @@ def create_channel(
         int | None,
         typer.Option(help="Repeat an alert after this many minutes, until somebody acknowledges it."),
     ] = None,
-    all: Annotated[bool, typer.Option("--all", help="Also assign the channel to all existing checks.")] = False,
+    all: Annotated[
+        bool, typer.Option("--all", help="Also assign the channel to all existing checks and monitors.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Create a channel in the default project.

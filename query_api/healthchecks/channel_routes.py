@@ -63,7 +63,7 @@ class _CommonFields(msgspec.Struct):
     digest: InOneList | None = None
     quiet_hours: QuietHoursField | None = None
     repeat_minutes: RepeatField | None = None
-    on_every_check: Annotated[bool, Meta(description="Whether to assign it to all existing checks.")] = False
+    on_every_check: Annotated[bool, Meta(description="Whether to assign it to all checks and monitors.")] = False
     api_key: BodyKey = ""
 
 
