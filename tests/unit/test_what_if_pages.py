@@ -83,7 +83,7 @@ async def test_a_monitor(harness: Harness) -> None:
     for ok in (True, False, True, True):
         harness.log.probe_next(monitor, ok)
     page = await text(harness, f"/monitors/{monitor}/what-if", confirmations="2")
-    assert "With confirmations 2: 0 alerts instead of 1 (1 spared)." in page
+    assert "With 2 failing results in a row: 0 alerts instead of 1 (1 spared)." in page
     assert f'href="/monitors/{monitor}/what-if"' in await text(harness, f"/monitors/{monitor}")
 
 
@@ -219,6 +219,7 @@ def test_lines_of_time_stay_within_their_plot() -> None:
 
 def test_settings_in_words() -> None:
     assert settings_words({}) == "as it is"
+    assert settings_words({"confirmations": 1, "recoveries": 3}) == "1 failing result in a row, 3 good results in a row"
     assert settings_words({"grace": 1_200, "late_limit": None, "confirmations": 3}) == (
-        "grace 20m, late_limit none, confirmations 3"
+        "grace 20m, late limit none, 3 failing results in a row"
     )

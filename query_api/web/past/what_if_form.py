@@ -16,6 +16,13 @@ from schemas.what_if.settings import SETTINGS
 DAYS = ("7", "30", "90")
 _DEFAULT_DAYS = "30"
 _LONGEST = 200
+# What the form, and answers to it, call each setting that can be asked about here.
+LABELS = {
+    "grace": "Grace",
+    "period": "Period",
+    "confirmations": "Failing results in a row",
+    "recoveries": "Good results in a row",
+}
 _SECONDS_TRIED = (300, 600, 1_200, 3_600)
 _NUMBERS_TRIED = (1, 2, 3, 5)
 
@@ -67,25 +74,25 @@ def read_form(thing: Check | Monitor, pairs: Iterable[tuple[str, str]]) -> WhatI
 
 def _fields(thing: Check | Monitor) -> Iterable[Field]:
     if isinstance(thing, Check):
-        yield _seconds("grace", "Grace", thing.grace)
+        yield _seconds("grace", thing.grace)
         if isinstance(thing.schedule, Simple):
-            yield _seconds("period", "Period", thing.schedule.period)
+            yield _seconds("period", thing.schedule.period)
     else:
-        yield _number("confirmations", "Failing results in a row", thing.confirmations)
-        yield _number("recoveries", "Good results in a row", thing.recoveries)
+        yield _number("confirmations", thing.confirmations)
+        yield _number("recoveries", thing.recoveries)
 
 
-def _seconds(name: str, label: str, now: int) -> Field:
+def _seconds(name: str, now: int) -> Field:
     least, most = SETTINGS[name].least, SETTINGS[name].most
     tried = sorted(
         {now, *_SECONDS_TRIED, 2 * now} if name == "grace" else {now, max(least, now // 2), min(most, 2 * now)}
     )
     values = [format_duration(each) for each in tried if least <= each <= most]
-    return Field(name, label, format_duration(now), ",".join(values))
+    return Field(name, LABELS[name], format_duration(now), ",".join(values))
 
 
-def _number(name: str, label: str, now: int) -> Field:
-    return Field(name, label, str(now), ",".join(map(str, sorted({now, *_NUMBERS_TRIED}))))
+def _number(name: str, now: int) -> Field:
+    return Field(name, LABELS[name], str(now), ",".join(map(str, sorted({now, *_NUMBERS_TRIED}))))
 
 
 def _is_many(said: str) -> bool:

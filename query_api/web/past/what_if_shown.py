@@ -7,6 +7,7 @@ import msgspec
 from markupsafe import Markup
 
 from infra.settings.durations import format_duration
+from query_api.web.past.what_if_form import LABELS
 from query_api.web.shown.plots import Stretch, timelines
 from query_api.web.shown.sentences import sentence
 from query_api.web.shown.shown_times import ShownTimes
@@ -18,6 +19,7 @@ from schemas.what_if.settings import SETTINGS
 
 # So many alerts are listed; those that are told at the same moment are only counted.
 MOST_LISTED = 200
+_IN_A_ROW = " in a row"
 
 
 class Shown(NamedTuple):
@@ -46,9 +48,18 @@ def shown(answer: object, is_sweep: bool, times: ShownTimes) -> Shown:
 
 
 def settings_words(settings: Mapping[str, Any]) -> str:
-    """`grace 20m, period 1h`; of none `as it is`."""
-    told = [f"{name} {_value(name, value)}" for name, value in settings.items()]
+    """`grace 20m, period 1h`, `3 failing results in a row`; of none `as it is`."""
+    told = [_setting_words(name, _value(name, value)) for name, value in settings.items()]
     return ", ".join(told) or "as it is"
+
+
+def _setting_words(name: str, value: str) -> str:
+    """By the label that the form has for it."""
+    label = LABELS.get(name, name.replace("_", " "))
+    if not label.endswith(_IN_A_ROW):
+        return f"{label.lower()} {value}"
+    results = label.removesuffix(_IN_A_ROW).lower()
+    return f"{value} {results.removesuffix('s') if value == '1' else results}{_IN_A_ROW}"
 
 
 def _value(name: str, value: Any) -> str:
