@@ -8,7 +8,7 @@ import msgspec
 from infra.clickhouse.client import ClickHouseUnavailable
 from query_api.history.audit import AuditRow, Place
 from query_api.history.audit import Which as AuditWhich
-from query_api.history.deliveries import EndedRow, FinishedRow, SentRow
+from query_api.history.deliveries import EndedRow, FinishedRow, NewestRow, SentRow
 from query_api.history.past_things import GoneRow, ThenRow
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
 from query_api.history.uptime import UP, Span, time_in_states
@@ -37,6 +37,17 @@ class MemoryDeliveryHistory:
             for one in self._finished(channel)
         ]
         return rows[::-1][skip : skip + limit]
+
+    async def all_caught_up(self) -> None:
+        await asyncio.sleep(0)
+
+    async def newest(self, channels: Sequence[str]) -> dict[str, NewestRow]:
+        found = {}
+        for channel in channels:
+            for row in await self.log(channel, 0, 1):
+                sent = await self.sent(channel, [row.delivery])
+                found[channel] = NewestRow(row, sent[row.delivery].body)
+        return found
 
     async def total(self, channel: str) -> int:
         return len(self._finished(channel))

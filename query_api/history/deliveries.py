@@ -4,6 +4,7 @@ A delivery that was sent again has a row for each sending. Raises `infra.clickho
 ClickHouse does not answer, or does not yet hold what the fold has said.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from infra.clickhouse.client import ClickHouse
@@ -25,6 +26,13 @@ class FinishedRow(NamedTuple):
     began: Micros | None
     at: Micros
     detail: str
+
+
+class NewestRow(NamedTuple):
+    """The sending of a channel that finished last. body: what it sent; empty: never made or not kept."""
+
+    row: FinishedRow
+    body: str
 
 
 class SentRow(NamedTuple):
@@ -49,6 +57,18 @@ _LOG = f"""
 SELECT delivery, replay, event, CAST(notice, 'String'), CAST(outcome, 'String'), attempts, began, at, detail
 FROM deliveries_finished WHERE channel = {{channel:String}}
 ORDER BY at DESC, delivery DESC {_ONCE} LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}
+"""
+
+# One part for each channel, so that ClickHouse reads only the end of each.
+_NEWEST = """
+(SELECT channel, delivery, replay, event, CAST(notice, 'String'), CAST(outcome, 'String'), attempts, began, at, detail
+FROM deliveries_finished WHERE channel = {{channel{n}:String}} ORDER BY at DESC, delivery DESC LIMIT 1)
+"""
+
+_BODIES_OF = """
+SELECT delivery, body FROM deliveries_finished
+WHERE channel IN {channels:Array(String)} AND delivery IN {deliveries:Array(String)}
+ORDER BY body != '' DESC LIMIT 1 BY delivery
 """
 
 # How each ended that was asked for; of one that was sent again, the last end.
@@ -102,6 +122,23 @@ class DeliveryHistory:
         rows = await self._rows(_LOG, {"channel": channel, "skip": skip, "limit": limit})
         return [_finished(row) for row in rows]
 
+    async def all_caught_up(self) -> None:
+        """The same of all channels."""
+        await must_be_written(self._facts)
+
+    async def newest(self, channels: Sequence[str]) -> dict[str, NewestRow]:
+        """What finished last, by channel; without those of which nothing has."""
+        if not channels:
+            return {}
+        parts = " UNION ALL ".join(_NEWEST.format(n=n) for n in range(len(channels)))
+        rows = await self._rows(
+            f"SELECT * FROM ({parts})", {f"channel{n}": channel for n, channel in enumerate(channels)}
+        )
+        found = {channel: _finished(row) for channel, *row in rows}
+        asked = {"channels": [*found], "deliveries": [row.delivery for row in found.values()]}
+        bodies = dict(await self._rows(_BODIES_OF, asked)) if found else {}
+        return {channel: NewestRow(row, bodies.get(row.delivery, "")) for channel, row in found.items()}
+
     async def total(self, channel: str) -> int:
         """How many sendings are finished."""
         [(total,)] = await self._rows(_TOTAL, {"channel": channel})
@@ -132,6 +169,6 @@ class DeliveryHistory:
         return EndedRow(*rows[0]) if rows else None
 
 
-def _finished(row: tuple[Any, ...]) -> FinishedRow:
+def _finished(row: Iterable[Any]) -> FinishedRow:
     found = FinishedRow(*row)
     return found._replace(began=found.began or None)

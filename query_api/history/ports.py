@@ -7,7 +7,7 @@ from query_api.history import audit as audit_history
 from query_api.history.audit import AuditRow
 from query_api.history.checks import Flip, PingRow, Transition
 from query_api.history.deciding_results import Deciding
-from query_api.history.deliveries import EndedRow, FinishedRow, SentRow
+from query_api.history.deliveries import EndedRow, FinishedRow, NewestRow, SentRow
 from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, ResultRow, View, Which
 from query_api.history.past_things import GoneRow, ThenRow
 from query_api.history.reports import Counted, Span3, StateTime, Took, Unacknowledged
@@ -112,7 +112,11 @@ class DeliveryHistoryReader(Protocol):
 
     async def caught_up(self, channel: str) -> None: ...
 
+    async def all_caught_up(self) -> None: ...
+
     async def log(self, channel: str, skip: int, limit: int) -> list[FinishedRow]: ...
+
+    async def newest(self, channels: Sequence[str]) -> dict[str, NewestRow]: ...
 
     async def total(self, channel: str) -> int: ...
 

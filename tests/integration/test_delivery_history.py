@@ -63,6 +63,23 @@ async def test_the_log_is_newest_first_in_pages_and_each_sending_counts_once(log
     assert (newest.began, newest.at, newest.detail) == (T0, T0 + 10 * SECOND, "")
 
 
+async def test_the_newest_of_several_channels_is_found_at_once(log: Log) -> None:
+    log.ends(1, 1)
+    log.ends(2, 5, "exhausted")
+    log.ends(3, 5)
+    log.ends(4, 2, channel="other")
+    log.ends(4, 9, replay="r", channel="other")
+    assert await log.history.newest([]) == {}
+    found = await log.history.newest(["c", "other", "it's", "none"])
+    assert {channel: (one.row.delivery, one.row.replay, one.body) for channel, one in found.items()} == {
+        "c": ("d3", "", "body of 3 — é"),
+        "other": ("d4", "r", "body of 4 — é"),
+    }
+    [alone] = (await log.history.newest(["c"])).values()
+    assert alone == found["c"]
+    assert alone.row == (await log.history.log("c", 0, 1))[0]
+
+
 async def test_ranges_hold_their_beginning_and_not_their_end(log: Log) -> None:
     for n in range(5):
         log.ends(n, n)

@@ -81,6 +81,37 @@ async def test_a_test_that_has_ended_is_told_from_what_was_true(harness: Harness
     assert page.count("a test:</strong> it is down") == 1
 
 
+async def test_the_list_says_that_a_test_was_sent_last_and_asks_history_once(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channels = [await webhook(harness, name=name) for name in ("Ops", "Night", "Real")]
+    browser = await owner(harness)
+    for channel in channels[:2]:
+        await browser.send_form(f"/channels/{channel}", {}, "/test")
+    body = {"name": "backup", "channels": channels[2]}
+    check = (await harness.client.post("/api/v3/checks/", json=body)).json()["uuid"]
+    page = (await browser.get("/channels")).text
+    assert page.count("<td><strong>a test:</strong> it is down:") == 2
+    assert page.count("<td>nothing is known</td>") == 1
+    harness.log.ping(check, "fail")
+    for channel in channels:
+        [pending] = harness.log.delivery_states.pending(channel)
+        took = DeliveryAttempted(delivery=pending.id, attempt=1, at=harness.log.now(), status=200)
+        harness.log.send(DELIVERIES.name, channel, encode(took))
+    history = harness.app.state.deps.delivery_history
+    asked, newest = list[list[str]](), history.newest
+
+    async def counted(channels: list[str]) -> Any:
+        asked.append(sorted(channels))
+        return await newest(channels)
+
+    monkeypatch.setattr(history, "newest", counted)
+    page = (await browser.get("/channels")).text
+    assert page.count("<td><strong>a test:</strong> it is down: <bdi>delivered</bdi>") == 2
+    assert page.count("<td>it is down: <bdi>delivered</bdi>") == 1
+    assert asked == [sorted(channels)]
+
+
 @given(st.binary() | st.text().map(str.encode))
 def test_a_body_of_any_form_is_a_test_or_is_not(body: bytes) -> None:
     assert is_test(body.decode(errors="replace")) is False

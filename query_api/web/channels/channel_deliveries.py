@@ -3,13 +3,13 @@
 History that does not answer takes only its own part away: what is pending, this process knows itself.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from query_api.dependencies import Dependencies
-from query_api.history.deliveries import FinishedRow
+from query_api.history.deliveries import FinishedRow, NewestRow
 from query_api.history.ports import DeliveryHistoryReader
 from query_api.web.asking import told
 from query_api.web.channels.channel_words import NOTICE_WORDS
@@ -63,21 +63,27 @@ async def log_of(deps: Dependencies, channel: Channel, page: int, times: ShownTi
 
 
 class Last(NamedTuple):
-    """What a channel was sent last. row: None: nothing, or it is not known. is_missing: history does not answer."""
+    """What channels were sent last, by channel; of those that are not there nothing is known. missing: what is not
+    shown, in words."""
 
-    row: dict[str, Any] | None
-    is_missing: bool = False
+    rows: dict[str, dict[str, Any]]
+    missing: str = ""
 
 
-async def last_of(deps: Dependencies, channel: Channel, times: ShownTimes) -> Last:
-    """What it was sent last."""
-    pending = deps.delivery_states.pending(channel.id)
-    if pending:
-        return Last(_pending(pending[0].delivery, times))
-    if deps.delivery_history is None:
-        return Last(None)
-    found = await told(_finished(deps.delivery_history, channel.id, 0, 1))
-    return Last(_row(found[0], times) if found else None, found is None)
+async def last_of(deps: Dependencies, channels: Sequence[Channel], times: ShownTimes) -> Last:
+    """What each was sent last. History is asked once for all of which nothing is pending."""
+    waiting = {one.id: pending[0] for one in channels if (pending := deps.delivery_states.pending(one.id))}
+    rows = {channel: _pending(one.delivery, times) for channel, one in waiting.items()}
+    others = [one.id for one in channels if one.id not in waiting]
+    if deps.delivery_history is None or not others:
+        return Last(rows)
+    found = await told(_newest(deps.delivery_history, others))
+    if found is None:
+        return Last(rows, LAST_MISSING)
+    newest = {
+        channel: _row(row, times, {row.delivery} if is_test(body) else ()) for channel, (row, body) in found.items()
+    }
+    return Last(rows | newest)
 
 
 def is_test(body: str) -> bool:
@@ -92,6 +98,11 @@ async def _tests(history: DeliveryHistoryReader, channel: str, deliveries: list[
     """Those of the deliveries that were tests."""
     sent = await history.sent(channel, deliveries) if deliveries else {}
     return {id for id, one in sent.items() if is_test(one.body)}
+
+
+async def _newest(history: DeliveryHistoryReader, channels: Sequence[str]) -> dict[str, NewestRow]:
+    await history.all_caught_up()
+    return await history.newest(channels)
 
 
 async def _finished(history: DeliveryHistoryReader, channel: str, skip: int, limit: int) -> list[FinishedRow]:

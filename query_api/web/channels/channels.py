@@ -3,7 +3,6 @@
 The buttons make their requests to the APIs as the viewer (`query_api.web.api_call`). Secrets are on no page.
 """
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -11,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
 from query_api.web.api_call import ApiAnswer, Method, call_api
-from query_api.web.channels.channel_deliveries import LAST_MISSING, last_of, log_of
+from query_api.web.channels.channel_deliveries import last_of, log_of
 from query_api.web.channels.channel_words import settings_of, state_of, taken
 from query_api.web.checks.check_page import LAST_PAGE, page_of
 from query_api.web.forms.forms import PostedForm, PostedFormDep
@@ -55,21 +54,19 @@ async def list_channels(request: Request, deps: DependenciesDep, who: ViewerDep)
     projects = seen_projects(deps, who)
     channels = {project.id: deps.directory.channels_of(project.id) for project in projects}
     asked = [channel for some in channels.values() for channel in some][:_MOST_ASKED]
-    told = await asyncio.gather(*(last_of(deps, one, times) for one in asked))
-    last = {one.id: its.row for one, its in zip(asked, told, strict=True)}
+    last = await last_of(deps, asked, times)
     sections = [
         {
             "id": project.id,
             "name": project.name or project.id,
             "edits": who.may_edit(project.id),
-            "rows": [_row(deps, one, times) | {"last": last.get(one.id)} for one in channels[project.id]],
+            "rows": [_row(deps, one, times) | {"last": last.rows.get(one.id)} for one in channels[project.id]],
         }
         for project in projects
     ]
     gone = request.query_params.get("done") == "removed"
     done = "The channel is removed." if gone else ""
-    missing = LAST_MISSING if any(its.is_missing for its in told) else ""
-    return await page("channels.html", deps, request=request, sections=sections, done=done, missing=missing)
+    return await page("channels.html", deps, request=request, sections=sections, done=done, missing=last.missing)
 
 
 @router.get("/channels/{id}", dependencies=[Depends(viewer)])
