@@ -12,11 +12,11 @@ from query_api.history.status_pages import DAY
 from query_api.history.uptime import Span, format_percent, of_observed
 from query_api.web.monitors.answers import answers, phases_ms, within_words
 from query_api.web.monitors.availability import DAYS, availability
-from query_api.web.shown.plots import Bar, Point, bars, curve, stacks
+from query_api.web.shown.plots import Bar, Point, axis_of, bars, curve, stacks
 from query_api.web.shown.shown_times import ShownTimes
 from query_api.web.shown.time_range import read_range
 from schemas.base import SECOND, Micros
-from schemas.response_times import BUCKETS
+from schemas.response_times import BUCKETS, EDGES_MS
 from schemas.schedules import zone
 from schemas.times import exact_iso, iso, read_iso, read_local
 from schemas.transitions import VisibleStatus
@@ -46,6 +46,30 @@ def test_a_curve_stays_within_its_plot() -> None:
     assert 'class="limit"' in plot
     for few in ([], [Point(0, 0)]):
         assert "polyline" not in curve(few, "few", "s")
+
+
+@pytest.mark.parametrize(
+    ("most", "figures"),
+    [
+        (9.2, ["0 ms", "2.5 ms", "5 ms", "7.5 ms", "10 ms"]),
+        (120, ["0 ms", "50 ms", "100 ms", "150 ms"]),
+        (7_100, ["0 ms", "2000 ms", "4000 ms", "6000 ms", "8000 ms"]),
+        (0.03, ["0 ms", "0.01 ms", "0.02 ms", "0.03 ms"]),
+        (0, ["0 ms", "1 ms"]),
+    ],
+)
+def test_the_figures_of_an_axis_are_round(most: float, figures: list[str]) -> None:
+    root = ElementTree.fromstring(curve([Point(0, most)], "an axis", "ms"))
+    assert [one.text for one in root.iter("text")] == figures
+
+
+@given(st.floats(1e-6, 1e9))
+def test_an_axis_reaches_all_and_not_far_beyond(most: float) -> None:
+    step, end = axis_of(most)
+    assert end >= most * (1 - 1e-9)
+    assert end - most <= step * (1 + 1e-9)
+    assert 1 <= round(end / step) <= 4
+    assert f"{step:.10e}".partition("e")[0].rstrip("0") in ("1.", "2.", "2.5", "5.")
 
 
 def test_a_short_outage_does_not_paint_a_whole_day_red() -> None:
@@ -109,12 +133,15 @@ def test_response_times_by_phase_and_region() -> None:
     assert [row["name"] for row in found.regions] == ["all", "oslo", "riga"]
     assert [row["mean"] for row in found.regions] == ["84 ms", "120 ms", "40 ms"]
     assert found.regions[2]["phases"] == ["0.0 ms", "10.0 ms", "10.0 ms", "0.0 ms", "20.0 ms"]
-    assert found.regions[0]["within"] == "50 % within 500 ms, 95 % within 500 ms, 99 % within 500 ms"
+    assert found.regions[0]["within"] == "99 % within 500 ms"
     assert [title for title, _ in found.plots] == ["All regions", "oslo", "riga"]
     assert "11:00: 120 ms in 10 results" in found.plots[0][1]
     assert phases_ms(Figures()) == (0.0,) * 5
     assert within_words([0] * BUCKETS) == []
-    assert within_words([0] * (BUCKETS - 1) + [1])[0] == "50 % slower than 32000 ms"
+    assert within_words([0] * (BUCKETS - 1) + [1]) == ["more than 50 % slower than 32000 ms"]
+    assert within_words([90, 0, 0, 6] + [0] * (BUCKETS - 5) + [4]) == [
+        f"50 % within {EDGES_MS[0]} ms", f"95 % within {EDGES_MS[3]} ms", "more than 1 % slower than 32000 ms",
+    ]  # fmt: skip
     assert answers({}, read_range("", NOW, UTC.zone), UTC).plots == []
 
 

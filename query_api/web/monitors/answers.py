@@ -55,16 +55,16 @@ def phases_ms(figures: Figures) -> tuple[float, ...]:
 
 
 def within_words(times: Sequence[int]) -> list[str]:
-    """Within what the shares of the answers came, by the edges of the histogram: `95 % within 250 ms`."""
+    """Within what the shares of the answers came, by the edges of the histogram: `95 % within 250 ms`. Of shares with
+    the same edge only the one that says most stands."""
     reached = list(accumulate(times))
     if not reached or not reached[-1]:
         return []
-    found = []
-    for share in _SHARES:
-        number = bisect_left(reached, -(-share * reached[-1] // 100))
-        edge = f"within {EDGES_MS[number]} ms" if number < len(EDGES_MS) else f"slower than {EDGES_MS[-1]} ms"
-        found.append(f"{share} % {edge}")
-    return found
+    edges = [(share, bisect_left(reached, -(-share * reached[-1] // 100))) for share in _SHARES]
+    within = {number: share for share, number in edges if number < len(EDGES_MS)}
+    slower = [100 - share for share, number in edges if number == len(EDGES_MS)]
+    found = [f"{share} % within {EDGES_MS[number]} ms" for number, share in within.items()]
+    return found + [f"more than {share} % slower than {EDGES_MS[-1]} ms" for share in slower[:1]]
 
 
 def _plot(title: str, figures: Mapping[Place, Figures], wanted: TimeRange, times: ShownTimes) -> Markup:

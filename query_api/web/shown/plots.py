@@ -3,6 +3,7 @@
 No style stands in them: colours are classes of the style sheet, so that they suit light and dark.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -11,7 +12,9 @@ from markupsafe import Markup
 
 _WIDTH, _HEIGHT = 720, 160
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 8, 8, 18
-_LINES = 4
+# At most so many steps of an axis, each a round number: one of these, times a power of ten.
+_STEPS = 4
+_ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 # Of lines of time: the height of one with its name, and the width of the shortest that can be seen.
 _LINE, _NARROWEST = 36, 2.0
 
@@ -62,9 +65,9 @@ def bars(of: Sequence[Bar], label: str, height: int = 32) -> Markup:
 def curve(
     points: Sequence[Point], label: str, unit: str, limit: float | None = None, ends: Sequence[str] = ()
 ) -> Markup:
-    """Points joined by a line, with an axis from 0 up. limit: a line across. ends: what stands below it, left and
-    right."""
-    most = max([point.y for point in points] + ([limit] if limit is not None else []), default=0.0) * 1.05 or 1.0
+    """Points joined by a line, with an axis of round numbers from 0 up. limit: a line across. ends: what stands below
+    it, left and right."""
+    step, most = axis_of(max([point.y for point in points] + ([limit] if limit is not None else []), default=0.0))
     first, last = (points[0].x, points[-1].x) if points else (0.0, 1.0)
     span = last - first or 1.0
 
@@ -73,7 +76,7 @@ def curve(
         return x, _y(point.y / most)
 
     svg = _svg(_WIDTH, _HEIGHT, label)
-    _axis(svg, most, unit, ends)
+    _axis(svg, step, most, unit, ends)
     if len(points) > 1:
         text = " ".join(f"{_number(x)},{_number(y)}" for x, y in map(place, points))
         ElementTree.SubElement(svg, "polyline", {"class": "line", "points": text})
@@ -90,9 +93,9 @@ def curve(
 def stacks(of: Sequence[tuple[str, Sequence[float]]], label: str, unit: str, ends: Sequence[str] = ()) -> Markup:
     """Columns of parts that add up, oldest first: each with its title and its parts, from below, in the order of the
     classes `phase0`, `phase1` and so on. A column without parts is a hole."""
-    most = max((sum(parts) for _, parts in of), default=0.0) * 1.05 or 1.0
+    line, most = axis_of(max((sum(parts) for _, parts in of), default=0.0))
     svg = _svg(_WIDTH, _HEIGHT, label)
-    _axis(svg, most, unit, ends)
+    _axis(svg, line, most, unit, ends)
     step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(of))
     for number, (title, parts) in enumerate(of):
         group = ElementTree.SubElement(svg, "g")
@@ -128,13 +131,23 @@ def timelines(lines: Sequence[tuple[str, Sequence[Stretch]]], label: str, ends: 
     return _markup(svg)
 
 
-def _axis(svg: ElementTree.Element, most: float, unit: str, ends: Sequence[str]) -> None:
-    for number in range(_LINES + 1):
-        y = _y(number / _LINES)
+def axis_of(most: float) -> tuple[float, float]:
+    """The step between two lines of an axis from 0 up to at least `most`, and where it ends: both round numbers."""
+    if most <= 0:
+        return 1.0, 1.0
+    power = 10.0 ** math.floor(math.log10(most / _STEPS))
+    step = next((one * power for one in _ROUND if one * power * _STEPS >= most), 10 * power)
+    return step, step * math.ceil(most / step)
+
+
+def _axis(svg: ElementTree.Element, step: float, most: float, unit: str, ends: Sequence[str]) -> None:
+    lines = round(most / step)
+    for number in range(lines + 1):
+        y = _y(number / lines)
         spot = {"x1": str(_LEFT), "x2": str(_WIDTH - _RIGHT), "y1": _number(y), "y2": _number(y)}
         ElementTree.SubElement(svg, "line", {"class": "axis", **spot})
         text = ElementTree.SubElement(svg, "text", {"x": str(_LEFT - 4), "y": _number(y + 4), "text-anchor": "end"})
-        text.text = f"{most * number / _LINES:.3g} {unit}"
+        text.text = f"{step * number:.10g} {unit}"
     places = ((_LEFT, "start"), (_WIDTH - _RIGHT, "end"))
     for end, (x, anchor) in zip(ends, places, strict=False):
         text = ElementTree.SubElement(svg, "text", {"x": str(x), "y": str(_HEIGHT - 3), "text-anchor": anchor})
