@@ -1,6 +1,7 @@
 """An entry of the audit trail as people see it, by REST and on the command line. Pure."""
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias, get_args
 
 from msgspec import Meta, Struct
@@ -85,9 +86,17 @@ def place_of(cursor: str) -> Place | None:
     return Place(at, part, off) if 0 <= at <= FOREVER and 0 <= part < 2**16 and 0 <= off < 2**63 else None
 
 
-def change_words(change: AuditChange, action: str) -> str:
-    """A change in words; "" when there is nothing to tell: a field of a new thing may be there and empty."""
-    old, new = _text(change.old), _text(change.new)
+def json_text(value: Any) -> str:
+    """A value as it is, or as JSON; of none nothing."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def change_words(change: AuditChange, action: str, text: Callable[[Any], str] = json_text) -> str:
+    """A change in words; "" when there is nothing to tell: a field of a new thing may be there and empty. text: how
+    values are told."""
+    old, new = text(change.old), text(change.new)
     field, hidden = change.field, change.hidden
     if not (old or new):
         return f"{field}: {_HAPPENED.get(action, 'changed')} (secret)" if hidden else ""
@@ -95,9 +104,3 @@ def change_words(change: AuditChange, action: str) -> str:
         return f"{field}: {new} (the rest is secret, and changed)"
     told = old or new if action in _HAPPENED else f"{old or 'nothing'} → {new or 'nothing'}"
     return f"{field}: {told}{' (the rest is secret)' if hidden else ''}"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

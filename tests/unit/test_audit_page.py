@@ -4,11 +4,17 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra.clickhouse.client import ClickHouseUnavailable
+from query_api.history.audit_object import AuditChange
 from query_api.web.projects import audit
-from tests.harness import Harness
+from query_api.web.projects.audit_words import told_change
+from tests.harness import POP_KEY, Harness
 from tests.people_world import member, owner
+
+KEY = {"Authorization": f"Bearer {POP_KEY}"}
 
 
 @pytest.fixture
@@ -32,6 +38,46 @@ async def test_who_changed_what(harness: Harness) -> None:
     assert "an API key" in page
     assert f'href="/checks/{check}"><bdi>nightly</bdi>' in page
     assert "<option>check</option>" in page
+
+
+async def test_names_and_words_stand_in_place_of_ids_and_json(harness: Harness) -> None:
+    channel = await make_channel(harness, "Ops")
+    gone = await make_channel(harness, "Gone")
+    body = {"name": "web", "url": "https://a.example", "alert_channel_ids": [channel, gone]}
+    monitor = (await harness.client.post("/api/v1/monitors", json=body, headers=KEY)).json()["data"]["id"]
+    await harness.client.delete(f"/api/v1/alert-channels/{gone}", headers=KEY)
+    cron = {"name": "job", "schedule": "0 3 * * *", "tz": "Europe/Riga"}
+    await harness.client.post("/api/v3/checks/", json=cron)
+    browser = await owner(harness)
+    page = (await browser.get(f"/audit?project={harness.project}")).text
+    assert f"<bdi>channels: Ops, {gone}</bdi>" in page
+    assert "<bdi>target URL: https://a.example</bdi>" in page
+    assert "<bdi>schedule: At 03:00 every day (Europe/Riga)</bdi>" in page
+    assert "it is down, it is up again" in page
+    [key] = [one for one in harness.log.directory.keys_of(harness.project) if one.kind == "poppaping"]
+    assert f"an API key <bdi>{key.prefix}…</bdi>" in page
+    assert f"key <bdi>{key.prefix}…</bdi>" in page
+    assert "Only of <bdi>web</bdi>." in (await browser.get(f"/audit?project={harness.project}&thing={monitor}")).text
+    elsewhere = (await browser.get(f"/audit?project={harness.other}&thing={monitor}")).text
+    assert f"Only of the thing <code>{monitor}</code>." in elsewhere
+
+
+async def make_channel(harness: Harness, name: str) -> str:
+    body = {"channel_type": "webhook", "name": name, "url": "https://hooks.example/x"}
+    return str((await harness.client.post("/api/v1/alert-channels", json=body, headers=KEY)).json()["data"]["id"])
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(), one, max_size=3),
+        max_leaves=8,
+    ),
+    st.sampled_from(["schedule", "channels"]),
+)
+def test_a_value_of_any_form_is_told(value: Any, field: str) -> None:
+    told = told_change(AuditChange(field, None, value, False), "updated", lambda id: "")
+    assert told == "" or told.startswith(f"{field}: nothing → ")
 
 
 async def test_entries_are_filtered(harness: Harness) -> None:

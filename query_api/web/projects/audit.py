@@ -11,16 +11,17 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.history.audit import AuditRow, Which, wrong_actor
-from query_api.history.audit_object import audit_object, change_words, cursor_of, place_of
+from query_api.history.audit_object import audit_object, cursor_of, place_of
 from query_api.history.ports import AuditReader
 from query_api.http.route_index import include
 from query_api.web.asking import told
 from query_api.web.owned import seen_projects
 from query_api.web.page import page
+from query_api.web.projects.audit_words import Named, names_of, told_change
 from query_api.web.reader import reader_of
 from query_api.web.shown.shown_times import ShownTimes
 from query_api.web.shown.time_range import SPANS, TimeRange, read_range
-from query_api.web.viewer import Viewer, ViewerDep, viewer
+from query_api.web.viewer import ViewerDep, viewer
 from schemas.transitions import ThingKind
 
 router = APIRouter(include_in_schema=False)
@@ -68,15 +69,17 @@ async def audit_page(request: Request, deps: DependenciesDep, who: ViewerDep) ->
     wanted = _wanted(request, [one.id for one in projects])
     span = read_range(wanted.range or _USUAL_SPAN, times.now, times.zone)
     fault = wrong_actor(wanted.actor) or span.fault
+    named = names_of(deps.directory, wanted.project)
     rows: list[dict[str, Any]] = []
     missing = older = ""
     if wanted.project and not fault:
-        rows, missing, older = await _entries(deps, wanted, span, who, times)
+        rows, missing, older = await _entries(deps, wanted, span, times, named)
     return await page(
         "audit.html",
         deps,
         request=request,
         wanted=wanted,
+        thing_name=named(wanted.thing),
         span=span.name,
         spans=SPANS,
         projects=projects,
@@ -100,7 +103,7 @@ def _wanted(request: Request, projects: list[str]) -> Wanted:
 
 
 async def _entries(
-    deps: Dependencies, wanted: Wanted, span: TimeRange, who: Viewer, times: ShownTimes
+    deps: Dependencies, wanted: Wanted, span: TimeRange, times: ShownTimes, named: Named
 ) -> tuple[list[dict[str, Any]], str, str]:
     """One page; what is missing, in words; and the query of the next page."""
     if deps.audit_history is None:
@@ -114,7 +117,7 @@ async def _entries(
     complete, rows = answer
     missing = "" if complete else "History is being written: the newest changes may be missing."
     older = wanted.query(before=cursor_of(rows[PER_PAGE - 1].place)) if len(rows) > PER_PAGE else ""
-    return [_row(deps, wanted, row, times) for row in rows[:PER_PAGE]], missing, older
+    return [_row(deps, wanted, row, times, named) for row in rows[:PER_PAGE]], missing, older
 
 
 async def _asked(history: AuditReader, which: Which) -> tuple[bool, list[AuditRow]]:
@@ -122,19 +125,19 @@ async def _asked(history: AuditReader, which: Which) -> tuple[bool, list[AuditRo
     return complete, await history.entries(which)
 
 
-def _row(deps: Dependencies, wanted: Wanted, row: AuditRow, times: ShownTimes) -> dict[str, Any]:
-    changes = [words for one in audit_object(row).changes if (words := change_words(one, row.action))]
+def _row(deps: Dependencies, wanted: Wanted, row: AuditRow, times: ShownTimes, named: Named) -> dict[str, Any]:
+    changes = [words for one in audit_object(row).changes if (words := told_change(one, row.action, named))]
     person = deps.directory.people.person(row.key_id) if row.actor == "person" else None
     by = row.user or row.key_id
     return {
         "at": times.at(row.place.at),
         "actor": _ACTORS.get(row.actor, row.actor),
-        "by": by if person is None else f"{person.name} ({row.user})",
+        "by": named(by) or by if person is None else f"{person.name} ({row.user})",
         "by_query": wanted.query(actor=by or row.actor),
         "address": row.address,
         "action": row.action,
         "kind": row.kind,
-        "name": row.name or row.thing,
+        "name": row.name or named(row.thing) or row.thing,
         "path": f"{_PATHS[row.kind]}{row.thing}" if row.kind in _PATHS and row.action != "deleted" else "",
         "thing_query": wanted.query(thing=row.thing),
         "changes": changes[:_MOST_CHANGES],
