@@ -25,6 +25,7 @@ from query_api.web.shown.shown_times import ShownTimes
 from query_api.web.shown.things import check_thing, monitor_thing
 from query_api.web.viewer import Viewer, ViewerDep, viewer
 from schemas.duration_words import duration_words
+from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance, Once, names_nothing, open_until, opens_after
 from schemas.times import local_clock, local_day
 
@@ -154,6 +155,8 @@ async def _shown(
         status,
         request=request,
         window=window,
+        # A form gives what it makes a key of its own, which tells nobody anything.
+        key="" if is_uuid(window.key) else window.key,
         row=_row(window, times),
         project=project,
         covers=list(_covers(deps, window)),
