@@ -79,6 +79,26 @@ async def test_what_is_refused_is_said_by_its_field_and_kept(harness: Harness) -
     assert "the place of row 1 must be a whole number" in answer.text
 
 
+async def test_a_colour_is_typed_or_picked(harness: Harness) -> None:
+    boss = await owner(harness)
+    made = await send(boss, f"/status-pages/new/{harness.project}", title="Shop", do="save")
+    edit = made.headers["Location"].partition("?")[0]
+
+    async def kept(**fields: str) -> str:
+        assert (await send(boss, edit, title="Shop", slug="shop", do="save", **fields)).status_code == 303
+        [page] = harness.log.directory.pages_of(harness.project)
+        return page.accent
+
+    assert await kept() == ""
+    assert await kept(accent="", accent_picked="#00AA00") == "#00aa00"
+    assert 'name="accent_picked" type="color" value="#00aa00" data-sets="accent"' in (await boss.get(edit)).text
+    assert await kept(accent="#00aa00", accent_picked="#00aa00") == "#00aa00"
+    assert await kept(accent="#112233", accent_picked="#00aa00") == "#112233"
+    assert await kept(accent="#445566", accent_picked="#778899") == "#445566"
+    assert await kept(accent="", accent_picked="#445566") == ""
+    assert await kept(accent="", accent_picked=HOSTILE) == ""
+
+
 async def test_the_second_of_two_editors_is_told(harness: Harness) -> None:
     page = await make(harness, title="Shop")
     boss = await owner(harness)

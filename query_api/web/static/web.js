@@ -69,6 +69,8 @@
     all.addEventListener("input", () => { for (const box of document.querySelectorAll(all.dataset.all)) box.checked = all.checked; });
   }
 
+  for (const picker of document.querySelectorAll("[data-sets]")) picker.addEventListener("input", () => { document.getElementById(picker.dataset.sets).value = picker.value; });
+
   let busy = false, again = false, waits = false;
   const refresh = async () => {
     if (busy) { again = true; return; }

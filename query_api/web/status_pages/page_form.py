@@ -3,8 +3,12 @@
 A component is a row of four fields with the same names in each row: `component` (`check/<id>`), `name`, `group`, and
 `place`, a number by which rows are put in order; a row without one is left out. Sections are lines: a title, behind
 ` | ` a sentence, and behind another one `closed` where it is to be opened by readers.
+
+The colour is a text, which may be empty, and beside it a picker, which may not. The picker counts when it was moved and
+the text was not changed: so it works without a script.
 """
 
+import re
 from typing import Any, NamedTuple
 
 from query_api.web.forms.forms import PostedForm
@@ -13,6 +17,9 @@ from schemas.status_pages import Section, StatusPage
 # Fields of one value each.
 PLAIN = ("title", "slug", "description", "accent", "logo", "domain")
 _BETWEEN = " | "
+# Where the picker stands when there is no colour.
+_NO_COLOUR = "#1a5fb4"
+_COLOUR = re.compile(r"#[0-9a-f]{6}", re.ASCII)
 _CLOSED, _OPEN = "closed", "open"
 
 
@@ -36,6 +43,11 @@ class PageForm(NamedTuple):
     rows: tuple[Row, ...]
     based_on: int = 0
     once: str = ""
+
+    @property
+    def picked(self) -> str:
+        """Where the picker of the colour stands."""
+        return picked_of(self.plain.get("accent", ""))
 
     def body(self) -> dict[str, Any]:
         """The fields for the API. Raises `ValueError`, which names the row, for a place that is no number."""
@@ -66,13 +78,23 @@ def posted(form: PostedForm) -> PageForm:
     columns = [form.all(name) for name in ("component", "name", "group", "place")]
     rows = tuple(Row(*cells) for cells in zip(*columns, strict=False))
     based_on = form.one("based_on")
+    plain = {name: form.one(name) for name in PLAIN}
+    was, picked = form.one("accent_was"), form.one("accent_picked").lower()
+    if plain["accent"] == was and _COLOUR.fullmatch(picked) and picked != picked_of(was):
+        plain["accent"] = picked
     return PageForm(
-        {name: form.one(name) for name in PLAIN},
+        plain,
         form.raw("sections"),
         rows,
         int(based_on) if based_on.isascii() and based_on.isdigit() and len(based_on) < 12 else 0,
         form.once,
     )
+
+
+def picked_of(accent: str) -> str:
+    """Where a picker stands that is to show this text."""
+    text = accent.strip().lower()
+    return text if _COLOUR.fullmatch(text) else _NO_COLOUR
 
 
 def with_row(form: PageForm, thing: str) -> PageForm:
