@@ -28,7 +28,7 @@ _POLICY = (
 # What a page says of what was just done, by the parameter `note` of its address.
 NOTES = {
     "saved": "Saved.",
-    "made": "Made.",
+    "made": "Created.",
     "deleted": "Deleted.",
     "paused": "Paused.",
     "resumed": "Resumed.",

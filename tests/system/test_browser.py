@@ -102,12 +102,12 @@ def test_the_first_five_minutes(equipped: Equipped, browser: Browser) -> None:
     page.get_by_label("Name", exact=True).fill("x" * 3 + _HOSTILE)
     page.get_by_label("Grace", exact=True).fill("soon")
     assert _is_within(page)
-    page.get_by_role("button", name="Make the check").click()
+    page.get_by_role("button", name="Create", exact=True).click()
     expect(page.get_by_role("alert")).to_be_focused()
     expect(page.get_by_label("Grace", exact=True)).to_have_attribute("aria-invalid", "true")
     assert violations(page) == []
     page.get_by_label("Grace", exact=True).fill("10 minutes")
-    page.get_by_role("button", name="Make the check").click()
+    page.get_by_role("button", name="Create", exact=True).click()
     expect(page.locator("#live .status").first).to_have_text("new")
     expect(page.locator("#live-state")).to_have_text("Live")
     pingfold.good_ping(page.url.rpartition("/")[2].partition("?")[0])
@@ -147,10 +147,10 @@ def test_a_probe_is_tried_and_a_template_previewed_before_they_are_saved(equippe
         assert _is_within(page)
         _goto_whole(page, f"{pingfold.url}/templates/new?project={project}")
         page.get_by_label("Text", exact=True).fill("{{ why }}\n{{ nonsense }}")
-        page.get_by_role("button", name="Show what it makes").click()
+        page.get_by_role("button", name="Show preview").click()
         expect(page.locator("#shown")).to_contain_text("Line 2")
         page.get_by_label("Text", exact=True).fill(f"{{{{ why }}}} {_HOSTILE}")
-        page.get_by_role("button", name="Show what it makes").click()
+        page.get_by_role("button", name="Show preview").click()
         expect(page.locator("#shown pre").first).to_contain_text(f"Exit status 23 {_HOSTILE}")
         assert violations(page) == []
         assert page.title() != "run"
@@ -170,21 +170,21 @@ def test_who_is_invited_by_mail_joins_and_signs_in_with_a_code(equipped: Equippe
         page.goto(link)
         assert violations(page) == []
         page.get_by_label("Your name").fill("Ann")
-        page.get_by_label("A password").fill("aaaaaaaaaaaa")
-        page.get_by_label("The same again").fill("aaaaaaaaaaaa")
+        page.get_by_label("at least 10 characters").fill("aaaaaaaaaaaa")
+        page.get_by_label("Repeat the password").fill("aaaaaaaaaaaa")
         page.get_by_role("button", name="Join").click()
         expect(page.get_by_role("alert")).to_contain_text("too easy to guess")
         assert page.evaluate("document.activeElement.id") == "password"
         assert violations(page) == []
-        page.get_by_label("A password").fill("correct horse")
-        page.get_by_label("The same again").fill("correct horse")
+        page.get_by_label("at least 10 characters").fill("correct horse")
+        page.get_by_label("Repeat the password").fill("correct horse")
         page.get_by_role("button", name="Join").click()
         page.goto(f"{pingfold.url}/account/codes")
         assert violations(page) == []
         codes = pyotp.TOTP((page.locator("code").first.text_content() or "").replace(" ", ""))
         page.get_by_label("The code that it shows").fill(codes.at(int(time.time()) - 30))
         page.get_by_label("Your password").fill("correct horse")
-        page.get_by_role("button", name="Ask for codes of this key").click()
+        page.get_by_role("button", name="Turn codes on").click()
         expect(page.get_by_role("heading", name="Keep these codes")).to_be_visible()
         for path in ("/account", "/sign-out"):
             page.goto(f"{pingfold.url}{path}")
@@ -200,7 +200,7 @@ def test_who_is_invited_by_mail_joins_and_signs_in_with_a_code(equipped: Equippe
         page.get_by_label("Password").fill("correct horse")
         page.get_by_role("button", name="Sign in").click()
         assert violations(page) == []
-        page.get_by_label("The code that your application shows").fill(codes.now())
+        page.get_by_label("Code of your application").fill(codes.now())
         page.get_by_role("button", name="Sign in").click()
         page.goto(f"{pingfold.url}/account")
         expect(page.get_by_text("A code is asked for after your password")).to_be_visible()

@@ -124,7 +124,7 @@ async def test_whoever_may_change_a_project_reads_its_trail(harness: Harness) ->
         assert "theirs" not in page
     bob = await member(harness, "viewer", "bob@example.org")
     page = (await bob.get("/audit")).text
-    assert "You may change none." in page
+    assert "You may change no project." in page
     assert "mine" not in page
 
 

@@ -161,7 +161,7 @@ async def test_a_channel_is_removed_after_a_question(harness: Harness) -> None:
     answer = await browser.send_form_of(page, {}, "/remove")
     assert answer.headers["Location"] == "/channels?done=removed"
     assert harness.log.directory.channel(channel) is None
-    assert "The channel is removed." in (await browser.get("/channels?done=removed")).text
+    assert "The channel was deleted." in (await browser.get("/channels?done=removed")).text
     assert (await browser.get(f"/channels/{channel}")).status_code == 404
 
 

@@ -56,7 +56,7 @@ async def test_a_check_is_made(harness: Harness) -> None:
     )
     assert (check.schedule, check.grace, check.late_limit) == (Simple(86_400), 5_400, None)
     page = await ann.get(f"/checks/{check.id}?note=made")
-    assert '<p class="note" role="status">Made.</p>' in page.text
+    assert '<p class="note" role="status">Created.</p>' in page.text
     # The audit trail names the person.
     assert "ann@example.org" in (await harness.client.get("/api/v3/audit/")).text
 

@@ -83,7 +83,7 @@ async def test_an_empty_overview_tells_the_first_steps(harness: Harness) -> None
     assert steps(await text(harness, f"/?{project}"))[0] == f"/channels/new?{project}"
     bob = await member(harness, "viewer")
     page = (await bob.get("/")).text
-    assert (steps(page), "Nothing is watched here yet." in page) == ([], True)
+    assert (steps(page), "There are no checks and monitors yet." in page) == ([], True)
     await make(harness, "job")
     page = await text(harness)
     assert (steps(page), "Nobody is told when something is down" in page) == ([], True)
@@ -136,7 +136,7 @@ async def test_filters_live_in_the_url(harness: Harness) -> None:
     assert ">two<" in page
     assert ">one<" not in page
     assert 'href="/?status=new&amp;tag=prod&amp;q=TW+n"' in page
-    assert "Nothing is like that" in await text(harness, "/?status=down")
+    assert "Nothing matches" in await text(harness, "/?status=down")
     other = await text(harness, f"/?project={harness.other}")
     assert ">one<" not in other
     # What is no filter says nothing.

@@ -48,13 +48,13 @@ async def test_an_incident_is_acknowledged_commented_and_given_back(harness: Har
     taken = (await told(harness, incident))["acknowledgement"]
     assert (taken["by"], taken["comment"]) == ("Ann", HOSTILE)
     page = (await ann.get(f"/incidents/{incident}")).text
-    assert ("Give it back" in page, "<script>alert" in page) == (True, False)
+    assert (">Release</button>" in page, "<script>alert" in page) == (True, False)
     # Twice is once.
     assert (await sent(ann, incident, "acknowledge")).status_code == 303
     assert (await sent(ann, incident, "comment", comment="a new disk")).status_code == 303
     assert (await sent(ann, incident, "release")).status_code == 303
     assert (await told(harness, incident))["acknowledgement"] is None
-    assert "Give it back" not in (await ann.get(f"/incidents/{incident}")).text
+    assert ">Release</button>" not in (await ann.get(f"/incidents/{incident}")).text
 
 
 async def test_what_is_refused_is_told_and_kept(harness: Harness) -> None:
@@ -118,6 +118,6 @@ async def test_what_is_over_needs_nobody(harness: Harness) -> None:
     answer = await ann.post(
         f"/incidents/{incident}/act", data=fields_of(page, "/act") | {"do": "acknowledge", "comment": HOSTILE}
     )
-    assert "You had written: <bdi>&lt;script" in answer.text
+    assert "Your comment: <bdi>&lt;script" in answer.text
     assert (answer.status_code, "resolved" in answer.text) == (409, True)
     assert "Take care of it" not in (await ann.get(f"/incidents/{incident}")).text

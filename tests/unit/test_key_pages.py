@@ -139,4 +139,4 @@ async def test_without_kafka_nobody_is_told_that_a_key_is_made(harness: Harness)
     answer = await browser.send_form_of(page, {"kind": "updown"}, "/new")
     assert answer.status_code == 503
     assert "it may still be made" in answer.text
-    assert "The key is made" not in answer.text
+    assert "Key created" not in answer.text

@@ -151,7 +151,7 @@ async def test_windows_are_made_changed_and_removed(harness: Harness) -> None:
         new, {"name": "Now", "when": "now", "duration": "20m", "monitor_ids": named}, f"project={harness.project}"
     )
     page = (await browser.get(answer.headers["Location"])).text
-    assert "The window is made." in page
+    assert "The window was created." in page
     assert "<dt>Key</dt>" not in page, "a form's own key tells nobody anything"
     keyed = await make(harness, duration="20m", key="pipeline-4711")
     assert "<dt>Key</dt><dd><bdi>pipeline-4711</bdi></dd>" in (await browser.get(f"/maintenance/{keyed}")).text

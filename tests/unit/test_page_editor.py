@@ -175,7 +175,7 @@ async def test_viewers_change_nothing_and_see_no_addresses(harness: Harness) -> 
     assert "1 confirmed" in text
     assert ann not in text
     assert (await looker.get(f"/status-pages/{page['id']}")).status_code == 403
-    assert "Write a post" not in (await looker.get(f"/status-pages/{page['id']}/posts")).text
+    assert "New post" not in (await looker.get(f"/status-pages/{page['id']}/posts")).text
     token = re.search(r'name="form_token" value="([^"]*)"', (await looker.get("/account")).text)
     assert token is not None
     for path in (

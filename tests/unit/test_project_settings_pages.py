@@ -22,7 +22,7 @@ async def test_the_owner_of_the_instance_makes_a_project(harness: Harness) -> No
     first = await browser.send_form_of(page, {"name": "Backups"}, "/projects")
     assert first.status_code == 303
     shown = (await browser.get(first.headers["Location"])).text
-    assert "The project is made." in shown
+    assert "The project was created." in shown
     assert "<h1><bdi>Backups</bdi></h1>" in shown
     second = await browser.send_form_of(page, {"name": "Backups"}, "/projects")
     assert [one.name for one in harness.log.directory.projects.values()].count("Backups") == 1
@@ -54,7 +54,7 @@ async def test_a_ping_key_and_a_secret_are_rotated(harness: Harness) -> None:
     assert now.ping_key != before.ping_key
     page = (await ann.get(path)).text
     assert now.ping_key in page
-    assert "A former one is taken until" in page
+    assert "The previous key works until" in page
     secret = re.search(r'value="(whsec_[^"]*)"', (await ann.send_form(path, {}, "/webhook-secret")).text)
     assert secret is not None
     assert secret[1] not in (await ann.get(path)).text
@@ -93,7 +93,7 @@ async def test_a_project_is_renamed(harness: Harness) -> None:
     eve = await member(harness, "viewer", "eve@example.org")
     token = form_of((await eve.get("/sign-out")).text, "/sign-out")[1]
     assert (await eve.post(f"{path}/name", data=token | {"name": "Mine"})).status_code == 403
-    assert "Rename it" not in (await eve.get(path)).text
+    assert ">Rename</button>" not in (await eve.get(path)).text
 
 
 async def test_messages_name_a_project_as_it_is_called_now(harness: Harness) -> None:

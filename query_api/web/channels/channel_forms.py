@@ -129,7 +129,7 @@ async def _new(request: Request, project: Project, kind: ChannelKind, form: Form
         form,
         title=f"New {kind.title.partition(' ')[2]}",
         action=f"/channels/new?project={project.id}&kind={kind.name}",
-        button="Make the channel",
+        button="Create",
         back=f"/channels/new?project={project.id}",
         status=status,
     )
@@ -139,9 +139,9 @@ async def _edit(request: Request, channel: Channel, form: Form, status: int = 20
     return await form_page(
         request,
         form,
-        title=f"Channel {channel.name or channel.kind}",
+        title=f"Edit {channel.name or channel.kind}",
         action=f"/channels/{channel.id}/edit",
-        button="Keep the changes",
+        button="Save",
         back=f"/channels/{channel.id}",
         status=status,
     )

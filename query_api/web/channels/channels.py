@@ -31,8 +31,8 @@ router = APIRouter(include_in_schema=False)
 # Of so many channels history is asked for what they were sent last.
 _MOST_ASKED = 50
 _DONE = {
-    "made": "The channel is made. Send a test to see whether it arrives.",
-    "kept": "The changes are kept.",
+    "made": "The channel was created. Send a test to see whether it arrives.",
+    "kept": "The changes were saved.",
     "test": "A test is on its way: it stands first in the list below. Load this page again to see how it fared.",
     "again": "It is being sent again.",
     "enabled": "The channel is enabled.",
@@ -65,7 +65,7 @@ async def list_channels(request: Request, deps: DependenciesDep, who: ViewerDep)
         for project in projects
     ]
     gone = request.query_params.get("done") == "removed"
-    done = "The channel is removed." if gone else ""
+    done = "The channel was deleted." if gone else ""
     return await page("channels.html", deps, request=request, sections=sections, done=done, missing=last.missing)
 
 

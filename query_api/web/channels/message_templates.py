@@ -18,7 +18,7 @@ from schemas.message_templates import MessageTemplate
 router = APIRouter(include_in_schema=False)
 
 TEMPLATES_API = "/api/v1/message-templates"
-_DONE = {"made": "The template is made.", "kept": "The changes are kept.", "removed": "The template is removed."}
+_DONE = {"made": "The template was created.", "kept": "The changes were saved.", "removed": "The template was deleted."}
 
 
 def install(app: FastAPI) -> None:
@@ -48,10 +48,10 @@ async def remove_page(request: Request, deps: DependenciesDep, who: ViewerDep, i
     template = await editable_template(deps, who, id)
     return await confirm_page(
         request,
-        title=f"Remove the template {template.name}?",
+        title=f"Delete the template {template.name}?",
         text="What it words is told in our own words again.",
         action=f"/templates/{template.id}/remove",
-        button="Remove it",
+        button="Delete",
         back="/templates",
     )
 

@@ -125,7 +125,7 @@ async def delete_check_page(request: Request, deps: DependenciesDep, who: Viewer
         title=f"Delete {_name(check)}?",
         text="The check is gone for good, and pings to it are answered that there is none.",
         action=f"/checks/{check.id}/delete",
-        button="Delete this check",
+        button="Delete",
         back=f"/checks/{check.id}",
     )
 
@@ -184,7 +184,7 @@ async def _new_page(request: Request, deps: Dependencies, form: Form, status: in
         form,
         title="New check",
         action="/checks/new",
-        button="Make the check",
+        button="Create",
         preview_button=_SHOW_RUNS,
         back="/",
         status=status,

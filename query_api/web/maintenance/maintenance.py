@@ -35,12 +35,12 @@ router = APIRouter(include_in_schema=False)
 _MOST_OVER, _MOST_NAMED = 50, 200
 _EXTENSIONS = ("15", "30", "60", "120")
 _DONE = {
-    "made": "The window is made.",
-    "kept": "The changes are kept.",
+    "made": "The window was created.",
+    "kept": "The changes were saved.",
     "extended": "It lasts longer now.",
     "ended": "It is over now.",
 }
-_REMOVED = "The window is removed."
+_REMOVED = "The window was deleted."
 
 
 def install(app: FastAPI) -> None:
@@ -110,10 +110,10 @@ async def remove_page(request: Request, deps: DependenciesDep, who: ViewerDep, i
     is_open = open_until(window.window, deps.clock.now()) is not None
     return await confirm_page(
         request,
-        title=f"Remove the window {window.name}?",
+        title=f"Delete the window {window.name}?",
         text="It is open: what it covers is judged again at once." if is_open else "It does not open any more.",
         action=f"/maintenance/{window.id}/remove",
-        button="Remove it",
+        button="Delete",
         back=f"/maintenance/{window.id}",
     )
 

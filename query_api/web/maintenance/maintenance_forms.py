@@ -144,9 +144,9 @@ async def _new(request: Request, project: str, form: Form, status: int = 200) ->
     return await form_page(
         request,
         form,
-        title="New window of maintenance",
+        title="New maintenance window",
         action=f"/maintenance/new?project={project}",
-        button="Make the window",
+        button="Create",
         back="/maintenance",
         status=status,
     )
@@ -156,9 +156,9 @@ async def _edit(request: Request, window: Maintenance, form: Form, status: int =
     return await form_page(
         request,
         form,
-        title=f"Window {window.name}",
+        title=f"Edit {window.name}",
         action=f"/maintenance/{window.id}/edit",
-        button="Keep the changes",
+        button="Save",
         back=f"/maintenance/{window.id}",
         status=status,
     )

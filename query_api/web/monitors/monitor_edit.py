@@ -148,7 +148,7 @@ async def delete_monitor_page(request: Request, deps: DependenciesDep, who: View
         title=f"Delete {monitor.name}?",
         text="The monitor is gone for good, and nothing is probed any more.",
         action=f"/monitors/{monitor.id}/delete",
-        button="Delete this monitor",
+        button="Delete",
         back=f"/monitors/{monitor.id}",
     )
 
@@ -222,7 +222,7 @@ async def _new_page(
         form,
         title=f"New monitor: {PROBE_KINDS[kind].title}",
         action="/monitors/new",
-        button="Make the monitor",
+        button="Create",
         back="/",
         status=status,
         template="monitor_form.html",

@@ -101,7 +101,7 @@ async def _form(request: Request, rotation: OnCallRotation, form: Form, status: 
         form,
         title=f"Calendar for {rotation.name}",
         action=f"/rotations/{rotation.id}/calendar",
-        button="Fetch it",
+        button="Save",
         back=f"/rotations/{rotation.id}",
         status=status,
     )

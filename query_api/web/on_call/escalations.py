@@ -36,7 +36,7 @@ router = APIRouter(include_in_schema=False)
 _API = "/api/v1/escalation-policies"
 _EMPTY_STEPS = 3
 _STEP = ("after", "channels", "own", "rotations")
-_DONE = {"made": "The policy is made.", "kept": "The changes are kept.", "removed": "The policy is removed."}
+_DONE = {"made": "The policy was created.", "kept": "The changes were saved.", "removed": "The policy was deleted."}
 
 
 def install(app: FastAPI) -> None:
@@ -109,10 +109,10 @@ async def remove_page(request: Request, deps: DependenciesDep, who: ViewerDep, i
     policy = await _policy(deps, who, id)
     return await confirm_page(
         request,
-        title=f"Remove the policy {policy.name}?",
+        title=f"Delete the policy {policy.name}?",
         text="Nobody is told by it any more, of what is down now neither.",
         action=f"/escalations/{policy.id}/remove",
-        button="Remove it",
+        button="Delete",
         back="/escalations",
     )
 
@@ -214,7 +214,7 @@ async def _new(request: Request, project: str, form: Form, status: int = 200) ->
         form,
         title="New escalation policy",
         action=f"/escalations/new?project={project}",
-        button="Make the policy",
+        button="Create",
         back="/escalations",
         status=status,
     )
@@ -224,9 +224,9 @@ async def _edit(request: Request, policy: EscalationPolicy, form: Form, status: 
     return await form_page(
         request,
         form,
-        title=f"Policy {policy.name}",
+        title=f"Edit {policy.name}",
         action=f"/escalations/{policy.id}/edit",
-        button="Keep the changes",
+        button="Save",
         back="/escalations",
         status=status,
     )

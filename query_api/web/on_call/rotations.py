@@ -38,11 +38,11 @@ router = APIRouter(include_in_schema=False)
 
 _API = "/api/v1/on-call"
 _DONE = {
-    "made": "The rotation is made. A step of an escalation has to name it before anybody is told by it.",
-    "kept": "The changes are kept.",
-    "removed": "The rotation is removed.",
-    "overridden": "The override is made.",
-    "taken-back": "The override is removed.",
+    "made": "The rotation was created. A step of an escalation has to name it before anybody is told by it.",
+    "kept": "The changes were saved.",
+    "removed": "The rotation was deleted.",
+    "overridden": "The override was created.",
+    "taken-back": "The override was deleted.",
     "fetched": "The calendar is fetched from now on; what it says stands here within a minute.",
     "not-fetched": "The calendar is not fetched any more.",
     "renewed": "The calendar has another link. The one before opens nothing any more.",
@@ -183,10 +183,10 @@ async def remove_page(request: Request, deps: DependenciesDep, who: ViewerDep, i
     rotation = await _editable(deps, who, id)
     return await confirm_page(
         request,
-        title=f"Remove the rotation {rotation.name}?",
+        title=f"Delete the rotation {rotation.name}?",
         text="Steps of escalations that name it tell nobody by it any more.",
         action=f"/rotations/{rotation.id}/remove",
-        button="Remove it",
+        button="Delete",
         back=f"/rotations/{rotation.id}",
     )
 
@@ -235,7 +235,7 @@ async def _new(request: Request, project: str, form: Form, status: int = 200) ->
         form,
         title="New on-call rotation",
         action=f"/rotations/new?project={project}",
-        button="Make the rotation",
+        button="Create",
         back="/rotations",
         status=status,
     )
@@ -245,9 +245,9 @@ async def _edit(request: Request, rotation: OnCallRotation, form: Form, status: 
     return await form_page(
         request,
         form,
-        title=f"Rotation {rotation.name}",
+        title=f"Edit {rotation.name}",
         action=f"/rotations/{rotation.id}/edit",
-        button="Keep the changes",
+        button="Save",
         back=f"/rotations/{rotation.id}",
         status=status,
     )
@@ -259,7 +259,7 @@ async def _override(request: Request, rotation: OnCallRotation, form: Form, stat
         form,
         title=f"Somebody else on call in {rotation.name}",
         action=f"/rotations/{rotation.id}/override",
-        button="Put them on call",
+        button="Create",
         back=f"/rotations/{rotation.id}",
         status=status,
     )

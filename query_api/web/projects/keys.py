@@ -91,7 +91,7 @@ async def make_key(request: Request, deps: DependenciesDep, form: PostedFormDep,
     except NotChanged as refused:
         return await _form(request, deps, mine, given, refused.status, scopes=scopes, problem=refused.words)
     if decision.outcome == "found":  # the form came twice: the key of the first time was shown then
-        raise NoPage("This key is made already. It was shown once; if nobody has kept it, revoke it.", 409)
+        raise NoPage("This key was created already. It was shown once; if nobody has kept it, revoke it.", 409)
     await wait_until(deps.definitions_replica, lambda: _find(deps, mine, key.id) is not None)
     return await page("key_made.html", deps, request=request, key=key, text=text, kind_words=KIND_WORDS[kind])
 

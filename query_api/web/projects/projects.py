@@ -31,10 +31,10 @@ LONGEST_NAME = 100
 # So many badges are shown; the API lists all.
 _MOST_BADGES = 50
 _DONE = {
-    "made": "The project is made. Make a channel next, so that somebody is told.",
-    "reports": "The changes are kept.",
+    "made": "The project was created. Create a channel next, so that somebody is told.",
+    "reports": "The changes were saved.",
     "report-sent": "The report is on its way.",
-    "name": "The project has another name.",
+    "name": "The project was renamed.",
     "ping-key": "The ping key is another one. Pings with the former one are taken for 24 hours more.",
 }
 

@@ -100,7 +100,7 @@ async def _form(request: Request, project: Project, form: Form, status: int = 20
         form,
         title=f"Reports of {project.name or project.id}",
         action=f"/projects/{project.id}/reports",
-        button="Keep the changes",
+        button="Save",
         back=f"/projects/{project.id}",
         status=status,
         template="report_form.html",
