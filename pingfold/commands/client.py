@@ -5,6 +5,7 @@ The address comes from `PINGFOLD_URL`, the API key from `PINGFOLD_KEY`; each def
 """
 
 import json as json_module
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -126,9 +127,12 @@ def create_channel(
             raise CommandFailed(f"a channel of kind {kind} has no secret beside its target")
         body[field] = secret
     body |= {name: value for name, value in (("language", language), ("timezone", timezone)) if value is not None}
-    made = _call("POST", "/api/v3/channels/", body)
-    typer.echo(json_module.dumps(made) if json else f"created channel {made['id']}")
-    if unconfirmed := made.get("unconfirmed"):
+    _print_created(_call("POST", "/api/v3/channels/", body), json)
+
+
+def _print_created(channel: Mapping[str, Any], json: bool) -> None:
+    typer.echo(json_module.dumps(channel) if json else f"created channel {channel['id']}")
+    if unconfirmed := channel.get("unconfirmed"):
         say(f"nothing is sent to {', '.join(unconfirmed)} until its owner confirms: {_ASKED}", err=True)
 
 
