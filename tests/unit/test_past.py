@@ -168,7 +168,7 @@ async def test_filters_choose_by_what_was(harness: Harness) -> None:
     page = await shown(harness, at, status="down")
     assert ">backup<" in page
     assert ">other job<" not in page
-    assert "Nothing was like that" in await shown(harness, at, status="late")
+    assert "Nothing matched" in await shown(harness, at, status="late")
     assert ">backup<" not in await shown(harness, at, project=harness.other)
     assert ">backup<" not in await shown(harness, at, project="no such")
     assert ">other job<" not in await shown(harness, at, tag="prod")
