@@ -59,10 +59,7 @@ class StatusPages(Kind):
     def shown(self, answer: Mapping[str, Any]) -> Fields:
         parts = [{one["type"]: one["id"], "name": one["name"], "group": one["group"]} for one in answer["components"]]
         fields = {name: answer[name] for name in ("slug", "title", "description", *_LOOKS)}
-        # As `judged` has them: without what has its default.
-        sections = [{name: value for name, value in one.items() if value} for one in answer["sections"]]
-        password = None if answer["public"] else HIDDEN
-        return fields | {"components": parts, "sections": sections, "password": password}
+        return fields | {"components": parts, "password": None if answer["public"] else HIDDEN}
 
     def body(self, fields: Fields, secrets: Mapping[str, Any], managed_by: str | None, known: bool) -> Fields:
         parts = [
@@ -83,8 +80,9 @@ class StatusPages(Kind):
 
     def written(self, fields: Fields) -> Fields:
         parts = [{name: value for name, value in part.items() if value} for part in fields["components"]]
+        sections = [{name: value for name, value in one.items() if value} for one in fields["sections"]]
         told = {name: value for name, value in fields.items() if name not in ("slug", "password")}
-        told |= {"components": parts}
+        told |= {"components": parts, "sections": sections}
         if fields.get("password") is not None:
             told["password"] = fields["password"]
         return {name: value for name, value in told.items() if value}
