@@ -73,7 +73,6 @@ from query_api.http.route_index import include
 from query_api.ops import operations
 from query_api.ops.readiness import Readiness
 from query_api.reports.maker import ReportMaker
-from query_api.web.live import end_streams
 from schemas.topics import PINGS, TRANSITIONS
 
 log = structlog.get_logger(__name__)
@@ -97,7 +96,7 @@ async def serve(settings: Settings, listeners: Listeners, slot: str, pings: bool
                 stack.callback(serving[0].cancel)
 
         replicas = await start_replicas(stack, settings, slot, start_serving)
-        app, source = await _application(stack, settings, replicas, slot, pings, api, key, vault, startup_app, stop)
+        app, source = await _application(stack, settings, replicas, slot, pings, api, key, vault, startup_app)
         if source is not None:
             await _begin(source, start_serving)
             stack.push_async_callback(source.close)
@@ -131,7 +130,6 @@ async def _application(
     key: str,
     vault: Vault,
     startup_app: StartupApp,
-    stop: Stop,
 ) -> tuple[Any, Source | None]:
     """What answers, and the source of pings, which has still to begin."""
     _watch_clocks(stack, replicas, "web" if pings else "api", slot)
@@ -153,8 +151,6 @@ async def _application(
             _dependencies, settings, replicas, clickhouse, vault, source, ping_app, guard, trier
         )
         rest = create_app(deps)
-        ending = vital(end_streams(rest, stop), name="streams")
-        stack.callback(ending.cancel)
         making = persistent(ReportMaker(deps, partial(replicas.progress.behind, limit=0), slot).run, name="reports")
         stack.callback(making.cancel)
         fetching = persistent(CalendarFetcher(deps, slot).run, name="calendars")

@@ -8,15 +8,14 @@ made anew for it, tells what.
   (`ended`), and one of his projects fewer is heeded.
 - Proxies in between are asked to pass on each event at once. Where one keeps them back all the same, the page hears
   nothing, and asks by itself.
-- Streams end at once when the process stops, so that it need not wait for them; pages ask again by themselves.
 - So many streams are open at once, and a tenth of them for one person, so that nobody shuts out the others; whoever
   comes then is answered 503, and tries again. While nothing happens a stream costs nothing but its heartbeats.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -44,14 +43,12 @@ _STILL = b"event: still\ndata: {}\n\n"
 
 router = APIRouter(include_in_schema=False)
 
-T = TypeVar("T")
-
 
 class StreamCount:
-    """How many streams are open, of all and of each person. ending: set when all of them are to end."""
+    """How many streams are open, of all and of each person."""
 
     def __init__(self, most: int = MOST_STREAMS) -> None:
-        self.most, self.ending = most, asyncio.Event()
+        self.most = most
         self._of: Counter[str] = Counter()
 
     @property
@@ -142,13 +139,6 @@ def install(app: FastAPI) -> None:
     include(app, router)
 
 
-async def end_streams(app: FastAPI, stop: asyncio.Event) -> None:
-    """End all streams of the application, and those that are yet to come, as soon as `stop` is set."""
-    await stop.wait()
-    streams: StreamCount = app.state.streams
-    streams.ending.set()
-
-
 @router.get("/live")
 async def live(request: Request, deps: DependenciesDep, who: ViewerDep, thing: str = "") -> Response:
     """The events for one viewer, until he leaves."""
@@ -166,9 +156,7 @@ async def live(request: Request, deps: DependenciesDep, who: ViewerDep, thing: s
             return None
 
     return StreamingResponse(
-        counted(streams, deps, who.person, events(deps, ear, who, still, streams.ending)),
-        media_type=EVENT_STREAM,
-        headers=_HEADERS,
+        counted(streams, deps, who.person, events(deps, ear, who, still)), media_type=EVENT_STREAM, headers=_HEADERS
     )
 
 
@@ -189,22 +177,15 @@ async def counted(
 
 
 async def events(
-    deps: Dependencies,
-    ear: Ear,
-    who: Viewer,
-    still: Callable[[], Awaitable[Viewer | None]],
-    ending: asyncio.Event,
+    deps: Dependencies, ear: Ear, who: Viewer, still: Callable[[], Awaitable[Viewer | None]]
 ) -> AsyncIterator[bytes]:
-    """What is sent. still: the viewer as he is now; None: he may not look any more, and the stream ends. ending: the
-    stream ends when it is set, whatever it waits for."""
+    """What is sent. still: the viewer as he is now; None: he may not look any more, and the stream ends."""
     clock = asyncio.get_running_loop().time
     yield b"retry: 3000\n" + _STILL
     looked = clock()
-    while not ending.is_set():
+    while True:
         left = max(0.0, looked + HEARTBEAT - clock())
-        has_news = await _unless(ending, deps.states_replica.wait(ear.has_news, left))
-        if ending.is_set():
-            return
+        has_news = await deps.states_replica.wait(ear.has_news, left)
         now = await still()
         if now is None:
             yield b"event: ended\ndata: {}\n\n"
@@ -212,21 +193,10 @@ async def events(
         if has_news:
             if (told := ear.take(now)) is not None:
                 yield b"event: changed\ndata: " + msgspec.json.encode(told) + b"\n\n"
-            await _unless(ending, asyncio.sleep(PAUSE))
+            await asyncio.sleep(PAUSE)
         if clock() - looked >= HEARTBEAT:
             looked = clock()
             yield _STILL
-
-
-async def _unless(ending: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """What the work finds; None when `ending` is set before, and the work is cancelled."""
-    ended, working = asyncio.create_task(ending.wait()), asyncio.create_task(work)
-    try:
-        await asyncio.wait((ended, working), return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        ended.cancel()
-        working.cancel()
 
 
 def _changes(deps: Dependencies, thing: str) -> int:

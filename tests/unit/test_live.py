@@ -11,7 +11,7 @@ import pytest
 from query_api.dependencies import Dependencies
 from query_api.state.changes import Changes
 from query_api.web import live
-from query_api.web.live import ListEar, StreamCount, ThingEar, counted, end_streams, events
+from query_api.web.live import ListEar, StreamCount, ThingEar, counted, events
 from query_api.web.viewer import Viewer
 from schemas.actors import Actor
 from tests.harness import ADMIN_PASSWORD, Harness
@@ -47,8 +47,7 @@ class World:
 
     def stream(self, ear: Any) -> AsyncIterator[bytes]:
         assert self.who is not None
-        told = events(self.deps, ear, self.who, self.still, self.streams.ending)
-        return counted(self.streams, self.deps, self.who.person, told)
+        return counted(self.streams, self.deps, self.who.person, events(self.deps, ear, self.who, self.still))
 
 
 def told(event: bytes) -> Any:
@@ -148,37 +147,6 @@ async def test_events_are_not_held_back_and_who_leaves_is_let_go() -> None:
         left.set()
         await serving
     assert (world.harness.app.state.streams.open, world.deps.states.changes.followers) == (0, 0)
-
-
-@pytest.mark.parametrize("pause", [0.0, 60.0])
-async def test_streams_end_when_the_process_stops(monkeypatch: pytest.MonkeyPatch, pause: float) -> None:
-    """One that waits for news, and one that pauses after some: neither holds up the stop."""
-    monkeypatch.setattr(live, "HEARTBEAT", 60.0)
-    monkeypatch.setattr(live, "PAUSE", pause)
-    world, stop = World(), asyncio.Event()
-    check = await world.make()
-    world.harness.app.state.streams = world.streams
-    stopping = asyncio.create_task(end_streams(world.harness.app, stop))
-    stream = world.stream(ListEar(world.deps))
-    await anext(stream)
-    if pause:
-        world.harness.log.ping(check, "fail")
-        assert told(await anext(stream))["things"]
-    rest = asyncio.create_task(_all(stream))
-    await asyncio.sleep(0)
-    assert not rest.done()
-    stop.set()
-    async with asyncio.timeout(10.0):
-        await stopping
-        assert await rest == []
-        # Who comes after that is told when to try again, and no more.
-        [only] = await _all(world.stream(ListEar(world.deps)))
-    assert only.startswith(b"retry:")
-    assert (world.streams.open, world.deps.states.changes.followers) == (0, 0)
-
-
-async def _all(stream: AsyncIterator[bytes]) -> list[bytes]:
-    return [event async for event in stream]
 
 
 async def test_only_so_many_listen() -> None:
