@@ -160,7 +160,7 @@ def test_a_page_stays_live_behind_proxies_and_over_a_restart(
         with HttpServer(proxy, BOUNDS, port=server.port) as again:
             page.clock.run_for(5_000)
             paused(again, check, "resume")
-            harness.app.state.streams.most = 10
+            harness.app.state.streams.most = 100  # of which one person may open a tenth
             page.clock.run_for(20_000)
             expect(status).to_have_text("new")
             expect(state).to_have_text("Live")

@@ -267,7 +267,8 @@ async def test_without_mail_the_owner_passes_the_link_on(harness: Harness) -> No
     boss = await owner(harness)
     await invited(boss, harness.project)
     page = (await boss.get(f"/people/{harness.project}")).text
-    assert ("pass the link on yourself" in page, "Pass this link on" in page, "by a mail" in page) == (True, True, False)
+    said = ("pass the link on yourself" in page, "Pass this link on" in page, "by a mail" in page)
+    assert said == (True, True, False)
     assert membership(harness).mailed is None
 
 
