@@ -188,7 +188,7 @@ async def test_a_calendar_of_others_is_fetched_and_the_own_link_renewed(harness:
     url = f"https://calendar.example.com/{secret}/basic.ics"
     assert (await ann.send_form(f"{path}/calendar", {"url": url}, "/calendar")).status_code == 303
     shown = (await ann.get(path)).text
-    assert "That at <bdi>calendar.example.com</bdi> is fetched" in shown
+    assert "The calendar at <bdi>calendar.example.com</bdi> is fetched" in shown
     assert secret not in shown + (await ann.get(f"{path}/calendar")).text
     link = made["calendar_url"]
     assert link in shown
