@@ -44,15 +44,13 @@ def sending(form: SentForm) -> Iterator[None]:
 
 def marks(request: ProjectsRequest) -> dict[str, Any]:
     """The fields that a request to the fold has of the form that is under way."""
-    found: dict[str, Any] = {}
-    if (form := _under_way.get()) is None:
-        return found
-    if form.mark:
-        tag = str(request.__struct_config__.tag)
-        # A form may change many things. The id of what is made is another one each time.
-        thing = "" if tag.endswith((".create", ".claim")) else getattr(request, "id", "")
-        found["form"] = hashlib.sha256(f"{form.mark} {tag} {thing}".encode()).hexdigest()[:32]
-    return found
+    form = _under_way.get()
+    if form is None or not form.mark:
+        return {}
+    tag = str(request.__struct_config__.tag)
+    # A form may change many things. The id of what is made is another one each time.
+    thing = "" if tag.endswith((".create", ".claim")) else getattr(request, "id", "")
+    return {"form": hashlib.sha256(f"{form.mark} {tag} {thing}".encode()).hexdigest()[:32]}
 
 
 def learn(decision: Decision) -> None:

@@ -10,9 +10,7 @@ from processors.fold.contract import Effect
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from schemas.decisions import Decision
-from schemas.requests import (
-    ProjectsRequest,
-)
+from schemas.requests import ProjectsRequest
 from schemas.sent_forms import MOST_REMEMBERED, SentForms, TakenRequest, sent_forms_key
 
 
