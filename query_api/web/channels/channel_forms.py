@@ -18,8 +18,8 @@ from query_api.web.channels.channel_fields import (
 )
 from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import Known, form_page, must_edit, save_changes, send
-from query_api.web.owned import owned, seen_projects
+from query_api.web.forms.saving import Known, editable, form_page, must_edit, save_changes, send
+from query_api.web.owned import seen_projects
 from query_api.web.page import NoPage, page
 from query_api.web.people.sign_in import led_to
 from query_api.web.reader import reader_of
@@ -105,9 +105,7 @@ def _project(request: Request, deps: Dependencies, who: Viewer) -> Project:
 
 
 async def _channel(deps: Dependencies, who: Viewer, id: str) -> Channel:
-    channel = await owned(deps, who, "channel", deps.directory.channel, id)
-    must_edit(who, channel.project)
-    return channel
+    return await editable(deps, who, "channel", deps.directory.channel, id)
 
 
 def _label(kind: ChannelKind) -> str:

@@ -8,8 +8,8 @@ from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.http.route_index import include
 from query_api.web.channels.channel_words import NOTICE_WORDS
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import act, confirm_page, must_be_made, must_edit
-from query_api.web.owned import owned, seen_projects
+from query_api.web.forms.saving import act, confirm_page, editable, must_be_made
+from query_api.web.owned import seen_projects
 from query_api.web.page import page
 from query_api.web.people.sign_in import led_to
 from query_api.web.viewer import Viewer, ViewerDep, viewer
@@ -66,9 +66,7 @@ async def remove(request: Request, deps: DependenciesDep, form: PostedFormDep, i
 
 async def editable_template(deps: Dependencies, who: Viewer, id: str) -> MessageTemplate:
     """A template that the viewer may change. Raises `NoPage`."""
-    template = await owned(deps, who, "template", deps.directory.template, id)
-    must_edit(who, template.project)
-    return template
+    return await editable(deps, who, "template", deps.directory.template, id)
 
 
 def _row(deps: Dependencies, template: MessageTemplate) -> dict[str, Any]:

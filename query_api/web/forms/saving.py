@@ -13,6 +13,7 @@ from fastapi import Request, Response
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.web.api_call import ApiAnswer, Method, call_api
 from query_api.web.forms.form_state import Form, Shape, Valued, changes, merged, refused, said
+from query_api.web.owned import T, owned
 from query_api.web.page import NoPage, page
 from query_api.web.people.sign_in import led_to
 from query_api.web.shown.sentences import sentence
@@ -64,6 +65,13 @@ def must_edit(viewer: Viewer, project: str) -> None:
         raise NoPage("There is no such project.")
     if not viewer.may_edit(project):
         raise NoPage(FEW, 403)
+
+
+async def editable(deps: Dependencies, who: Viewer, what: str, find: Callable[[str], T | None], id: str) -> T:
+    """What `find` has under an id, if the viewer may change it. Raises `NoPage`, as `owned` and `must_edit` do."""
+    found = await owned(deps, who, what, find, id)
+    must_edit(who, found.project)
+    return found
 
 
 async def send(

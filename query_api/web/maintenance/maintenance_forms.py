@@ -15,8 +15,7 @@ from query_api.web.forms.form_fields import Field, Group, Option, field_of
 from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
 from query_api.web.forms.many_choices import many_choices
-from query_api.web.forms.saving import Known, form_page, must_edit, save_changes, send
-from query_api.web.owned import owned
+from query_api.web.forms.saving import Known, editable, form_page, must_edit, save_changes, send
 from query_api.web.people.sign_in import led_to
 from query_api.web.reader import reader_of
 from query_api.web.shown.things import check_thing, monitor_thing
@@ -135,9 +134,7 @@ def _values(deps: Dependencies, window: Maintenance) -> dict[str, Any]:
 
 
 async def _window(deps: Dependencies, who: Viewer, id: str) -> Maintenance:
-    window = await owned(deps, who, "window of maintenance", deps.directory.window, id)
-    must_edit(who, window.project)
-    return window
+    return await editable(deps, who, "window of maintenance", deps.directory.window, id)
 
 
 async def _new(request: Request, project: str, form: Form, status: int = 200) -> Response:

@@ -13,8 +13,7 @@ from query_api.poppaping.on_call_calendars import CalendarFeedBody
 from query_api.web.forms.form_fields import Group, field_of
 from query_api.web.forms.form_state import Form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import act, form_page, must_be_made, must_edit, send
-from query_api.web.owned import owned
+from query_api.web.forms.saving import act, editable, form_page, must_be_made, send
 from query_api.web.people.sign_in import led_to
 from query_api.web.reader import reader_of
 from query_api.web.shown.sentences import clause
@@ -90,9 +89,7 @@ def _groups() -> tuple[Group, ...]:
 
 
 async def _editable(deps: Dependencies, who: Viewer, id: str) -> OnCallRotation:
-    rotation = await owned(deps, who, "rotation", deps.directory.rotation, id)
-    must_edit(who, rotation.project)
-    return rotation
+    return await editable(deps, who, "rotation", deps.directory.rotation, id)
 
 
 async def _form(request: Request, rotation: OnCallRotation, form: Form, status: int = 200) -> Response:

@@ -22,8 +22,18 @@ from query_api.web.forms.form_rows import (
 from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
 from query_api.web.forms.many_choices import many_choices
-from query_api.web.forms.saving import Known, act, confirm_page, form_page, must_be_made, must_edit, save_changes, send
-from query_api.web.owned import owned, seen_projects
+from query_api.web.forms.saving import (
+    Known,
+    act,
+    confirm_page,
+    editable,
+    form_page,
+    must_be_made,
+    must_edit,
+    save_changes,
+    send,
+)
+from query_api.web.owned import seen_projects
 from query_api.web.page import page
 from query_api.web.people.sign_in import led_to
 from query_api.web.reader import reader_of
@@ -126,9 +136,7 @@ async def remove(request: Request, deps: DependenciesDep, form: PostedFormDep, i
 
 
 async def _policy(deps: Dependencies, who: Viewer, id: str) -> EscalationPolicy:
-    policy = await owned(deps, who, "policy", deps.directory.policy, id)
-    must_edit(who, policy.project)
-    return policy
+    return await editable(deps, who, "policy", deps.directory.policy, id)
 
 
 def _body(values: Mapping[str, Any]) -> dict[str, Any]:

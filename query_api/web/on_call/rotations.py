@@ -12,7 +12,17 @@ from query_api.web.api_call import call_api
 from query_api.web.forms.form_rows import rows_sent
 from query_api.web.forms.form_state import Form, filled_form, new_form, typed_form
 from query_api.web.forms.forms import PostedFormDep
-from query_api.web.forms.saving import Known, act, confirm_page, form_page, must_be_made, must_edit, save_changes, send
+from query_api.web.forms.saving import (
+    Known,
+    act,
+    confirm_page,
+    editable,
+    form_page,
+    must_be_made,
+    must_edit,
+    save_changes,
+    send,
+)
 from query_api.web.on_call.calendar_forms import feed_shown
 from query_api.web.on_call.rotation_fields import (
     EMPTY_HOURS,
@@ -200,9 +210,7 @@ async def remove(request: Request, deps: DependenciesDep, form: PostedFormDep, i
 
 
 async def _editable(deps: Dependencies, who: Viewer, id: str) -> OnCallRotation:
-    rotation = await owned(deps, who, "rotation", deps.directory.rotation, id)
-    must_edit(who, rotation.project)
-    return rotation
+    return await editable(deps, who, "rotation", deps.directory.rotation, id)
 
 
 def _rows(deps: Dependencies, rotations: list[OnCallRotation], times: ShownTimes) -> list[dict[str, Any]]:
